@@ -1,0 +1,1 @@
+"""A small automation platform for a DNA-genealogy account; it knows nothing of metrics."""

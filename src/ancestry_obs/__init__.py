@@ -1,0 +1,1 @@
+"""Prometheus instrumentation for any Python program from one declarative map."""
