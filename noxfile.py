@@ -1,0 +1,95 @@
+"""Every job of the project: `nox -l` lists them; plain `nox` is the full check, `nox -s demo` the main job."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import nox
+
+PYTHONS = ("3.11", "3.12", "3.13")
+PRESENT = [version for version in PYTHONS if shutil.which(f"python{version}")]
+# Any supported Python does where one is enough; the newest is the fastest.
+NEWEST = PRESENT[-1] if PRESENT else None
+
+EVERYTHING = ".[prometheus,platform,browser,dashboards]"
+TEST_TOOLS = ("pytest>=8.3", "hypothesis>=6.120", "jsonschema>=4.23", "promql-parser>=0.4")
+# The plan's gate for tests that open the exporter's port; nox and CI let them run.
+LIVE = {"SKIP_LIVE_API_TESTS": "false", "PYTHONDONTWRITEBYTECODE": "1"}
+
+nox.needs_version = ">=2024.10.9"
+nox.options.sessions = ["lint", "typing", "tests", "instrumented", "minimal"]
+nox.options.error_on_missing_interpreters = False
+nox.options.reuse_venv = "yes"
+
+
+def _install(session: nox.Session, *requirements: str) -> None:
+    """Install, with the project itself built afresh (a reused environment may hold an older one)."""
+    session.install(*requirements)
+    project = [name for name in requirements if name.startswith(".")]
+    if project:
+        session.install("--force-reinstall", "--no-deps", *project)
+
+
+@nox.session(python=PRESENT or None)
+def tests(session: nox.Session) -> None:
+    """Run the tests against the built wheel, on every supported Python that is present.
+
+    Tests that start real programs (Prometheus, Chromium, ...) run once, on the newest Python.
+    """
+    _install(session, EVERYTHING, *TEST_TOOLS)
+    selection = [] if session.python in {NEWEST, None} else ["-m", "not real"]
+    session.run("pytest", *selection, *session.posargs, env=LIVE)
+
+
+@nox.session(python=NEWEST)
+def instrumented(session: nox.Session) -> None:
+    """Run the core's own tests a second time with the platform's map woven into it."""
+    _install(session, EVERYTHING, *TEST_TOOLS)
+    environment = {**LIVE, "ANCESTRY_OBS_TEST_MAP": "ancestry.toml"}
+    session.run("pytest", "tests/core", "-m", "not real", *session.posargs, env=environment)
+
+
+@nox.session(python=NEWEST)
+def minimal(session: nox.Session) -> None:
+    """Show that the base install works alone, and the platform without wrapt and prometheus_client."""
+    _install(session, ".", "pytest>=8.3")
+    session.run("pytest", "tests/minimal", "-m", "base", env=LIVE)
+    _install(session, ".[platform]")
+    session.run("pytest", "tests/minimal", "-m", "platform", env=LIVE)
+    # The next run must start from the base install again.
+    shutil.rmtree(Path(session.virtualenv.location), ignore_errors=True)
+
+
+@nox.session(python=NEWEST)
+def lint(session: nox.Session) -> None:
+    """Check style with every rule of ruff, and the direction of imports with import-linter."""
+    session.install("ruff>=0.9", "import-linter>=2.1")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("lint-imports", env={"PYTHONPATH": "src"})
+
+
+@nox.session(python=NEWEST)
+def typing(session: nox.Session) -> None:
+    """Type-check both packages strictly."""
+    stubs = ("types-requests", "types-cachetools", "types-psutil")
+    session.install("-e", EVERYTHING, "mypy>=1.14", *stubs)
+    session.run("mypy")
+
+
+@nox.session(python=NEWEST)
+def demo(session: nox.Session) -> None:
+    """Run the main job: the platform's workflow, scraped while it works."""
+    _install(session, EVERYTHING)
+    session.run("ancestry", "run", "--metrics", *session.posargs)
+
+
+@nox.session(python=NEWEST)
+def bench(session: nox.Session) -> None:
+    """Measure speed and memory side by side with the peers; docs/performance.md quotes the result."""
+    _install(session, EVERYTHING, "opentelemetry-sdk>=1.29")
+    for script in sorted(Path("benchmarks").glob("[!_]*.py")):
+        if not session.posargs or script.stem in session.posargs:
+            session.run("python", os.fspath(script))
