@@ -1,0 +1,133 @@
+"""The errors of the toolkit; nothing here imports anything of the package.
+
+    Exception
+    └── ObservabilityError      everything that the toolkit raises by itself
+        ├── SettingsError       a setting has a value that is not allowed (also a ValueError)
+        ├── MapError            a map has mistakes; `.findings` has all of them (also a ValueError)
+        ├── ExpressionError     a label expression is outside the grammar (also a ValueError)
+        ├── TargetError         a target cannot be found or cannot be wrapped
+        ├── CompileError        an expression names what the target's signature does not have
+        └── ExporterError       the exporter cannot start or answer
+
+They reach whoever installs, checks or configures. A program that is already instrumented never sees
+one: what fails there becomes a state, a count and a log line.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = [
+    "CompileError",
+    "ExporterError",
+    "ExpressionError",
+    "Finding",
+    "MapError",
+    "ObservabilityError",
+    "SettingsError",
+    "TargetError",
+    "Where",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """A place in a map.
+
+    Args:
+        source: The map's file as it was named, or ``<mapping>`` for a Python mapping.
+        line: The line in the file, from 1; `None` where the source has no lines.
+        key: The path of keys, such as ``instrument[0].record[1].metric``; empty for the whole map.
+    """
+
+    source: str
+    line: int | None
+    key: str
+
+    def __str__(self) -> str:
+        place = self.source if self.line is None else f"{self.source}:{self.line}"
+        return f"{place}: {self.key}" if self.key else place
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One mistake in a map.
+
+    Args:
+        message: What was found and what is wrong about it.
+        where: The place.
+        remedy: What is allowed instead, or the nearest name; empty if the message says it all.
+
+    Example:
+        >>> print(Finding("unknown key 'tpye'", Where("my.toml", 3, "metrics.a"), "write 'type'"))
+        my.toml:3: metrics.a: unknown key 'tpye'; write 'type'
+    """
+
+    message: str
+    where: Where
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        text = f"{self.where}: {self.message}"
+        return f"{text}; {self.remedy}" if self.remedy else text
+
+
+class ObservabilityError(Exception):
+    """The base of every error that the toolkit raises by itself."""
+
+
+class SettingsError(ObservabilityError, ValueError):
+    """A setting has a value that is not allowed; the message names variable, value and rule."""
+
+
+class MapError(ObservabilityError, ValueError):
+    """A map has mistakes.
+
+    Args:
+        findings: Every mistake that was found, in the map's order; the message has one line each.
+
+    Attributes:
+        findings: The same, as a tuple.
+    """
+
+    def __init__(self, findings: Iterable[Finding]) -> None:
+        self.findings: tuple[Finding, ...] = tuple(findings)
+        super().__init__(self.findings)
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.findings))
+
+
+class ExpressionError(ObservabilityError, ValueError):
+    """A label expression is not in the grammar, or names something unknown.
+
+    Args:
+        message: What is wrong, with the remedy.
+        source: The whole expression.
+        column: Where in it, in characters from 1.
+    """
+
+    def __init__(self, message: str, source: str, column: int = 1) -> None:
+        super().__init__(message, source, column)
+        self.message = message
+        self.source = source
+        self.column = column
+
+    def __str__(self) -> str:
+        return f"{self.message} (in {self.source!r}, column {self.column})"
+
+
+class TargetError(ObservabilityError):
+    """A target cannot be found, or is of a kind that cannot be wrapped."""
+
+
+class CompileError(ObservabilityError):
+    """The wrapper of a target cannot be generated from what the map asks for."""
+
+
+class ExporterError(ObservabilityError):
+    """The exporter cannot start or cannot do what it was asked for."""

@@ -1,0 +1,173 @@
+"""The validated, frozen form of a map: what the loader gives and every later stage reads.
+
+Plain data: nothing here reads a file, checks a rule or knows how a wrapper is made. Every ``where``
+is left out of comparisons, so that two maps that say the same are equal wherever it is written;
+`reload()` compares specs by ``==`` and re-patches only what differs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from ancestry_obs.exceptions import Where
+
+if TYPE_CHECKING:
+    from ancestry_obs.expressions import Expression
+
+__all__ = [
+    "Aggregate",
+    "HookSpec",
+    "InstrumentSpec",
+    "LabelSpec",
+    "MapSpec",
+    "MetricSpec",
+    "MetricType",
+    "Moment",
+    "RecordSpec",
+    "SampleSpec",
+    "Where",
+]
+
+MetricType = Literal["counter", "gauge", "histogram", "ratio", "in_flight"]
+Moment = Literal["call", "return", "raise", "exit"]
+Aggregate = Literal["last", "sum", "min", "max"]
+
+
+@dataclass(frozen=True, slots=True)
+class LabelSpec:
+    """A label of a metric and what bounds its values; exactly one of the two bounds is set.
+
+    Args:
+        name: The label's name.
+        values: The enumeration. ``other`` and ``error`` are possible beside what it lists.
+        max_values: How many different values there may be before new ones become ``other``.
+        where: The place in the map.
+    """
+
+    name: str
+    values: tuple[str, ...] | None
+    max_values: int | None
+    where: Where = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class MetricSpec:
+    """A metric that the map declares.
+
+    Args:
+        name: The name without the namespace; a counter's ends in ``_total``.
+        type: What is kept: see `MetricType`.
+        help: The line that Prometheus shows beside the metric.
+        labels: In the order of the map.
+        buckets: The upper bounds of a histogram, ascending, without ``+Inf``; otherwise empty.
+        where: The place in the map.
+    """
+
+    name: str
+    type: MetricType
+    help: str
+    labels: tuple[LabelSpec, ...]
+    buckets: tuple[float, ...]
+    where: Where = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordSpec:
+    """One observation that a call of a target makes.
+
+    Args:
+        metric: The metric's name.
+        labels: One expression for each label of the metric, in the metric's order.
+        value: The number to record. `None` is the default of the metric's type: the elapsed seconds
+            for a histogram, 1 for a counter (``value = "elapsed"`` of a histogram is `None` too).
+        hit: Whether a lookup of a ratio was a hit; set for ratios alone.
+        on: When it is recorded. An in-flight gauge always has ``call``: its labels are read there,
+            and it goes down again by itself when the call is over.
+        when: The condition under which it is recorded; `None` is always.
+        where: The place in the map.
+    """
+
+    metric: str
+    labels: tuple[tuple[str, Expression], ...]
+    value: Expression | None
+    hit: Expression | None
+    on: Moment
+    when: Expression | None
+    where: Where = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class InstrumentSpec:
+    """What to record at one or more targets.
+
+    Args:
+        targets: ``module:qualname`` patterns; see `ancestry_obs.spec.targets`.
+        subclasses: Whether overrides in subclasses are targets too.
+        records: What each call records; never empty.
+        where: The place in the map.
+    """
+
+    targets: tuple[str, ...]
+    subclasses: bool
+    records: tuple[RecordSpec, ...]
+    where: Where = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SampleSpec:
+    """A gauge that is read from the live instances of a class when Prometheus scrapes.
+
+    Args:
+        target: The class, as ``module:qualname`` without globs.
+        metric: The gauge's name.
+        value: The number, read from ``self``; may call methods of ``self`` without arguments.
+        labels: One expression over ``self`` for each label, in the metric's order.
+        aggregate: What becomes of several instances with the same labels.
+        where: The place in the map.
+    """
+
+    target: str
+    metric: str
+    value: Expression
+    labels: tuple[tuple[str, Expression], ...]
+    aggregate: Aggregate
+    where: Where = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class HookSpec:
+    """An action of the toolkit at a call of a target; at least one of the two actions is set.
+
+    Args:
+        target: ``module:qualname`` without globs.
+        before: The action before the call, such as ``exporter.start``.
+        after: The action after the call returned.
+        where: The place in the map.
+    """
+
+    target: str
+    before: str | None
+    after: str | None
+    where: Where = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class MapSpec:
+    """A whole map.
+
+    Args:
+        metrics: In the order of the map, as are the other parts.
+        instruments: What is recorded where.
+        samples: What is read at a scrape.
+        hooks: Which actions are tied to which calls.
+        functions: One's own label functions: name and ``module:callable``.
+        source: The file as it was named, or ``<mapping>``.
+    """
+
+    metrics: tuple[MetricSpec, ...]
+    instruments: tuple[InstrumentSpec, ...]
+    samples: tuple[SampleSpec, ...]
+    hooks: tuple[HookSpec, ...]
+    functions: tuple[tuple[str, str], ...]
+    source: str = field(compare=False)
