@@ -1,0 +1,37 @@
+"""Recording: observations come in from wrappers and typed helpers, folded series go out.
+
+    wrapper -> Channel (a buffer) -> Store.fold() -> Series of a Family -> collector
+
+A call appends one float to the `Channel` of its label combination; everything else (buckets, sums,
+counts, each metric that the same call feeds) is done when a scrape folds the buffers, or when one
+is full. Label values are bounded here (`Family.admit`). Nothing here knows wrappers, text formats or
+prometheus_client, and nothing here raises into an instrumented program.
+"""
+
+from __future__ import annotations
+
+from ancestry_obs.recording.channel import FULL, Channel, Site
+from ancestry_obs.recording.family import Family
+from ancestry_obs.recording.series import (
+    CounterSeries,
+    GaugeSeries,
+    HistogramSeries,
+    InFlightSeries,
+    RatioSeries,
+    Series,
+)
+from ancestry_obs.recording.store import Store
+
+__all__ = [
+    "FULL",
+    "Channel",
+    "CounterSeries",
+    "Family",
+    "GaugeSeries",
+    "HistogramSeries",
+    "InFlightSeries",
+    "RatioSeries",
+    "Series",
+    "Site",
+    "Store",
+]

@@ -1,0 +1,205 @@
+"""The store: owns every family and every buffer, and folds the one into the other.
+
+What happens at a scrape, and never in a wrapped call, happens here under one lock. A wrapped call
+may run anywhere, also in a finaliser or signal handler that interrupts a fold in the same thread.
+Therefore calls only ever *try* to take the lock, and a fold that finds itself inside a fold gives
+up: what it would have folded stays in the buffers until the next time.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from collections import Counter
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeVar
+
+from ancestry_obs.recording.channel import FULL, Channel, Overflow, Site
+from ancestry_obs.recording.family import Family
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from ancestry_obs.spec.model import MetricSpec
+
+_T = TypeVar("_T")
+
+__all__ = ["Failure", "Store"]
+
+Failure = tuple[str, str, str]
+"""Target, metric, and the label whose expression failed (or ``value``, ``hit``, ``when``)."""
+
+
+class Store:
+    """Every series of one installation.
+
+    Args:
+        namespace: The prefix of every metric's name; may be empty.
+
+    Attributes:
+        expression_errors: Failed expressions and dropped values, as of the last fold.
+        overflows: Observations whose label value became ``other``, as of the last fold.
+
+    Example:
+        >>> store = Store("ancestry")
+        >>> store.family(spec).inc(("GET",))
+        >>> with store.reading():
+        ...     for family in store.families():
+        ...         print(family.name, family.series())
+    """
+
+    def __init__(self, namespace: str = "ancestry") -> None:
+        self.namespace = namespace
+        self._families: dict[str, Family] = {}
+        self._sites: list[Site] = []
+        self._reset()
+        _STORES.add(self)
+
+    def _reset(self) -> None:
+        self._lock = threading.RLock()
+        self._folding = False
+        self._failures: list[Failure] = []
+        self._overflows: list[Overflow] = []
+        self.expression_errors: Counter[Failure] = Counter()
+        self.overflows: Counter[Overflow] = Counter()
+
+    def family(self, spec: MetricSpec) -> Family:
+        """Get or create a metric's family.
+
+        Args:
+            spec: The declaration. A family with an equal one keeps its series; one that differs is
+                replaced by a new, empty family.
+        """
+        with self._lock:
+            found = self._families.get(spec.name)
+            if found is None or found.spec != spec:
+                name = f"{self.namespace}_{spec.name}" if self.namespace else spec.name
+                found = self._families[spec.name] = Family(spec, name, self)
+            return found
+
+    def drop(self, name: str) -> None:
+        """Forget a metric and its series; unknown names are ignored.
+
+        Args:
+            name: The name as the map writes it, without the namespace.
+        """
+        with self._lock:
+            self._families.pop(name, None)
+
+    def families(self) -> tuple[Family, ...]:
+        """Give the families in the order they were declared."""
+        return tuple(self._families.values())
+
+    def series_count(self) -> int:
+        """Count the series of all families."""
+        return sum(len(family.series()) for family in self.families())
+
+    def site(self, target: str) -> Site:
+        """Make a site: a group of channels that this store folds.
+
+        Args:
+            target: ``module:qualname``, as failures name it.
+        """
+        site = Site(target)
+        self._sites.append(site)
+        return site
+
+    def fold(self) -> None:
+        """Drain every buffer into the series."""
+        with self._lock:
+            self._fold(channel for site in tuple(self._sites) for channel in site.snapshot())
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Fold, then hold every series still, so that a reader sees totals that belong together.
+
+        Run nothing of the host inside (no sample, no callback): it could wait for a lock of its own
+        that another thread holds while that one waits here.
+        """
+        with self._lock:
+            self.fold()
+            outer, self._folding = self._folding, True
+            try:
+                yield
+            finally:
+                self._folding = outer
+
+    def relieve(self, *channels: Channel) -> None:
+        """Fold full buffers from within a wrapped call, unless that would have to wait."""
+        if self._lock.acquire(blocking=False):
+            try:
+                self._fold(channels)
+            finally:
+                self._lock.release()
+
+    def count_failure(self, target: str, metric: str, label: str) -> None:
+        """Count a failed expression; see `Failure`. Never blocks."""
+        self._failures.append((target, metric, label))
+        if len(self._failures) >= FULL:
+            self.relieve()
+
+    def count_overflows(self, overflows: Iterable[Overflow]) -> None:
+        """Count observations whose label became ``other``. Never blocks."""
+        self._overflows.extend(overflows)
+        if len(self._overflows) >= FULL:
+            self.relieve()
+
+    def _fold(self, channels: Iterable[Channel]) -> None:
+        if self._folding:
+            return
+        self._folding = True
+        try:
+            for channel in channels:
+                if channel:
+                    self._drain(channel)
+            self.expression_errors.update(_taken(self._failures))
+            self.overflows.update(_taken(self._overflows))
+        finally:
+            self._folding = False
+
+    def _drain(self, channel: Channel) -> None:
+        chunk = channel.take()
+        for counter in channel.counted:
+            counter.value += len(chunk)
+        for overflow in channel.overflows:
+            self.overflows[overflow] += len(chunk)
+        for series in channel.fed:
+            dropped = series.take(chunk)
+            if dropped:
+                metric = self._metric_of(series)
+                self.expression_errors[channel.site.target, metric, "value"] += dropped
+
+    def _metric_of(self, series: object) -> str:
+        # Only for values that were dropped, which is rare: no series pays for a way back.
+        for family in self.families():
+            if any(each is series for _, each in family.series()):
+                return family.spec.name
+        return ""
+
+    def _begin_child(self) -> None:
+        # A forked child has only the thread that forked; a lock that another one held is stuck.
+        self._reset()
+        for site in self._sites:
+            site.forget()
+        for family in self.families():
+            family.reset()
+
+
+def _taken(log: list[_T]) -> list[_T]:
+    # As a channel does it: a thread may append at any moment.
+    taken = log[: len(log)]
+    del log[: len(taken)]
+    return taken
+
+
+_STORES: weakref.WeakSet[Store] = weakref.WeakSet()
+
+
+def _begin_children() -> None:
+    for store in tuple(_STORES):
+        store._begin_child()  # noqa: SLF001 - the hook is part of the store, outside for its weak set
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_children)
