@@ -1,0 +1,104 @@
+"""A parsed expression goes in; a check of its names, or its source for a wrapper, comes out.
+
+Variables and functions are two namespaces (``endpoint(endpoint)`` is fine), so both steps take two
+collections. The source is written from the syntax tree: the text of the map never gets into a wrapper.
+"""
+
+from __future__ import annotations
+
+import ast
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from ancestry_obs.exceptions import ExpressionError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from ancestry_obs.expressions.parser import Expression
+
+__all__ = ["check", "emit"]
+
+
+def check(expression: Expression, *, names: Collection[str], functions: Collection[str]) -> None:
+    """Check that everything an expression names exists.
+
+    Args:
+        expression: What `parse` gave.
+        names: The variables there are.
+        functions: The label functions there are.
+
+    Raises:
+        ExpressionError: A name is unknown; the message has the nearest one and all that there are.
+    """
+    for kind, used, known in (
+        ("name", expression.names, names),
+        ("function", expression.functions, functions),
+    ):
+        for name in sorted(used.difference(known)):
+            column = _column(expression, name, called=kind == "function")
+            raise ExpressionError(_unknown(kind, name, known), expression.source, column)
+
+
+def emit(
+    expression: Expression, *, names: Mapping[str, str], functions: Mapping[str, str]
+) -> str:
+    """Write an expression as Python source with other identifiers, in parentheses where needed.
+
+    Args:
+        expression: What `parse` gave.
+        names: The identifier to use for each variable.
+        functions: The identifier to use for each label function.
+
+    Returns:
+        Source that can stand as an operand anywhere.
+
+    Raises:
+        ExpressionError: A name of the expression is in neither mapping.
+
+    Example:
+        >>> emit(parse("upper(method)"), names={"method": "method"}, functions={"upper": "_f0"})
+        '_f0(method)'
+    """
+    check(expression, names=names, functions=functions)
+    # Copied through its text: a tree that is rewritten in place would be wrong the second time.
+    tree = ast.parse(ast.unparse(expression.tree), mode="eval").body
+    renamed = _Rename(names, functions).visit(tree)
+    text = ast.unparse(renamed)
+    bare = isinstance(renamed, ast.Name | ast.Attribute | ast.Call | ast.Subscript)
+    # A literal needs no parentheses unless something follows its dot: 1.real is no Python.
+    text_literal = isinstance(renamed, ast.Constant) and isinstance(renamed.value, str)
+    return text if bare or text_literal else f"({text})"
+
+
+class _Rename(ast.NodeTransformer):
+    def __init__(self, names: Mapping[str, str], functions: Mapping[str, str]) -> None:
+        self._names = names
+        self._functions = functions
+
+    def visit_Name(self, node: ast.Name) -> ast.Name:  # noqa: N802 - ast's naming
+        return ast.Name(self._names[node.id], node.ctx)
+
+    def visit_Call(self, node: ast.Call) -> ast.Call:  # noqa: N802 - ast's naming
+        if isinstance(node.func, ast.Name):
+            function: ast.expr = ast.Name(self._functions[node.func.id], node.func.ctx)
+        else:
+            function = self.visit(node.func)
+        return ast.Call(function, [self.visit(argument) for argument in node.args], [])
+
+
+def _unknown(kind: str, name: str, known: Collection[str]) -> str:
+    nearest = get_close_matches(name, known, n=1)
+    hint = f"did you mean {nearest[0]!r}? " if nearest else ""
+    return f"unknown {kind} {name!r}; {hint}known are {', '.join(sorted(known)) or 'none'}"
+
+
+def _column(expression: Expression, name: str, *, called: bool) -> int:
+    """Give the column of a name's first use as a variable or as a function."""
+    calls = {id(node.func) for node in ast.walk(expression.tree) if isinstance(node, ast.Call)}
+    places = (
+        node.col_offset
+        for node in ast.walk(expression.tree)
+        if isinstance(node, ast.Name) and node.id == name and (id(node) in calls) is called
+    )
+    return min(places, default=0) + 1

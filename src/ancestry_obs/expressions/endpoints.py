@@ -1,0 +1,73 @@
+"""URLs and paths go in, endpoint templates without ids or personal data come out.
+
+    https://user:secret@host/app-api/express/v2/conversations/8841/messages?limit=5
+    /app-api/express/v2/conversations/:id/messages
+
+A path segment is kept only if it looks like a word that a programmer chose; everything else becomes
+``:id``. That way round, an id in a form that nobody thought of is hidden rather than shown. What this
+cannot see is a plain word that is a person's name: a service with names in its paths needs a label
+function of its own.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Final
+
+__all__ = ["endpoint"]
+
+_CACHED_URLS: Final = 1024
+_CACHED_SEGMENTS: Final = 1024
+_LONGEST: Final = 200
+
+_SCHEME_AND_HOST: Final = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*:)?//[^/]*")
+
+# Words in lower case, camelCase or UPPER case. Lengths and shape keep out random letters, such as
+# those of a base64 token; two-letter words in the middle are listed, since random letters have many.
+_LETTERS: Final = (
+    r"(?>[A-Z]{0,6}[a-z]{1,24}(?:[A-Z]{1,6}[a-z]{2,24}|As|At|By|Id|In|Is|My|Of|On|Or|To|Up){0,6}"
+    r"[A-Z]{0,5}|[A-Z]{1,16})"
+)
+# One word of a segment may have up to two digits: v2, p13n, oauth2.
+_WORDS: Final = re.compile(
+    rf"[_.-]{{0,2}}{_LETTERS}(?:[_.-]{{1,2}}{_LETTERS}){{0,6}}"
+    rf"(?:[0-9]{{1,2}}[a-z]{{0,8}}(?:[_.-]{{1,2}}{_LETTERS}){{0,6}})?_{{0,2}}"
+)
+_HEXADECIMAL: Final = re.compile(r"[0-9A-Fa-f]{8}")
+
+
+@lru_cache(maxsize=_CACHED_URLS)
+def endpoint(url: str) -> str:
+    """Reduce a URL to the template of its endpoint.
+
+    Args:
+        url: A full URL or a path, with or without a leading slash.
+
+    Returns:
+        The path with a leading slash: no scheme, user, host, query or fragment, no empty segments,
+        and ``:id`` for each segment that is a number, uuid, date, token, e-mail address,
+        percent-encoded text or anything else that is no plain word. At most 200 characters and
+        ``/:rest``.
+
+    Raises:
+        AttributeError: It is no text.
+
+    Example:
+        >>> endpoint("https://example.org/api/v2/samples/0B1C2D3E-0006/matches?page=2")
+        '/api/v2/samples/:id/matches'
+    """
+    path = url.partition("?")[0].partition("#")[0]
+    if "//" in path and (origin := _SCHEME_AND_HOST.match(path)):
+        path = path[origin.end() :]
+    template = "/" + "/".join([_segment(part) for part in path.split("/") if part])
+    if len(template) > _LONGEST:
+        return template[:_LONGEST].rpartition("/")[0] + "/:rest"
+    return template
+
+
+# Cached on its own: ids differ from call to call, the words around them do not.
+@lru_cache(maxsize=_CACHED_SEGMENTS)
+def _segment(part: str) -> str:
+    is_word = _WORDS.fullmatch(part) and not _HEXADECIMAL.search(part)
+    return part if is_word else ":id"

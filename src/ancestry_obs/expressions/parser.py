@@ -1,0 +1,130 @@
+"""Text of a label expression goes in, a checked `Expression` comes out, or an `ExpressionError`.
+
+The text is parsed by Python's own parser and then every node is compared with `grammar`'s lists of
+what is allowed; whatever is not listed is refused, so a construct that a later Python adds is refused
+too. Nothing is evaluated here, and which names exist is not asked (see `emission.check`).
+"""
+
+from __future__ import annotations
+
+import ast
+import warnings
+from dataclasses import dataclass, field
+
+from ancestry_obs.exceptions import ExpressionError
+from ancestry_obs.expressions.grammar import MAX_LENGTH, Grammar, Refusal
+from ancestry_obs.expressions.inference import is_text, literal, outcomes
+
+__all__ = ["Expression", "parse"]
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A parsed label expression; two are equal if their text is.
+
+    Attributes:
+        source: The text, without surrounding blanks.
+        names: The variables it reads, such as ``url`` or ``self``.
+        functions: The label functions it calls.
+        is_constant: Whether it is a single literal.
+        constant: That literal, or `None` if it is not constant.
+        is_text: Whether its value is a `str` whatever the variables hold.
+        outcomes: The literals that it can come out as, through conditional branches too.
+        tree: The syntax tree; treat it as read-only.
+    """
+
+    source: str
+    names: frozenset[str] = field(compare=False)
+    functions: frozenset[str] = field(compare=False)
+    is_constant: bool = field(compare=False)
+    constant: object = field(compare=False)
+    is_text: bool = field(compare=False)
+    outcomes: tuple[object, ...] = field(compare=False)
+    tree: ast.expr = field(compare=False, repr=False)
+
+    def __str__(self) -> str:
+        return self.source
+
+
+def parse(source: str, *, allow_methods: bool = False) -> Expression:
+    """Parse a label expression.
+
+    Args:
+        source: The text, as it stands in a map.
+        allow_methods: Also accept ``self.method()`` and ``self.part.method()`` without arguments, as
+            a sample's value may.
+
+    Returns:
+        The expression.
+
+    Raises:
+        ExpressionError: The text is no expression, or has a form that is not in the grammar.
+
+    Example:
+        >>> parse("'hit' if result is not None else 'miss'").names
+        frozenset({'result'})
+    """
+    text = source.strip()
+    tree = _syntax_tree(text)
+    grammar = Grammar(allow_methods=allow_methods)
+    try:
+        grammar.visit(tree)
+    except Refusal as refusal:
+        raise ExpressionError(refusal.message, text, _column(text, refusal.node)) from None
+    _refuse_suspicious(tree, text)
+    constants = literal(tree)
+    return Expression(
+        source=text,
+        names=frozenset(grammar.names),
+        functions=frozenset(grammar.functions),
+        is_constant=bool(constants),
+        constant=constants[0] if constants else None,
+        is_text=is_text(tree),
+        outcomes=outcomes(tree),
+        tree=tree,
+    )
+
+
+def _syntax_tree(text: str) -> ast.expr:
+    if not text:
+        raise ExpressionError("an expression is empty; write a constant such as \"'none'\"", text)
+    if len(text) > MAX_LENGTH:
+        raise ExpressionError(
+            f"an expression has {len(text)} characters, allowed are {MAX_LENGTH}; "
+            "move the work into a label function",
+            text,
+        )
+    try:
+        return _quietly(text)
+    except SyntaxError as error:
+        message = f"not a Python expression: {error.msg}"
+        raise ExpressionError(message, text, error.offset or 1) from None
+    # A null byte, a lone surrogate, or nesting beyond the parser's own limit.
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise ExpressionError(f"not a Python expression: {error}", text) from None
+
+
+def _quietly(text: str) -> ast.expr:
+    # What Python only warns of (an unknown escape, `1if x`) is a mistake in a map.
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        return ast.parse(text, mode="eval").body
+
+
+def _refuse_suspicious(tree: ast.expr, text: str) -> None:
+    """Refuse what the compiler would warn of, lest the program's own start prints the warning."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            compile(ast.Expression(tree), "<label expression>", "eval")
+    except SyntaxError as error:
+        raise ExpressionError(f"{error.msg}", text, error.offset or 1) from None
+
+
+def _column(text: str, node: ast.AST) -> int:
+    """Give a node's column in characters; the tree counts in bytes, and per line."""
+    line: int = getattr(node, "lineno", 1)
+    offset: int = getattr(node, "col_offset", 0)
+    lines = text.split("\n")
+    before = sum(len(earlier) + 1 for earlier in lines[: line - 1])
+    return before + len(lines[line - 1].encode()[:offset].decode()) + 1
