@@ -7,7 +7,8 @@
         ├── ExpressionError     a label expression is outside the grammar (also a ValueError)
         ├── TargetError         a target cannot be found or cannot be wrapped
         ├── CompileError        an expression names what the target's signature does not have
-        └── ExporterError       the exporter cannot start or answer
+        ├── ExporterError       the exporter cannot start or answer
+        └── LaunchError         the program that `ancestry-obs run` is to run cannot be found
 
 They reach whoever installs, checks or configures. A program that is already instrumented never sees
 one: what fails there becomes a state, a count and a log line.
@@ -26,6 +27,7 @@ __all__ = [
     "ExporterError",
     "ExpressionError",
     "Finding",
+    "LaunchError",
     "MapError",
     "ObservabilityError",
     "SettingsError",
@@ -131,3 +133,7 @@ class CompileError(ObservabilityError):
 
 class ExporterError(ObservabilityError):
     """The exporter cannot start or cannot do what it was asked for."""
+
+
+class LaunchError(ObservabilityError):
+    """The program that the launcher is to run cannot be found or has no Python source."""
