@@ -4,8 +4,8 @@
 
 A call appends one float to the `Channel` of its label combination; everything else (buckets, sums,
 counts, each metric that the same call feeds) is done when a scrape folds the buffers, or when one
-is full. Label values are bounded here (`Family.admit`). Nothing here knows wrappers, text formats or
-prometheus_client, and nothing here raises into an instrumented program.
+is full. Label values are bounded here (`Family.admit`). Nothing here knows wrappers, text formats
+or prometheus_client, and nothing here raises into an instrumented program.
 """
 
 from __future__ import annotations

@@ -7,12 +7,15 @@ nobody reads any more. What takes a chunk copies the first n values, then delete
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ancestry_obs.recording.series import CounterSeries, Series
 
-__all__ = ["FULL", "Channel", "Overflow", "Site"]
+__all__ = ["FULL", "Channel", "LatestChannel", "Overflow", "Site"]
 
 FULL = 512
 """How many values a channel holds before the call that appends folds it by itself."""
@@ -49,12 +52,6 @@ class Channel(list[float]):
         self.overflows = overflows
         self.folded = 0
 
-    # A channel is an identity: two that are both empty are not the same buffer.
-    __hash__ = object.__hash__  # type: ignore[assignment]
-
-    def __eq__(self, other: object) -> bool:
-        return self is other
-
     def take(self) -> list[float]:
         """Take out what is buffered; what is appended meanwhile stays for the next time."""
         chunk = self[: len(self)]
@@ -63,47 +60,59 @@ class Channel(list[float]):
         return chunk
 
 
+class LatestChannel(Channel):
+    """A channel of gauges: the last value shows at once, the buffer has only what is to be counted."""
+
+    __slots__ = ()
+
+    def append(self, value: float, /) -> None:
+        """Set the gauges."""
+        for series in self.fed:
+            series.set(value)  # type: ignore[union-attr] # only gauges get here
+        if self.overflows or not isfinite(value):
+            super().append(value)
+
+
 class Site:
-    """A place that observes: one woven target, or the typed helpers of one metric.
+    """A place that observes: one stream of a woven target, or the typed helpers of one metric.
 
     Args:
         target: ``module:qualname``, for the counts of failed expressions.
 
     Attributes:
-        channels: Every channel of the site, for folding.
-        memos: Look-up tables of the site that hold channels; emptied in a forked child.
+        channels: Every channel of the site, each under a key that its user chose.
+        memo: The user's own look-up table with channels; emptied in a forked child.
     """
 
-    __slots__ = ("__weakref__", "channels", "memos", "target")
+    __slots__ = ("__weakref__", "channels", "memo", "target")
 
     def __init__(self, target: str) -> None:
         self.target = target
         self.channels: dict[object, Channel] = {}
-        self.memos: list[dict[Any, Any]] = []
+        self.memo: dict[Any, Any] = {}
 
-    def open(
-        self,
-        fed: tuple[Series, ...],
-        counted: tuple[CounterSeries, ...] = (),
-        overflows: tuple[Overflow, ...] = (),
-    ) -> Channel:
-        """Get or make the channel of these series; see `Channel` for the arguments.
+    def open(self, key: object, make: Callable[[], Channel]) -> Channel:
+        """Get the channel of a key, or keep a new one that is folded from now on.
 
-        There is one for each combination, so that their number is bounded as the series' is.
+        Args:
+            key: One for each combination of series, so that the channels are as bounded as those.
+            make: Makes the channel.
         """
-        key = (fed, counted, overflows)
         found = self.channels.get(key)
         if found is None:
             # Two threads may both get here: the first one's channel is everybody's.
-            found = self.channels.setdefault(key, Channel(self, fed, counted, overflows))
+            found = self.channels.setdefault(key, make())
         return found
 
     def snapshot(self) -> list[Channel]:
         """Give the channels there are now; calls may open others meanwhile."""
         return list(self.channels.values())
 
+    def observed(self) -> int:
+        """Count the values that the site's channels ever got."""
+        return sum(channel.folded + len(channel) for channel in self.snapshot())
+
     def forget(self) -> None:
         """Detach every channel, as a forked child must: who still holds one feeds nobody."""
-        for memo in self.memos:
-            memo.clear()
+        self.memo.clear()
         self.channels.clear()

@@ -6,17 +6,34 @@ each other, so that nothing here may block: an admission is one atomic operation
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from ancestry_obs.spec.model import LabelSpec
 
-__all__ = ["ERROR", "OTHER", "LabelLimit"]
+__all__ = ["ERROR", "LONGEST", "OTHER", "LabelLimit", "label_text"]
 
-OTHER = "other"
+OTHER: Final = "other"
 """What a value becomes that is not enumerated, or comes after `max_values` others."""
-ERROR = "error"
+ERROR: Final = "error"
 """The value of a label whose expression failed."""
+LONGEST: Final = 256
+"""How many characters of a label value are kept."""
+
+
+def label_text(value: object) -> str:
+    """Make a label's text of any value: a `str` that UTF-8 can express, of bounded length.
+
+    Raises:
+        Exception: Whatever the value's own ``__str__`` raises.
+
+    Example:
+        >>> label_text(404), label_text(None)
+        ('404', 'None')
+    """
+    text = str(value)[:LONGEST]
+    # Prometheus' formats are UTF-8: one lone surrogate would make the whole page unreadable.
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 class LabelLimit:

@@ -1,8 +1,8 @@
 """The series: what is kept for one combination of label values of one metric.
 
 A chunk of buffered floats comes in, totals go out. Each `take` folds a whole chunk at once and
-gives back how many of its values it had to drop. Only `Store.fold` calls `take`, one thread at a time; a
-reader holds the store's lock (`Store.reading`) to see totals that belong together.
+gives back how many of its values it had to drop. Only the store calls `take`, one thread at a time;
+a reader holds the store's lock (`Store.reading`) to see totals that belong together.
 
 Every series has a slot `text`, which belongs to the renderer: the label text that it cached.
 """
@@ -123,16 +123,18 @@ class GaugeSeries:
         self.value = 0.0
         self.text: object = None
 
+    def set(self, value: float) -> None:
+        """Replace the value; one that is not finite is ignored."""
+        if isfinite(value):
+            self.value = value
+
     def take(self, chunk: list[float]) -> int:
-        """Keep the last finite value.
+        """Count the values that `set` ignored; what was set is newer than any chunk.
 
         Returns:
-            How many values were dropped for not being finite.
+            How many values are not finite.
         """
-        good = [value for value in chunk if isfinite(value)]
-        if good:
-            self.value = good[-1]
-        return len(chunk) - len(good)
+        return sum(not isfinite(value) for value in chunk)
 
 
 class RatioSeries:
@@ -157,14 +159,16 @@ class RatioSeries:
         return self.hits / self.lookups if self.lookups else 0.0
 
     def take(self, chunk: list[float]) -> int:
-        """Count lookups, a hit for each value that is not 0.
+        """Count lookups; values are 1 for a hit and 0 for a miss.
 
         Returns:
-            Always 0.
+            How many values are neither, and were dropped.
         """
-        self.lookups += len(chunk)
-        self.hits += len(chunk) - chunk.count(0.0)
-        return 0
+        hits = chunk.count(1.0)
+        lookups = hits + chunk.count(0.0)
+        self.hits += hits
+        self.lookups += lookups
+        return len(chunk) - lookups
 
 
 class InFlightSeries:
@@ -185,10 +189,11 @@ class InFlightSeries:
         """Add up beginnings (+1) and ends (-1).
 
         Returns:
-            Always 0.
+            How many values are neither, and were dropped.
         """
-        self.value += int(sum(chunk))
-        return 0
+        begun, ended = chunk.count(1.0), chunk.count(-1.0)
+        self.value += begun - ended
+        return len(chunk) - begun - ended
 
 
 Series: TypeAlias = HistogramSeries | CounterSeries | GaugeSeries | RatioSeries | InFlightSeries
