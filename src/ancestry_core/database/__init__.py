@@ -1,0 +1,5 @@
+"""What the platform knows, in one SQLite file: tables, how they are opened, what is asked of them."""
+
+from ancestry_core.database.engine import Database, open_database
+
+__all__ = ["Database", "open_database"]
