@@ -1,0 +1,15 @@
+"""What a scrape does: recorded series and live instances come in, an exposition goes out.
+
+    Store, Samples, self-metrics -> Block -> Collector.collect() -> render()
+
+`Collector` is an ordinary collector of prometheus_client, so that any exposition, ASGI app or push
+works with it; `render` writes the same bytes as prometheus_client would, several times faster. What
+is recorded where, and who asks, is known to others.
+"""
+
+from ancestry_obs.collector.collector import Collector
+from ancestry_obs.collector.exposition import render
+from ancestry_obs.collector.samples import Samples
+from ancestry_obs.collector.self_metrics import SelfMetrics, TargetState
+
+__all__ = ["Collector", "Samples", "SelfMetrics", "TargetState", "render"]

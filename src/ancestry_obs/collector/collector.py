@@ -1,0 +1,157 @@
+"""The collector of prometheus_client: blocks come in, metric families go out at each scrape."""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+    Metric,
+    SummaryMetricFamily,
+)
+
+from ancestry_obs.collector.blocks import Block, block_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from prometheus_client.samples import Sample
+
+    from ancestry_obs.collector.samples import Samples
+    from ancestry_obs.collector.self_metrics import SelfMetrics
+    from ancestry_obs.recording import Store
+
+__all__ = ["BlockMetric", "Collector"]
+
+
+class Collector:
+    """Everything that the toolkit measures, as prometheus_client wants it.
+
+    No ``_created`` series are given: Prometheus takes each for one more ordinary series, which for
+    a counter doubles what it stores, and a counter's restart is seen from its value anyway.
+
+    Args:
+        store: The recorded series.
+        samples: What is read from live instances.
+        self_metrics: What the toolkit tells about itself.
+        clock: Seconds, from any beginning.
+
+    Example:
+        >>> registry.register(Collector(store, samples, self_metrics))
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        samples: Samples,
+        self_metrics: SelfMetrics,
+        *,
+        clock: Callable[[], float] = perf_counter,
+    ) -> None:
+        self._store = store
+        self._samples = samples
+        self._self_metrics = self_metrics
+        self._clock = clock
+
+    def describe(self) -> list[Metric]:
+        """Name the metrics without folding or reading anything; registration asks for that."""
+        families = [block_of(family, {}) for family in self._store.families()]
+        return [BlockMetric(block) for block in (*families, *self._self_metrics.blocks())]
+
+    def collect(self) -> Iterator[Metric]:
+        """Read live instances, fold, and give every family with its numbers of this moment.
+
+        The time until the last one has been taken is the scrape's: what writes the families writes
+        them one by one.
+        """
+        began = self._clock()
+        for block in self.blocks():
+            yield BlockMetric(block)
+        self._self_metrics.scraped(self._clock() - began)
+
+    def blocks(self) -> list[Block]:
+        """Give what `collect` gives as plain blocks."""
+        families = self._store.families()
+        # First and without the store's lock: it runs code of the program, which may wait for a
+        # lock that a thread holds that waits for the store.
+        sampled = self._samples.read(families)
+        with self._store.reading():
+            blocks = [block_of(family, sampled.get(family.name, {})) for family in families]
+            return blocks + self._self_metrics.blocks()
+
+
+class BlockMetric(Metric):
+    """A metric family that makes its samples only when somebody reads them; `render` does not.
+
+    Args:
+        block: The metric and its numbers.
+    """
+
+    def __init__(self, block: Block) -> None:
+        super().__init__(block.name, block.help, block.kind)
+        self.block = block
+        self._samples: list[Sample] | None = None
+
+    @property
+    def samples(self) -> list[Sample]:
+        """The samples in prometheus_client's form."""
+        if self._samples is None:
+            self._samples = _family(self.block).samples
+        return self._samples
+
+    @samples.setter
+    def samples(self, samples: list[Sample]) -> None:
+        self._samples = samples
+
+
+def _family(block: Block) -> Metric:
+    return _FAMILIES[block.kind](block)
+
+
+def _counter(block: Block) -> Metric:
+    family = CounterMetricFamily(block.name, block.help, labels=block.label_names)
+    for labels, (value,) in block.rows:
+        family.add_metric(labels, value)
+    return family
+
+
+def _gauge(block: Block) -> Metric:
+    family = GaugeMetricFamily(block.name, block.help, labels=block.label_names)
+    for labels, (value,) in block.rows:
+        family.add_metric(labels, value)
+    return family
+
+
+def _histogram(block: Block) -> Metric:
+    family = HistogramMetricFamily(block.name, block.help, labels=block.label_names)
+    bounds = block.bound_texts()
+    for labels, (*counts, total) in block.rows:
+        family.add_metric(labels, list(zip(bounds, counts, strict=True)), total)
+    return family
+
+
+def _info(block: Block) -> Metric:
+    family = InfoMetricFamily(block.name, block.help, labels=block.label_names)
+    for labels, _ in block.rows:
+        family.add_metric(labels, {})
+    return family
+
+
+def _summary(block: Block) -> Metric:
+    family = SummaryMetricFamily(block.name, block.help, labels=block.label_names)
+    for labels, (count, total) in block.rows:
+        family.add_metric(labels, int(count), total)
+    return family
+
+
+_FAMILIES: dict[str, Callable[[Block], Metric]] = {
+    "counter": _counter,
+    "gauge": _gauge,
+    "histogram": _histogram,
+    "info": _info,
+    "summary": _summary,
+}
