@@ -1,4 +1,4 @@
-"""Every job of the project: `nox -l` lists them; plain `nox` is the full check, `nox -s demo` the main job."""
+"""Every job of the project: `nox` alone is the full check, `nox -s demo` the main job."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ nox.options.reuse_venv = "yes"
 
 
 def _install(session: nox.Session, *requirements: str) -> None:
-    """Install, with the project itself built afresh (a reused environment may hold an older one)."""
+    """Install; the project itself is built afresh, since a reused environment has an older one."""
     session.install(*requirements)
     project = [name for name in requirements if name.startswith(".")]
     if project:
@@ -53,7 +53,7 @@ def instrumented(session: nox.Session) -> None:
 
 @nox.session(python=NEWEST, reuse_venv=False)
 def minimal(session: nox.Session) -> None:
-    """Show that the base install works alone, and the platform without wrapt and prometheus_client."""
+    """Show that the base install works alone, and the platform without what metrics need."""
     _install(session, ".", "pytest>=8.3")
     session.run("pytest", "tests/minimal", "-m", "base", env=LIVE)
     _install(session, ".[platform]")
@@ -86,7 +86,7 @@ def demo(session: nox.Session) -> None:
 
 @nox.session(python=NEWEST)
 def bench(session: nox.Session) -> None:
-    """Measure speed and memory side by side with the peers; docs/performance.md quotes the result."""
+    """Measure speed and memory beside the peers; docs/performance.md quotes the result."""
     _install(session, EVERYTHING, "opentelemetry-sdk>=1.29")
     for script in sorted(Path("benchmarks").glob("[!_]*.py")):
         if not session.posargs or script.stem in session.posargs:

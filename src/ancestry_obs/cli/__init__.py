@@ -1,0 +1,1 @@
+"""The `ancestry-obs` command."""
