@@ -1,4 +1,4 @@
-"""The launcher runs a program as the interpreter itself does: each program here is run both ways."""
+"""The launcher runs a program as the interpreter does: each program here is run both ways."""
 
 from __future__ import annotations
 
