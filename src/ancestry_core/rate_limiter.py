@@ -63,6 +63,11 @@ class RateLimiter:
         """The present rate in requests per second."""
         return self._rate
 
+    @property
+    def max_pause_seconds(self) -> float:
+        """The longest Retry-After that is waited for."""
+        return self._settings.max_pause_seconds
+
     def wait(self, endpoint: str | None = None) -> float:  # noqa: ARG002 - one bucket for all endpoints; callers say what they wait for
         """Wait until one request may leave.
 

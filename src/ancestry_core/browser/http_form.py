@@ -1,0 +1,113 @@
+"""Sign in by filling in the service's form over HTTP, without a browser: the default.
+
+In: credentials. Out: cookies. It retries nothing and remembers no password.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+from urllib.parse import urljoin
+
+from ancestry_core.api_responses import status_text
+from ancestry_core.browser.html_page import HtmlPage, read_page
+from ancestry_core.browser.session_pages import (
+    PASSWORD_ID,
+    REFUSED_ID,
+    SETTINGS_PATH,
+    SIGN_IN_PATH,
+    SIGNED_IN_ID,
+    USERNAME_ID,
+    no_form,
+    not_signed_in,
+    refused,
+    require_session,
+)
+from ancestry_core.exceptions import BrowserError
+from ancestry_core.transport import HttpTransport, TransportError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ancestry_core.browser.cookies import Cookies
+    from ancestry_core.browser.session_pages import Pace
+    from ancestry_core.config import HttpSettings
+
+
+class HttpFormBrowser:
+    """A browser session by HTTP alone; for one thread at a time.
+
+    Args:
+        base_url: The service's URL, without a slash at the end.
+        settings: The timeouts.
+        pace: Called with the path before each request.
+        transport: What sends.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        settings: HttpSettings,
+        *,
+        pace: Pace = lambda _: None,
+        transport: HttpTransport | None = None,
+    ) -> None:
+        self._base_url = base_url
+        self._pace = pace
+        self._transport = transport or HttpTransport(base_url, settings)
+
+    def sign_in(self, username: str, password: str) -> Cookies:
+        """Fetch the form, post it, and check the page that follows; see `BrowserSession`."""
+        self._transport.cookies.clear()
+        url = f"{self._base_url}{SIGN_IN_PATH}"
+        form, status = self._load("GET", url)
+        if not {USERNAME_ID, PASSWORD_ID} <= form.names.keys():
+            raise no_form(url, status_text(status))
+        fields = {
+            **form.hidden,
+            form.names[USERNAME_ID]: username,
+            form.names[PASSWORD_ID]: password,
+        }
+        page, _ = self._load("POST", self._target(url, form), fields)
+        if REFUSED_ID in page.ids:
+            raise refused(url)
+        return self._session(page, url)
+
+    def renew(self) -> Cookies:
+        """Load the settings page, which renews the cookies; see `BrowserSession`."""
+        url = f"{self._base_url}{SETTINGS_PATH}"
+        page, _ = self._load("GET", url)
+        return self._session(page, url)
+
+    def close(self) -> None:
+        """Close the connection and forget the cookies."""
+        self._transport.cookies.clear()
+        self._transport.close()
+
+    def _target(self, url: str, form: HtmlPage) -> str:
+        """Give the URL that the form is posted to, which must not carry the password away."""
+        target = urljoin(url, form.action)
+        if not target.startswith(f"{self._base_url}/"):
+            raise no_form(url, "its form is posted to another site")
+        return target
+
+    def _load(
+        self, method: str, url: str, fields: Mapping[str, str] | None = None
+    ) -> tuple[HtmlPage, int]:
+        self._pace(url)
+        failure = ""
+        try:
+            answer = self._transport.send(method, url, data=fields, follow_redirects=True)
+        except TransportError as error:
+            failure = str(error)
+        else:
+            if answer.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
+                return read_page(answer.text), answer.status_code
+            failure = status_text(answer.status_code)
+        raise BrowserError(f"{method} {url}: {failure}; is the service up?")
+
+    def _session(self, page: HtmlPage, url: str) -> Cookies:
+        if SIGNED_IN_ID not in page.ids:
+            raise not_signed_in(url)
+        jar = self._transport.cookies
+        return require_session({cookie.name: cookie.value or "" for cookie in jar}, url)
