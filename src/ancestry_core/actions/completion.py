@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Self
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,6 +61,8 @@ def ignore(_: Progress | ActionSummary) -> None:
 class ActionRun:
     """One run of one action, whose items are completed one by one.
 
+    As a context manager it ends with the block, and so does an interrupted or failing run.
+
     Args:
         action: The action's name.
         on_progress: Told after each item, and when the total becomes known.
@@ -68,10 +70,10 @@ class ActionRun:
         clock: Monotonic seconds.
 
     Example:
-        >>> run = ActionRun("action7_inbox", clock=lambda: 0.0)
-        >>> run.complete("success")
-        >>> run.complete("skipped", 2)
-        >>> run.finish()
+        >>> with ActionRun("action7_inbox", clock=lambda: 0.0) as run:
+        ...     run.complete("success")
+        ...     run.complete("skipped", 2)
+        >>> run.summary()
         ActionSummary(action='action7_inbox', success=1, failure=0, skipped=2, seconds=0.0)
     """
 
@@ -87,12 +89,13 @@ class ActionRun:
         self._on_complete = on_complete
         self._clock = clock
         self._started = clock()
+        self._ended: float | None = None
         self._total: int | None = None
         self._results: Counter[Result] = Counter()
 
-    def expect(self, total: int) -> None:
-        """Say how many items there will be, as far as is known now."""
-        self._total = total
+    def expect_more(self, count: int) -> None:
+        """Say how many items there will be beside those completed, as far as is known now."""
+        self._total = self._results.total() + count
         self._report()
 
     def complete(self, result: Result, count: int = 1) -> None:
@@ -107,21 +110,27 @@ class ActionRun:
         self._results[result] += count
         self._report()
 
-    def finish(self) -> ActionSummary:
-        """End the run.
+    def summary(self) -> ActionSummary:
+        """Sum up what was done until now.
 
         Returns:
-            The summary, which `on_complete` has been told.
+            The counts, and the seconds until now or until the end of the block.
         """
-        summary = ActionSummary(
+        ended = self._clock() if self._ended is None else self._ended
+        return ActionSummary(
             self.action,
             self._results["success"],
             self._results["failure"],
             self._results["skipped"],
-            self._clock() - self._started,
+            ended - self._started,
         )
-        self._on_complete(summary)
-        return summary
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended = self._clock()
+        self._on_complete(self.summary())
 
     def _report(self) -> None:
         self._on_progress(Progress(self.action, self._results.total(), self._total))

@@ -1,4 +1,4 @@
-"""What the platform knows, in one SQLite file: tables, how they are opened, what is asked of them."""
+"""What the platform knows, in one SQLite file: its tables, and what is asked of them."""
 
 from ancestry_core.database.engine import Database, open_database
 

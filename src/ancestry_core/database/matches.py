@@ -135,6 +135,4 @@ def _upsert(session: Session, model: type[Base], rows: list[Row], key: tuple[str
         return
     statement = insert(model)
     changed = {name: statement.excluded[name] for name in rows[0] if name not in key}
-    session.execute(
-        statement.on_conflict_do_update(index_elements=list(key), set_=changed), rows
-    )
+    session.execute(statement.on_conflict_do_update(index_elements=list(key), set_=changed), rows)

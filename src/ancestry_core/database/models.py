@@ -129,7 +129,7 @@ class DnaMatch(Base):
     likely_path: Mapped[str | None]
     likely_path_probability: Mapped[float | None]
     administrator: Mapped[str | None]
-    ethnicity: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON)
+    ethnicity: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON(none_as_null=True))
 
     person: Mapped[Person] = relationship(back_populates="matches")
 
