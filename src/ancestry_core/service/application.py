@@ -11,10 +11,12 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ancestry_core.service.api import Api, Rejected, cut_off
-from ancestry_core.service.exchange import Answer, Request, error_answer, json_answer
+from ancestry_core.service.exchange import Answer, Request, cut_off, error_answer, json_answer
 from ancestry_core.service.faults import Broken, Fault, FaultPlan
 from ancestry_core.service.inbox import Inbox
+from ancestry_core.service.inbox_api import InboxApi
+from ancestry_core.service.inputs import Rejected
+from ancestry_core.service.match_api import MatchApi
 from ancestry_core.service.record import ServiceRecord
 from ancestry_core.service.sessions import Refusal, Sessions
 from ancestry_core.service.website import Website
@@ -72,7 +74,8 @@ class Application:
         self._sessions = Sessions(settings, clock)
         self._website = Website(owner.person.name, self._sessions, self.faults, self.record)
         inbox = Inbox(owner.profile_id, population.conversations, settings.seed, now)
-        self._api = Api(population, inbox, self.faults, self.record, now)
+        self._matches = MatchApi(population, self.faults, now)
+        self._messages = InboxApi(population, inbox, self.faults, self.record)
         self._owner_id = owner.profile_id
         self._sleep = sleep
         self._routes = [(route, route.pattern) for route in self._table()]
@@ -84,27 +87,27 @@ class Application:
         return self._website.handle(request) or self._call(request)
 
     def _table(self) -> tuple[_Route, ...]:
-        api = self._api
-        matches = "/discoveryui-matches/parents"
+        matches, messages = self._matches, self._messages
+        lists = "/discoveryui-matches/parents"
         samples = "/discoveryui-matchesservice/api"
-        express = "/app-api/express"
-        conversations = f"{express}/v2/conversations"
         match = f"{samples}/samples/:test/matches/:sample"
+        profile = "/app-api/express/v1/profiles/details"
+        inbox = "/app-api/express/v2/conversations"
         return (
-            _Route("GET", f"{matches}/api/csrfToken", self._csrf_token),
-            _Route("GET", "/app-api/cdp-p13n/api/v1/users/me", api.profile_id),
-            _Route("GET", "/api/navheaderdata/v1/header/data/dna", api.test_id),
-            _Route("GET", "/api/treesui-list/trees", api.trees),
-            _Route("GET", f"{matches}/list/api/matchList/:test", api.match_list),
-            _Route("POST", f"{matches}/list/api/badges/matchesInTree/:test", api.in_tree),
-            _Route("GET", f"{match}/details", api.details),
-            _Route("GET", f"{match}/badgedetails", api.badge),
-            _Route("GET", f"{samples}/compare/:test/with/:sample/ethnicity", api.ethnicity),
-            _Route("GET", f"{express}/v1/profiles/details", api.profile),
-            _Route("GET", conversations, api.conversations),
-            _Route("GET", f"{conversations}/:conversation/messages", api.messages),
-            _Route("POST", f"{conversations}/message", api.send_new),
-            _Route("POST", f"{conversations}/:conversation", api.reply),
+            _Route("GET", f"{lists}/api/csrfToken", self._csrf_token),
+            _Route("GET", "/app-api/cdp-p13n/api/v1/users/me", matches.profile_id),
+            _Route("GET", "/api/navheaderdata/v1/header/data/dna", matches.dna_test),
+            _Route("GET", "/api/treesui-list/trees", matches.trees),
+            _Route("GET", f"{lists}/list/api/matchList/:test", matches.match_list),
+            _Route("POST", f"{lists}/list/api/badges/matchesInTree/:test", matches.in_tree),
+            _Route("GET", f"{match}/details", matches.details),
+            _Route("GET", f"{match}/badgedetails", matches.badge),
+            _Route("GET", f"{samples}/compare/:test/with/:sample/ethnicity", matches.ethnicity),
+            _Route("GET", profile, matches.profile),
+            _Route("GET", inbox, messages.conversations),
+            _Route("GET", f"{inbox}/:conversation/messages", messages.messages),
+            _Route("POST", f"{inbox}/message", messages.send_new),
+            _Route("POST", f"{inbox}/:conversation", messages.reply),
         )
 
     def _call(self, request: Request) -> Answer:

@@ -1,72 +1,58 @@
-"""The service's API: one method for each call in the table of its description.
+"""The calls about the account and its matches; see the table in the service's description.
 
 In: a request whose session has been checked. Out: an answer in the call's shape. Ids are taken in
-either case and shown in upper case. Faults, sessions and the network are dealt with outside.
+either case and shown in upper case. Faults, sessions and the network are dealt with outside, except
+for what is broken for good.
 """
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime, timedelta
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
-from ancestry_core.service.exchange import Answer, Request, error_answer, json_answer
+from ancestry_core.service.exchange import json_answer
 from ancestry_core.service.faults import Broken
+from ancestry_core.service.inputs import Rejected, json_object, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ancestry_core.service.exchange import Answer, Request
     from ancestry_core.service.faults import FaultPlan
-    from ancestry_core.service.inbox import Conversation, Inbox
     from ancestry_core.service.matches import Match
     from ancestry_core.service.population import Population
-    from ancestry_core.service.record import ServiceRecord
 
 _MOST_PER_PAGE = 200
 
 
-class Rejected(Exception):  # noqa: N818 - an answer on its way out, no error of the program
-    """A request that cannot be carried out; carries the answer."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.answer = error_answer(status, message)
-
-
-class Api:
-    """The calls of one service.
+class MatchApi:
+    """The calls about one account.
 
     Args:
         population: Whose matches are shown.
-        inbox: The conversations.
         faults: Which things are broken for good.
-        record: Where stored messages are counted.
         now: Unix seconds; matches' last sign-ins are counted back from the day.
     """
 
     def __init__(
         self,
         population: Population,
-        inbox: Inbox,
         faults: FaultPlan,
-        record: ServiceRecord,
         now: Callable[[], float],
     ) -> None:
         self._account = population.account
         self._matches = population.matches
         self._by_sample = {match.sample_id: match for match in population.matches}
         self._by_profile = {match.profile_id: match for match in population.matches}
-        self._inbox = inbox
         self._faults = faults
-        self._record = record
         self._now = now
 
     def profile_id(self, _request: Request) -> Answer:
         """Answer whose account it is."""
         return json_answer({"data": {"ucdmid": self._account.profile_id}})
 
-    def test_id(self, _request: Request) -> Answer:
+    def dna_test(self, _request: Request) -> Answer:
         """Answer the id of the account's DNA test."""
         return json_answer({"testId": self._account.test_id})
 
@@ -78,8 +64,8 @@ class Api:
     def match_list(self, request: Request, test: str) -> Answer:
         """Answer one page of the matches, most centimorgans first."""
         self._require_own_test(test)
-        size = _number(request, "itemsPerPage", 30, _MOST_PER_PAGE)
-        page = _number(request, "currentPage", 1)
+        size = whole_number(request, "itemsPerPage", 30, _MOST_PER_PAGE)
+        page = whole_number(request, "currentPage", 1)
         chosen = self._matches[(page - 1) * size : page * size]
         total = ceil(len(self._matches) / size)
         return json_answer({"totalPages": total, "matchList": [_listed(m) for m in chosen]})
@@ -87,7 +73,7 @@ class Api:
     def in_tree(self, request: Request, test: str) -> Answer:
         """Answer which of the samples asked about are in the account's tree."""
         self._require_own_test(test)
-        asked = _body(request).get("sampleIds")
+        asked = json_object(request).get("sampleIds")
         if not isinstance(asked, list):
             raise Rejected(400, "sampleIds must be a list of sample ids")
         found = (self._by_sample.get(str(sample).upper()) for sample in asked)
@@ -144,57 +130,6 @@ class Api:
         ]
         return json_answer({"comparisons": comparisons})
 
-    def conversations(self, request: Request) -> Answer:
-        """Answer one page of the inbox, newest first."""
-        if request.query.get("q", "").upper() != f"USER:{self._account.profile_id}":
-            raise Rejected(403, "q must be user: and one's own profile id")
-        limit = _number(request, "limit", 50, _MOST_PER_PAGE)
-        try:
-            page, cursor = self._inbox.page(limit, request.query.get("cursor") or None)
-        except ValueError:
-            raise Rejected(400, "cursor must be a forward_cursor of an earlier page") from None
-        paging = {"forward_cursor": cursor} if cursor else {}
-        listed = [self._listed_conversation(item) for item in page]
-        return json_answer({"conversations": listed, "paging": paging})
-
-    def messages(self, request: Request, conversation: str) -> Answer:
-        """Answer the newest messages of a conversation, newest first."""
-        found = self._conversation(conversation)
-        messages, reads = self._inbox.read(found, _number(request, "limit", 5, _MOST_PER_PAGE))
-        answer = json_answer(
-            {
-                "messages": [
-                    {"content": item.content, "author": item.author, "created": item.created}
-                    for item in messages
-                ]
-            }
-        )
-        if self._faults.is_broken(Broken.CONVERSATIONS, conversation) or (
-            reads > 1 and self._faults.is_broken(Broken.REREADS, conversation)
-        ):
-            cut_off(answer)
-        return answer
-
-    def send_new(self, request: Request) -> Answer:
-        """Store a message to a match, in a new conversation or in the one that there is."""
-        body = _body(request)
-        content = self._own_content(body)
-        partner = self._partner(body)
-        self._require_deliverable(partner)
-        conversation = self._inbox.start(partner.profile_id, partner.person.name, content)
-        self._record.note("message")
-        author = self._account.profile_id.lower()
-        return json_answer({"conversation_id": conversation.id, "message": {"author": author}})
-
-    def reply(self, request: Request, conversation: str) -> Answer:
-        """Store a message in a conversation."""
-        content = self._own_content(_body(request))
-        found = self._conversation(conversation)
-        self._require_deliverable(self._by_profile.get(found.partner_id))
-        self._inbox.reply(found, content)
-        self._record.note("message")
-        return json_answer({"author": self._account.profile_id.lower()})
-
     def _require_own_test(self, test: str) -> None:
         if test.upper() != self._account.test_id:
             raise Rejected(403, "this is not the account's DNA test")
@@ -204,48 +139,6 @@ class Api:
         if match is None:
             raise Rejected(404, "no such match")
         return match
-
-    def _conversation(self, conversation: str) -> Conversation:
-        found = self._inbox.find(conversation)
-        if found is None:
-            raise Rejected(404, "no such conversation")
-        return found
-
-    def _own_content(self, body: dict[str, Any]) -> str:
-        content = body.get("content")
-        if not isinstance(content, str) or not content.strip():
-            raise Rejected(400, "content must be a text that is not empty")
-        if str(body.get("author", "")).upper() != self._account.profile_id:
-            raise Rejected(403, "author must be one's own profile id")
-        return content
-
-    def _partner(self, body: dict[str, Any]) -> Match:
-        members = body.get("conversation_members")
-        members = members if isinstance(members, list) else []
-        ids = [str(member.get("user_id")).upper() for member in members if isinstance(member, dict)]
-        partners = [user for user in ids if user != self._account.profile_id]
-        match = self._by_profile.get(partners[0]) if len(partners) == 1 else None
-        if match is None:
-            raise Rejected(400, "conversation_members must be oneself and one match")
-        return match
-
-    def _require_deliverable(self, partner: Match | None) -> None:
-        if partner is not None and self._faults.is_broken(Broken.SENDS, partner.profile_id):
-            raise Rejected(500, "the message cannot be delivered")
-
-    def _listed_conversation(self, item: Conversation) -> dict[str, Any]:
-        me = {"user_id": self._account.profile_id, "display_name": self._account.person.name}
-        partner = {"user_id": item.partner_id, "display_name": item.partner_name}
-        return {
-            "id": item.id,
-            "last_message": {"created": item.last_created},
-            "members": [me, partner],
-        }
-
-
-def cut_off(answer: Answer) -> None:
-    """Cut the answer's JSON in the middle, so that no parser takes it."""
-    answer.body = answer.body[: len(answer.body) // 2]
 
 
 def _listed(match: Match) -> dict[str, Any]:
@@ -290,20 +183,3 @@ def _details(match: Match) -> dict[str, Any]:
             for label, probability in dna.alternatives
         ],
     }
-
-
-def _number(request: Request, name: str, default: int, most: int | None = None) -> int:
-    text = request.query.get(name, str(default))
-    if not (text.isascii() and text.isdigit() and int(text) >= 1):
-        raise Rejected(400, f"{name} must be a whole number from 1")
-    return min(int(text), most) if most else int(text)
-
-
-def _body(request: Request) -> dict[str, Any]:
-    try:
-        body = json.loads(request.body)
-    except ValueError:
-        raise Rejected(400, "the body must be JSON") from None
-    if not isinstance(body, dict):
-        raise Rejected(400, "the body must be a JSON object")
-    return body
