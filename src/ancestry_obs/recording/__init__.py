@@ -10,7 +10,7 @@ or prometheus_client, and nothing here raises into an instrumented program.
 
 from __future__ import annotations
 
-from ancestry_obs.recording.channel import FULL, Channel, Site
+from ancestry_obs.recording.channel import FULL, Channel, LatestChannel, Site
 from ancestry_obs.recording.family import Family
 from ancestry_obs.recording.series import (
     CounterSeries,
@@ -30,6 +30,7 @@ __all__ = [
     "GaugeSeries",
     "HistogramSeries",
     "InFlightSeries",
+    "LatestChannel",
     "RatioSeries",
     "Series",
     "Site",

@@ -61,7 +61,7 @@ class Channel(list[float]):
 
 
 class LatestChannel(Channel):
-    """A channel of gauges: the last value shows at once, the buffer has only what is to be counted."""
+    """A channel of gauges: the last value shows at once, the buffer only counts."""
 
     __slots__ = ()
 

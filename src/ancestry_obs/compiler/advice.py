@@ -1,0 +1,61 @@
+"""What is to be woven into a target, and what the woven code works with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from ancestry_obs.expressions import BUILTIN_FUNCTIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from ancestry_obs.recording import Store
+    from ancestry_obs.spec.model import MetricSpec, RecordSpec, SampleSpec
+
+__all__ = ["Advice", "Runtime"]
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What the map wants of a target; two that are equal make the same wrapper.
+
+    Args:
+        records: What each call records.
+        metrics: The declarations of the metrics that `records` name. They are part of the advice
+            so that a metric which changes in a reload is woven anew.
+        before: Names of actions to run before each call.
+        after: Names of actions to run after each call that returned.
+        track: Samples that read the instances whose ``__init__`` the target is.
+        subclasses: Whether overrides are targets too, so that a call which goes up through
+            ``super()`` has to count once.
+    """
+
+    records: tuple[RecordSpec, ...] = ()
+    metrics: tuple[MetricSpec, ...] = ()
+    before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    track: tuple[SampleSpec, ...] = ()
+    subclasses: bool = False
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """What all wrappers of one installation work with.
+
+    Args:
+        store: Where observations go.
+        functions: The label functions by name, the built-in ones included.
+        actions: What a hook's action name stands for; called without arguments.
+        trackers: What takes a new instance for a sample.
+        clock: Gives seconds, from any start, never going back.
+    """
+
+    store: Store
+    functions: Mapping[str, Callable[..., object]] = field(
+        default_factory=lambda: BUILTIN_FUNCTIONS
+    )
+    actions: Mapping[str, Callable[[], object]] = field(default_factory=dict)
+    trackers: Mapping[SampleSpec, Callable[[object], object]] = field(default_factory=dict)
+    clock: Callable[[], float] = perf_counter

@@ -1,0 +1,127 @@
+"""The keys of a stream's memo: label expressions come in, cheap look-up keys come out.
+
+A wrapper finds the buffer of a call in nested dicts. What it looks up need not be the labels: if a
+label is a pure function of one text parameter, the parameter itself is the key, and the function runs
+only when a text is seen for the first time. The labels ``ok(result)`` and ``status_family(result)``
+depend on a response's status alone, so that the status is their key.
+
+Every key is chosen such that equal keys mean equal labels, for any Python object: a parameter is a
+key only if it is exactly a `str` (1, True and 1.0 are equal as keys, and an enum's member may be
+equal to a text that it does not print as). Otherwise a tuple of finished labels is the key, which is
+never equal to a text or a number.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from ancestry_obs.expressions import BUILTIN_FUNCTIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+
+    from ancestry_obs.expressions import Expression
+
+__all__ = ["Key", "ResponseTypes", "plan_keys"]
+
+_STATUS_FUNCTIONS: Final = frozenset({"ok", "status_family"})
+_KNOWN_TYPES: Final = 16
+
+
+@dataclass(frozen=True)
+class Key:
+    """One level of a memo.
+
+    Args:
+        kind: ``text`` (a parameter that is a text), ``status`` (of a response), ``label`` (the label
+            itself).
+        variable: The parameter, or ``result``; empty for ``label``.
+        labels: The label expressions that the key stands for.
+    """
+
+    kind: str
+    variable: str
+    labels: tuple[Expression, ...]
+
+
+class ResponseTypes(set[type]):
+    """The types of results that are known to carry their status as an `int` in ``.status_code``.
+
+    They are learned from results, and there are few: past the sixteenth no more is kept.
+    """
+
+    def learn(self, result: object) -> None:
+        """Look at a result, and remember its type if it is such a response."""
+        if isinstance(result, int | BaseException | type) or len(self) >= _KNOWN_TYPES:
+            return
+        if type(getattr(result, "status_code", None)) is int:
+            self.add(type(result))
+
+
+def plan_keys(
+    labels: Sequence[Expression],
+    parameters: Collection[str],
+    functions: Mapping[str, Callable[..., object]],
+    free: Collection[Expression] = (),
+) -> tuple[Key, ...]:
+    """Choose the levels of a stream's memo.
+
+    Args:
+        labels: The stream's label expressions.
+        parameters: The names that may hold a text: the target's parameters without ``self``.
+        functions: The label functions; only the built-in ones are known to be pure.
+        free: The expressions whose labels are not enumerated. Their levels come last, where each
+            value costs one entry and not a dict.
+
+    Returns:
+        The levels, outermost first. An expression that is the same for all calls needs none.
+    """
+    groups: dict[tuple[str, str], list[Expression]] = {}
+    for index, label in enumerate(labels):
+        kind, variable = _classify(label, parameters, functions)
+        if kind:
+            groups.setdefault((kind, variable or str(index)), []).append(label)
+    keys = [
+        Key(kind, "" if kind == "label" else variable, tuple(members))
+        for (kind, variable), members in groups.items()
+    ]
+    return tuple(sorted(keys, key=lambda key: any(label in free for label in key.labels)))
+
+
+def _classify(
+    label: Expression, parameters: Collection[str], functions: Mapping[str, Callable[..., object]]
+) -> tuple[str, str]:
+    pure = all(functions.get(name) is BUILTIN_FUNCTIONS.get(name) for name in label.functions)
+    # A memo serves calls that returned: there, `error` is always None.
+    names = label.names - {"error"}
+    if not pure or len(names) > 1:
+        return "label", ""
+    if not names:
+        return "", ""
+    (name,) = names
+    if name == "result" and _reads_status_alone(label.tree):
+        return "status", name
+    # An attribute is read from an object, which is no text: then the parameter is never the key.
+    reads_attribute = any(isinstance(node, ast.Attribute) for node in ast.walk(label.tree))
+    if name in parameters and not reads_attribute:
+        return "text", name
+    return "label", ""
+
+
+def _reads_status_alone(tree: ast.expr) -> bool:
+    """Tell whether ``result`` is nothing but the argument of functions of a status."""
+    calls = [
+        node.args
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id in _STATUS_FUNCTIONS
+    ]
+    inside = sum(len(args) == 1 and _is_result(args[0]) for args in calls)
+    return inside == sum(map(_is_result, ast.walk(tree)))
+
+
+def _is_result(node: ast.AST) -> bool:
+    return isinstance(node, ast.Name) and node.id == "result"

@@ -1,0 +1,157 @@
+"""The plan of a wrapper: records of a map come in, streams come out.
+
+A stream is what one append feeds: all records of the same moment and condition whose values can share
+a buffer. One call thus usually costs one look-up and one append, whatever it records.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from ancestry_obs.exceptions import CompileError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from ancestry_obs.expressions import Expression
+    from ancestry_obs.recording import Family, Store
+    from ancestry_obs.spec.model import MetricSpec, RecordSpec
+
+__all__ = ["Sink", "Stream", "plan_streams"]
+
+Source = Literal["one", "elapsed", "value", "hit"]
+"""What a stream's float is: 1, the elapsed seconds, an expression's number, or 1 for a hit else 0."""
+
+
+@dataclass(frozen=True)
+class Sink:
+    """A metric that a stream feeds.
+
+    Args:
+        family: The metric.
+        counted: Whether each float counts as one, instead of for its value.
+        labels: Where the metric's label values are in the stream's `labels`.
+    """
+
+    family: Family
+    counted: bool
+    labels: tuple[int, ...]
+
+
+@dataclass
+class Stream:
+    """One append of a wrapper.
+
+    Args:
+        moment: When it happens: ``call``, ``return``, ``raise``, ``exit``.
+        when: The condition, if any.
+        source: What the float is.
+        value: The expression of a `source` that has one.
+        kind: The metric type that does not share buffers, or ``buffered``.
+        labels: The different label expressions of all sinks.
+        sinks: What is fed.
+    """
+
+    moment: str
+    when: Expression | None
+    source: Source
+    value: Expression | None
+    kind: str = "buffered"
+    labels: list[Expression] = field(default_factory=list)
+    sinks: list[Sink] = field(default_factory=list)
+
+    @property
+    def counts_calls(self) -> bool:
+        """Whether every call that ends leaves exactly one float here."""
+        always = self.moment in {"call", "exit"} and self.when is None
+        return always and self.kind == "buffered" and self.source in {"one", "elapsed"}
+
+    @property
+    def expressions(self) -> tuple[Expression, ...]:
+        """Every expression that is evaluated for a float."""
+        extra = (expression for expression in (self.when, self.value) if expression is not None)
+        return (*self.labels, *extra)
+
+    def accepts(self, other: Stream) -> bool:
+        """Tell whether another stream's records can use this one's buffer."""
+        if (self.moment, self.when, self.kind) != (other.moment, other.when, other.kind):
+            return False
+        same_value = (self.source, self.value) == (other.source, other.value)
+        if self.kind != "buffered" or not (same_value or "one" in {self.source, other.source}):
+            return False
+        # Two free labels in one buffer would multiply the buffers: they have to be the same ones.
+        mine, theirs = self.free_labels(), other.free_labels()
+        return mine <= theirs or theirs <= mine
+
+    def absorb(self, other: Stream) -> None:
+        """Take over the records of a stream that `accepts` allowed."""
+        if self.source == "one":
+            self.source, self.value = other.source, other.value
+        for expression in other.labels:
+            if expression not in self.labels:
+                self.labels.append(expression)
+        for sink in other.sinks:
+            labels = tuple(self.labels.index(other.labels[index]) for index in sink.labels)
+            self.sinks.append(Sink(sink.family, sink.counted, labels))
+
+    def free_labels(self) -> set[Expression]:
+        """Give the label expressions whose values are not enumerated."""
+        return {
+            self.labels[index]
+            for sink in self.sinks
+            for index, label in zip(sink.labels, sink.family.spec.labels, strict=True)
+            if label.values is None and not self.labels[index].is_constant
+        }
+
+
+def plan_streams(
+    records: Iterable[RecordSpec], metrics: Sequence[MetricSpec], store: Store
+) -> list[Stream]:
+    """Plan the fewest streams for some records.
+
+    Args:
+        records: In the order of the map.
+        metrics: The declarations of the metrics they name.
+        store: Has, or gets, the metrics' families.
+
+    Raises:
+        CompileError: A record names a metric that is not declared.
+    """
+    declared = {spec.name: spec for spec in metrics}
+    streams: list[Stream] = []
+    for record in dict.fromkeys(records):
+        if record.metric not in declared:
+            raise CompileError(
+                f"{record.where}: metric {record.metric!r} is not among the advice's metrics; "
+                f"declared are {', '.join(sorted(declared)) or 'none'}"
+            )
+        new = _stream(record, store.family(declared[record.metric]))
+        host = next((stream for stream in streams if stream.accepts(new)), None)
+        if host is None:
+            streams.append(new)
+        else:
+            host.absorb(new)
+    return streams
+
+
+def _stream(record: RecordSpec, family: Family) -> Stream:
+    kind = family.spec.type
+    source: Source
+    if kind == "ratio":
+        source = "hit"
+    elif record.value is not None:
+        source = "value"
+    else:
+        source = "elapsed" if kind in {"histogram", "gauge"} else "one"
+    stream = Stream(
+        moment=record.on,
+        when=record.when,
+        source=source,
+        value=record.hit if kind == "ratio" else record.value,
+        kind=kind if kind in {"gauge", "in_flight"} else "buffered",
+    )
+    stream.labels = list(dict.fromkeys(expression for _, expression in record.labels))
+    positions = tuple(stream.labels.index(expression) for _, expression in record.labels)
+    stream.sinks.append(Sink(family, source == "one" and kind == "counter", positions))
+    return stream

@@ -1,0 +1,207 @@
+"""The slow path of a stream: values of variables come in, an observation is recorded for certain.
+
+A wrapper inlines the fast path: look up the buffer, append. It comes here when the look-up misses or
+an expression fails, and for calls that raised. Here every expression is evaluated by itself, so that
+one that fails costs its own label (``error``), value or condition, and nothing else. Nothing here
+raises into the program; the wrapped call is not touched.
+"""
+
+from __future__ import annotations
+
+import logging
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from ancestry_obs.compiler.keys import ResponseTypes
+from ancestry_obs.recording import FULL, Channel, LatestChannel
+from ancestry_obs.recording.limits import ERROR, label_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from ancestry_obs.compiler.keys import Key
+    from ancestry_obs.compiler.plan import Stream
+    from ancestry_obs.expressions import Expression
+    from ancestry_obs.recording import CounterSeries, Series, Site, Store
+    from ancestry_obs.recording.channel import Overflow
+
+__all__ = ["Evaluators", "Recorder"]
+
+_LOG: Final = logging.getLogger("ancestry_obs")
+_MEMO_SIZE: Final = 2048
+_LONGEST_KEY: Final = 512
+
+Evaluators = dict["Expression", "Callable[..., object]"]
+
+
+@dataclass
+class Recorder:
+    """Records for one stream of one target.
+
+    Args:
+        stream: What is recorded.
+        keys: The levels of the stream's memo.
+        variables: The names whose values come in, in this order.
+        evaluators: Gives a function of those values for each expression; called once, when needed.
+        store: Folds what is recorded.
+        site: Has the channels, and the memo that the wrapper looks into.
+        responses: The result types that the wrapper may read a status from.
+    """
+
+    stream: Stream
+    keys: tuple[Key, ...]
+    variables: tuple[str, ...]
+    evaluators: Callable[[], Evaluators]
+    store: Store
+    site: Site
+    responses: ResponseTypes = field(default_factory=ResponseTypes)
+    _ready: Evaluators | None = None
+    _remembered: int = 0
+    _said: set[tuple[str, str]] = field(default_factory=set)
+
+    def record(self, *values: object) -> None:
+        """Record a call whose labels the memo must not learn, since it raised."""
+        with suppress(Exception):
+            self._record(values)
+
+    def miss(self, *values: object) -> list[float]:
+        """Record a call and teach the memo where the next one like it finds its buffer.
+
+        Returns:
+            The buffer; an empty list if nothing is to be recorded.
+        """
+        # Even a RecursionError, near the program's own limit, must not reach the program.
+        with suppress(Exception):
+            return self._record(values, learn=True)
+        return []
+
+    def _record(self, values: tuple[object, ...], *, learn: bool = False) -> list[float]:
+        if not self._condition(values):
+            return []
+        value = self._value(values)
+        texts, failed = self._texts(values)
+        if value is None and not any(sink.counted for sink in self.stream.sinks):
+            return []
+        channel = self._channel(texts, valued=value is not None)
+        if learn and not failed and value is not None:
+            self._learn(values, texts, channel)
+        if self.stream.kind != "in_flight":
+            self._append(channel, 1.0 if value is None else value)
+        return channel
+
+    def _append(self, channel: Channel, value: float) -> None:
+        channel.append(value)
+        if len(channel) >= FULL:
+            self.store.relieve(channel)
+
+    def _condition(self, values: tuple[object, ...]) -> bool:
+        when = self.stream.when
+        if when is None:
+            return True
+        try:
+            return bool(self._evaluate(when, values))
+        except Exception as error:  # noqa: BLE001 - whatever a condition raises stays here
+            self._fail(((sink.family.spec.name, "when") for sink in self.stream.sinks), error)
+            return False
+
+    def _value(self, values: tuple[object, ...]) -> float | None:
+        source, expression = self.stream.source, self.stream.value
+        if source == "elapsed":
+            elapsed: Any = values[self.variables.index("elapsed")]
+            return float(elapsed)
+        if expression is None:
+            return 1.0
+        try:
+            value: Any = self._evaluate(expression, values)
+            return float(bool(value)) if source == "hit" else float(value)
+        except Exception as error:  # noqa: BLE001 - whatever a value raises stays here
+            sinks = (sink for sink in self.stream.sinks if not sink.counted)
+            what = "hit" if source == "hit" else "value"
+            self._fail(((sink.family.spec.name, what) for sink in sinks), error)
+            return None
+
+    def _texts(self, values: tuple[object, ...]) -> tuple[tuple[str, ...], bool]:
+        texts: list[str] = []
+        failed = False
+        for index, expression in enumerate(self.stream.labels):
+            try:
+                texts.append(label_text(self._evaluate(expression, values)))
+            except Exception as error:  # noqa: BLE001 - whatever a label raises stays here
+                texts.append(ERROR)
+                failed = True
+                self._fail(self._users(index), error)
+        return tuple(texts), failed
+
+    def _evaluate(self, expression: Expression, values: tuple[object, ...]) -> object:
+        if self._ready is None:
+            self._ready = self.evaluators()
+        return self._ready[expression](*values)
+
+    def _users(self, index: int) -> Iterator[tuple[str, str]]:
+        """Give metric and label wherever a label expression is used."""
+        for sink in self.stream.sinks:
+            spec = sink.family.spec
+            for position, label in zip(sink.labels, spec.labels, strict=True):
+                if position == index:
+                    yield spec.name, label.name
+
+    def _fail(self, places: Iterator[tuple[str, str]], error: Exception) -> None:
+        for metric, what in places:
+            self.store.count_failure(self.site.target, metric, what)
+            if (metric, what) not in self._said:
+                self._said.add((metric, what))
+                _LOG.warning(
+                    "%s: metric %r: the expression for %r failed with %s: %s; "
+                    "further failures are counted only",
+                    self.site.target,
+                    metric,
+                    what,
+                    type(error).__name__,
+                    error,
+                )
+
+    def _channel(self, texts: tuple[str, ...], *, valued: bool) -> Channel:
+        found = self.site.channels.get(texts) if valued else None
+        # An empty channel is false, as any empty list.
+        return self._new_channel(texts, valued=valued) if found is None else found
+
+    def _new_channel(self, texts: tuple[str, ...], *, valued: bool) -> Channel:
+        fed: list[Series] = []
+        counted: list[CounterSeries] = []
+        overflows: tuple[Overflow, ...] = ()
+        for sink in self.stream.sinks:
+            if valued or sink.counted:
+                labels, over = sink.family.admit(tuple(texts[index] for index in sink.labels))
+                series: Any = sink.family.at(labels)
+                (counted if sink.counted else fed).append(series)
+                overflows += over
+        # Without an overflow the texts tell the series; that key is the one that `_channel` tries.
+        series_key = (tuple(fed), tuple(counted), overflows)
+        key = texts if valued and not overflows else series_key
+        kind = LatestChannel if self.stream.kind == "gauge" else Channel
+        return self.site.open(key, lambda: kind(self.site, *series_key))
+
+    def _learn(self, values: tuple[object, ...], texts: tuple[str, ...], channel: Channel) -> None:
+        path = [self._key(key, values, texts) for key in self.keys] or [0]
+        if any(isinstance(key, str) and len(key) > _LONGEST_KEY for key in path):
+            return
+        if self._remembered >= _MEMO_SIZE:
+            self.site.memo.clear()
+            self._remembered = 0
+        node = self.site.memo
+        for key in path[:-1]:
+            node = node.setdefault(key, {})
+        node[path[-1]] = channel
+        self._remembered += 1
+
+    def _key(self, key: Key, values: tuple[object, ...], texts: tuple[str, ...]) -> object:
+        labels = tuple(texts[self.stream.labels.index(label)] for label in key.labels)
+        if key.kind == "label":
+            return labels[0]
+        value: Any = values[self.variables.index(key.variable)]
+        if key.kind == "text":
+            return value if type(value) is str else labels
+        self.responses.learn(value)
+        status = value.status_code if type(value) in self.responses else None
+        return status if type(status) is int else labels

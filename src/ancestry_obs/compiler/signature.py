@@ -1,0 +1,164 @@
+"""Signatures: a callable comes in, the text of a ``def`` line and of a call comes out.
+
+A plain function is described by its code object, not by `inspect.signature`: what a wrapper must take
+is what the interpreter passes, and a decorated function often takes ``*args`` while it shows another
+signature. Names of the shown signature that the taken one lacks are bound by a `binder`.
+"""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+from inspect import CO_VARARGS, CO_VARKEYWORDS, Parameter
+from types import CodeType, FunctionType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+__all__ = ["Names", "Signature", "binder", "shown_parameters", "signature_of"]
+
+_SPREAD = Parameter.VAR_POSITIONAL
+_POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+
+
+class Names:
+    """Identifiers for a wrapper's own variables that no parameter can collide with.
+
+    Args:
+        taken: The parameters' names.
+
+    Example:
+        >>> Names(["url"]).clock, Names(["_obs_x"]).clock
+        ('_obs_clock', '__obs_clock')
+    """
+
+    def __init__(self, taken: Iterable[str]) -> None:
+        prefix = "_obs_"
+        names = tuple(taken)
+        while any(name.startswith(prefix) for name in names):
+            prefix = f"_{prefix}"
+        self._prefix = prefix
+
+    def __getattr__(self, name: str) -> str:
+        return self._prefix + name
+
+    def __call__(self, name: str) -> str:
+        """Give the identifier of a name that is not known before: ``names("memo0")``."""
+        return self._prefix + name
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What a wrapper takes and passes on.
+
+    Args:
+        parameters: Name and kind of each, in order.
+    """
+
+    parameters: tuple[tuple[str, object], ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The parameters' names."""
+        return tuple(name for name, _ in self.parameters)
+
+    @property
+    def first(self) -> str | None:
+        """The first parameter that is passed by position, which is a method's ``self``."""
+        return next((name for name, kind in self.parameters if kind in _POSITIONAL), None)
+
+    @property
+    def first_argument(self) -> str:
+        """The text that passes the first argument on, or nothing if there may be none."""
+        spread = (f"*{name}[:1]" for name, kind in self.parameters if kind is _SPREAD)
+        return self.first or next(spread, "")
+
+    @property
+    def definition(self) -> str:
+        """The text between the parentheses of ``def``; defaults are no part of a code object."""
+        parts: list[str] = []
+        kinds = [kind for _, kind in self.parameters]
+        for index, (name, kind) in enumerate(self.parameters):
+            if kind is Parameter.KEYWORD_ONLY and not {"*", Parameter.VAR_POSITIONAL} & {
+                *parts,
+                *kinds[:index],
+            }:
+                parts.append("*")
+            parts.append(_starred(name, kind))
+            if kind is Parameter.POSITIONAL_ONLY and kind not in kinds[index + 1 :]:
+                parts.append("/")
+        return ", ".join(parts)
+
+    @property
+    def call(self) -> str:
+        """The text between the parentheses of a call that passes everything on."""
+        return ", ".join(
+            f"{name}={name}" if kind is Parameter.KEYWORD_ONLY else _starred(name, kind)
+            for name, kind in self.parameters
+        )
+
+
+def signature_of(function: Callable[..., object]) -> Signature:
+    """Describe what a callable takes.
+
+    Args:
+        function: A plain function; anything else takes whatever is passed, since passing a default
+            on to it could change what it does (an `lru_cache` would keep two entries).
+    """
+    if not isinstance(function, FunctionType):
+        return Signature((("args", Parameter.VAR_POSITIONAL), ("kwargs", Parameter.VAR_KEYWORD)))
+    return Signature(tuple(_parameters(function.__code__)))
+
+
+def _parameters(code: CodeType) -> Iterable[tuple[str, object]]:
+    positional, keyword_only = code.co_argcount, code.co_kwonlyargcount
+    names = iter(code.co_varnames)
+    for index in range(positional):
+        yield next(names), _POSITIONAL[index >= code.co_posonlyargcount]
+    keywords = [next(names) for _ in range(keyword_only)]
+    if code.co_flags & CO_VARARGS:
+        yield next(names), Parameter.VAR_POSITIONAL
+    yield from ((name, Parameter.KEYWORD_ONLY) for name in keywords)
+    if code.co_flags & CO_VARKEYWORDS:
+        yield next(names), Parameter.VAR_KEYWORD
+
+
+def _starred(name: str, kind: object) -> str:
+    return {Parameter.VAR_POSITIONAL: "*", Parameter.VAR_KEYWORD: "**"}.get(kind, "") + name  # type: ignore[call-overload] # a kind is one of inspect's
+
+
+def shown_parameters(function: Callable[..., object]) -> dict[str, Parameter]:
+    """Give the parameters that `inspect.signature` shows; none where it cannot tell."""
+    try:
+        return dict(inspect.signature(function).parameters)
+    except (TypeError, ValueError):
+        return {}
+
+
+def binder(
+    shown: dict[str, Parameter], wanted: tuple[str, ...]
+) -> Callable[..., tuple[object, ...]]:
+    """Make a function that takes a call's arguments and gives the values of some parameters.
+
+    Args:
+        shown: What `shown_parameters` gave.
+        wanted: Which of them to give, in this order.
+    """
+    signature = Signature(tuple((name, parameter.kind) for name, parameter in shown.items()))
+    text = f"lambda {signature.definition}: ({', '.join(wanted)},)"
+    code = next(
+        constant
+        for constant in compile(text, "<ancestry-obs binder>", "eval").co_consts
+        if isinstance(constant, CodeType)
+    )
+    # Far cheaper per call than `inspect.Signature.bind`, and as strict.
+    function = FunctionType(code, {})
+    defaults = {n: p.default for n, p in shown.items() if p.default is not Parameter.empty}
+    function.__defaults__ = tuple(
+        default for name, default in defaults.items() if shown[name].kind in _POSITIONAL
+    )
+    function.__kwdefaults__ = {
+        name: value for name, value in defaults.items() if shown[name].kind not in _POSITIONAL
+    }
+    return function
