@@ -1,0 +1,68 @@
+"""Text such as ``package.module:Class.method`` goes in, a `TargetPattern` comes out.
+
+Only the form is checked; whether there is such a thing is for the patcher to find out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ancestry_obs.exceptions import TargetError
+
+__all__ = ["TargetPattern", "parse_target"]
+
+
+@dataclass(frozen=True, slots=True)
+class TargetPattern:
+    """A target, or a glob over targets.
+
+    Args:
+        module: The module's dotted name; may hold ``*`` after the top-level package.
+        qualname: The dotted name within the module; may hold ``*``.
+    """
+
+    module: str
+    qualname: str
+
+    def __str__(self) -> str:
+        return f"{self.module}:{self.qualname}"
+
+    @property
+    def is_glob(self) -> bool:
+        """Whether it can match more than one target."""
+        return "*" in str(self)
+
+    @property
+    def package(self) -> str:
+        """The top-level package, which never holds a ``*``."""
+        return self.module.partition(".")[0]
+
+
+def parse_target(text: str) -> TargetPattern:
+    """Parse a target's text.
+
+    Args:
+        text: ``module:qualname``, in which ``*`` stands for any text, dots included. The top-level
+            package is written out: a glob over every package of the process would hook every import.
+
+    Returns:
+        The pattern.
+
+    Raises:
+        TargetError: The text has another form.
+
+    Example:
+        >>> parse_target("package.*:Cache.*").package
+        'package'
+    """
+    module, colon, qualname = text.partition(":")
+    if not (colon and module and qualname):
+        raise TargetError(f"target {text!r} is no module:qualname, such as 'package.module:Class.method'")
+    if "<locals>" in qualname:
+        raise TargetError(f"target {text!r} is inside a function, where it cannot be reached")
+    if "*" in module.partition(".")[0]:
+        raise TargetError(f"target {text!r} has a '*' in the top-level package; write that name out")
+    for part in (*module.split("."), *qualname.split(".")):
+        if not part.replace("*", "x").isidentifier():
+            raise TargetError(f"target {text!r} has {part!r}, which is no Python name")
+    return TargetPattern(module, qualname)
