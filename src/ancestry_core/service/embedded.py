@@ -82,7 +82,7 @@ class EmbeddedService:
         )
         self._server = ServiceServer(settings.host, settings.port, application)
         self._application = application
-        self._warnings = pedigree.warnings
+        self._warnings = (*pedigree.warnings, *_loneliness(population))
         self._thread = threading.Thread(
             target=self._server.serve_forever,
             args=(_POLL_SECONDS,),
@@ -132,7 +132,7 @@ class EmbeddedService:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What was not right in the GEDCOM file, a line each."""
+        """What was not right with the GEDCOM file or the root, a line each."""
         return self._warnings
 
     def switch_faults(self, rates: FaultRates) -> None:
@@ -165,3 +165,13 @@ def find_root(pedigree: Pedigree, asked: str | None) -> str:
             f"{len(pedigree.people)} ids, such as {example.strip('@')}"
         )
     return root
+
+
+def _loneliness(population: Population) -> list[str]:
+    if population.relatives or not population.matches:
+        return []
+    person = population.account.person
+    return [
+        f"nobody in the pedigree is related by blood to {person.name} ({person.id.strip('@')}); "
+        "every match is simulated, choose another person with --root for real ones"
+    ]

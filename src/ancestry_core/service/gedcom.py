@@ -149,9 +149,11 @@ def _birth_family(record: Record, named_by: list[str]) -> str:
 def _name(record: Record) -> tuple[str, str]:
     """Return given names and surname; some programs write an underscore for a space in either."""
     value = record.sub_tag_value("NAME")
-    given, surname, suffix = (*value, "", "", "")[:3] if isinstance(value, tuple) else ("", "", "")
-    words = [" ".join(str(part).replace("_", " ").split()) for part in (given, surname, suffix)]
-    return " ".join(word for word in (words[0], words[2]) if word), words[1]
+    if not isinstance(value, tuple):  # there is no NAME
+        return "", ""
+    # The third part is what stands behind the surname: more given names, or "Jr.".
+    given, surname, rest = (" ".join(part.replace("_", " ").split()) for part in value[:3])
+    return " ".join(part for part in (given, rest) if part), surname
 
 
 def _sex(record: Record) -> Sex:

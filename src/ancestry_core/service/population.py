@@ -49,11 +49,13 @@ class Population:
         account: Who signs in.
         matches: By shared centimorgans, most first.
         conversations: In the order of the matches that they are with.
+        relatives: How many of the matches are blood relatives on record; the others are simulated.
     """
 
     account: Account
     matches: tuple[Match, ...]
     conversations: tuple[Conversation, ...]
+    relatives: int
 
 
 def populate(pedigree: Pedigree, root_id: str, wanted: int, seed: int) -> Population:
@@ -81,7 +83,7 @@ def populate(pedigree: Pedigree, root_id: str, wanted: int, seed: int) -> Popula
     matches.sort(key=lambda match: (-match.dna.centimorgans, match.sample_id))
     subjects = [person for person in names if person.birth_year] or [account.person]
     conversations = _conversations(account, matches, subjects, seed)
-    return Population(account, tuple(matches), tuple(conversations))
+    return Population(account, tuple(matches), tuple(conversations), len(relatives))
 
 
 def _account(person: Person, seed: int) -> Account:

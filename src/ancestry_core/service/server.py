@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import errno
 import socket
+import sys
 import threading
 from http import HTTPStatus
 from http.cookies import CookieError, SimpleCookie
 from http.server import BaseHTTPRequestHandler
 from socketserver import TCPServer, ThreadingMixIn
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from ancestry_core.exceptions import PortInUseError
@@ -48,6 +49,7 @@ class ServiceServer(ThreadingMixIn, TCPServer):
     def __init__(self, host: str, port: int, application: Application) -> None:
         self.application = application
         self._lock = threading.Lock()
+        self._is_closing = False
         self._connections: dict[socket.socket, threading.Thread] = {}
         try:
             super().__init__((host, port), _Handler)
@@ -58,6 +60,8 @@ class ServiceServer(ThreadingMixIn, TCPServer):
         """Remember a connection, so that it can be closed when the server stops."""
         with self._lock:
             self._connections[connection] = threading.current_thread()
+            if self._is_closing:  # accepted a moment before, started a moment after
+                _hang_up(connection)
 
     def closed(self, connection: socket.socket) -> None:
         """Forget a connection."""
@@ -69,14 +73,19 @@ class ServiceServer(ThreadingMixIn, TCPServer):
         self.shutdown()
         self.server_close()
         with self._lock:
+            self._is_closing = True
             connections = dict(self._connections)
-        for connection in connections:
-            _hang_up(connection)
+            for connection in connections:
+                _hang_up(connection)
         for thread in connections.values():
             thread.join(_PATIENCE_SECONDS)
 
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Pass over a client that went away; that is the client's affair."""
+    def handle_error(
+        self, request: socket.socket | tuple[bytes, socket.socket], client_address: Any
+    ) -> None:
+        """Pass over a client that went away, which is its own affair; show everything else."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -107,13 +116,24 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _serve(self) -> None:
         application = self.server.application
-        begun = None if self.path == RECORD_PATH else application.record.begin()
-        body = self._read_body()
-        answer = body if isinstance(body, Answer) else application.handle(self._request(body))
+        if self.path == RECORD_PATH:  # looking at the record leaves no trace in it
+            self._send(self._answer())
+            return
+        begun = application.record.begin()
+        answer = self._answer()
         # Before it is sent: who has the answer finds it in the record.
-        if begun is not None:
-            application.record.end(begun, answer.endpoint, answer.status)
+        application.record.end(begun, answer.endpoint, answer.status)
         self._send(answer)
+
+    def _answer(self) -> Answer:
+        body = self._read_body()
+        if isinstance(body, Answer):
+            return body
+        try:
+            return self.server.application.handle(self._request(body))
+        except Exception:  # noqa: BLE001 - a fault nobody planned is shown, and is still an answer
+            self.server.handle_error(self.connection, self.client_address)
+            return self._unreadable(500, "the embedded service itself failed")
 
     def _read_body(self) -> bytes | Answer:
         """Return the body, or the answer to a request whose body cannot be read."""
