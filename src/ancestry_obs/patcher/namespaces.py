@@ -1,0 +1,55 @@
+"""Reading and writing the namespaces of modules and classes, past everything that would run code.
+
+A lazy module's `__getattribute__` would import it, a metaclass' `__setattr__` may refuse or record:
+neither is asked.
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import TYPE_CHECKING, Final, cast
+
+from ancestry_obs.patcher.members import is_class
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+__all__ = ["MISSING", "delete", "namespace_of", "subclasses_of", "write"]
+
+MISSING: Final = object()
+
+
+def namespace_of(container: object) -> Mapping[str, object]:
+    """Return the live namespace of a module or class."""
+    if is_class(container):
+        return cast("Mapping[str, object]", type.__dict__["__dict__"].__get__(container))
+    return cast("Mapping[str, object]", object.__getattribute__(container, "__dict__"))
+
+
+def write(container: type | ModuleType, name: str, value: object) -> None:
+    """Bind `name` in the namespace; an existing name keeps its place in the order.
+
+    Raises:
+        TypeError: The class is implemented in C.
+    """
+    if isinstance(container, ModuleType):
+        cast("dict[str, object]", namespace_of(container))[name] = value
+    else:
+        type.__setattr__(container, name, value)
+
+
+def delete(container: type, name: str) -> None:
+    """Remove `name` from the class's own namespace."""
+    type.__delattr__(container, name)
+
+
+def subclasses_of(base: type) -> Iterator[type]:
+    """Yield every present subclass below `base`, each once, parents before their children."""
+    seen: set[type] = set()
+    waiting: list[type] = type.__subclasses__(base)
+    while waiting:
+        subclass = waiting.pop(0)
+        if subclass not in seen:
+            seen.add(subclass)
+            waiting += type.__subclasses__(subclass)
+            yield subclass

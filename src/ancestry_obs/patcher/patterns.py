@@ -1,0 +1,78 @@
+"""A pattern's text -> which modules and which qualified names it means.
+
+`*` matches any text, dots included, but no name that begins with an underscore: private names are
+meant only by who writes the underscore, special names only by who writes both. Nothing is looked
+up here; the text's form is checked by `ancestry_obs.spec`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from ancestry_obs.spec.targets import parse_target
+
+__all__ = ["Pattern"]
+
+# An underscore is let through unless it begins a name, or is the second of two that do.
+_ANY = r"(?:[^_]|(?<=[^.])(?<!^_)(?<!\._)_)*"
+
+
+@lru_cache(maxsize=1024)
+def _regex(glob: str) -> re.Pattern[str]:
+    return re.compile(_ANY.join(map(re.escape, glob.split("*"))))
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """A target pattern, ready for matching.
+
+    Args:
+        text: The pattern as written.
+        module: Its module half.
+        qualname: Its name half.
+
+    Example:
+        >>> Pattern.parse("shop.*:Cart.*").matches_name("Cart.add")
+        True
+    """
+
+    text: str
+    module: str
+    qualname: str
+
+    @classmethod
+    def parse(cls, text: str) -> Pattern:
+        """Split ``module:qualname``.
+
+        Raises:
+            TargetError: The text has another form.
+        """
+        target = parse_target(text)
+        return cls(text, target.module, target.qualname)
+
+    @property
+    def spans_modules(self) -> bool:
+        """Whether more than one module can be meant."""
+        return "*" in self.module
+
+    @property
+    def spans_names(self) -> bool:
+        """Whether more than one name in a module can be meant."""
+        return "*" in self.qualname
+
+    @property
+    def package(self) -> str:
+        """The innermost module that is spelt out in full: where the watch begins."""
+        if not self.spans_modules:
+            return self.module
+        return self.module.partition("*")[0].rpartition(".")[0]
+
+    def matches_module(self, name: str) -> bool:
+        """Whether the module of the dotted name `name` is meant."""
+        return _regex(self.module).fullmatch(name) is not None
+
+    def matches_name(self, qualname: str) -> bool:
+        """Whether `qualname`, dotted below its module, is meant."""
+        return _regex(self.qualname).fullmatch(qualname) is not None
