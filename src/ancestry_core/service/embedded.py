@@ -171,7 +171,8 @@ def _loneliness(population: Population) -> list[str]:
     if population.relatives or not population.matches:
         return []
     person = population.account.person
-    return [
+    lonely = (
         f"nobody in the pedigree is related by blood to {person.name} ({person.id.strip('@')}); "
         "every match is simulated, choose another person with --root for real ones"
-    ]
+    )
+    return [lonely]

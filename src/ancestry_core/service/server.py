@@ -8,6 +8,7 @@ look-ups, no log lines, Nagle's algorithm off, and each answer in one piece.
 from __future__ import annotations
 
 import errno
+import logging
 import socket
 import sys
 import threading
@@ -15,7 +16,7 @@ from http import HTTPStatus
 from http.cookies import CookieError, SimpleCookie
 from http.server import BaseHTTPRequestHandler
 from socketserver import TCPServer, ThreadingMixIn
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from ancestry_core.exceptions import PortInUseError
@@ -24,6 +25,8 @@ from ancestry_core.service.exchange import Answer, Request, error_answer
 
 if TYPE_CHECKING:
     from ancestry_core.service.application import Application
+
+_log = logging.getLogger(__name__)
 
 _LARGEST_BODY = 1_000_000
 _PATIENCE_SECONDS = 5.0
@@ -80,12 +83,10 @@ class ServiceServer(ThreadingMixIn, TCPServer):
         for thread in connections.values():
             thread.join(_PATIENCE_SECONDS)
 
-    def handle_error(
-        self, request: socket.socket | tuple[bytes, socket.socket], client_address: Any
-    ) -> None:
-        """Pass over a client that went away, which is its own affair; show everything else."""
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Pass over a client that went away, which is its own affair; log everything else."""
         if not isinstance(sys.exception(), ConnectionError):
-            super().handle_error(request, client_address)
+            _log.exception("the embedded service failed by itself, which nobody planned")
 
 
 class _Handler(BaseHTTPRequestHandler):
