@@ -76,7 +76,6 @@ class HttpTransport:
         json: object = None,
         data: Mapping[str, str] | None = None,
         timeout: float | None = None,
-        follow_redirects: bool = False,
     ) -> requests.Response:
         """Send one request.
 
@@ -88,10 +87,9 @@ class HttpTransport:
             json: A body to encode as JSON.
             data: The fields of a form, as the body.
             timeout: Seconds without a byte; the settings' when left out.
-            follow_redirects: Whether a redirect is followed or is the answer.
 
         Returns:
-            The answer, its body read.
+            The answer, its body read; a redirect is an answer too and is not followed.
 
         Raises:
             TransportError: If there is no (whole) answer.
@@ -107,7 +105,7 @@ class HttpTransport:
                 json=json,
                 data=data,
                 timeout=timeouts,
-                allow_redirects=follow_redirects,
+                allow_redirects=False,
             )
         except requests.RequestException as error:
             failure = _failure(error, timeouts)

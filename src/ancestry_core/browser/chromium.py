@@ -16,6 +16,7 @@ from selenium.common.exceptions import NoSuchElementException, TimeoutException,
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
+from urllib3.exceptions import HTTPError
 
 from ancestry_core.browser.session_pages import (
     BUTTON_ID,
@@ -152,7 +153,8 @@ class ChromiumBrowser:
             return steps()
         except TimeoutException:
             failure = f"the page did not follow within {self._page_seconds:g} s"
-        except WebDriverException as error:
+        # Selenium lets urllib3's errors through when the driver itself is gone.
+        except (WebDriverException, HTTPError) as error:
             failure = f"Chromium failed ({type(error).__name__})"
         raise BrowserError(f"{url}: {failure}; is the service up?")
 

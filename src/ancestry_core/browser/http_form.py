@@ -29,9 +29,13 @@ from ancestry_core.transport import HttpTransport, TransportError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import requests
+
     from ancestry_core.browser.cookies import Cookies
     from ancestry_core.browser.session_pages import Pace
     from ancestry_core.config import HttpSettings
+
+_MAX_HOPS = 5
 
 
 class HttpFormBrowser:
@@ -68,7 +72,7 @@ class HttpFormBrowser:
             form.names[USERNAME_ID]: username,
             form.names[PASSWORD_ID]: password,
         }
-        page, _ = self._load("POST", self._target(url, form), fields)
+        page, _ = self._load("POST", self._target(url, form.action), fields)
         if REFUSED_ID in page.ids:
             raise refused(url)
         return self._session(page, url)
@@ -84,27 +88,39 @@ class HttpFormBrowser:
         self._transport.cookies.clear()
         self._transport.close()
 
-    def _target(self, url: str, form: HtmlPage) -> str:
-        """Give the URL that the form is posted to, which must not carry the password away."""
-        target = urljoin(url, form.action)
-        if not target.startswith(f"{self._base_url}/"):
-            raise no_form(url, "its form is posted to another site")
-        return target
-
     def _load(
         self, method: str, url: str, fields: Mapping[str, str] | None = None
     ) -> tuple[HtmlPage, int]:
+        """Load a page, at the given pace also where redirects lead to it."""
+        for _ in range(_MAX_HOPS):
+            answer = self._request(method, url, fields)
+            if not answer.is_redirect:
+                return read_page(answer.text), answer.status_code
+            method, fields = "GET", None
+            url = self._target(url, answer.headers["Location"])
+        raise BrowserError(f"{url}: redirected {_MAX_HOPS} times; is the service's address right?")
+
+    def _request(
+        self, method: str, url: str, fields: Mapping[str, str] | None
+    ) -> requests.Response:
         self._pace(url)
         failure = ""
         try:
-            answer = self._transport.send(method, url, data=fields, follow_redirects=True)
+            answer = self._transport.send(method, url, data=fields)
         except TransportError as error:
             failure = str(error)
         else:
             if answer.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
-                return read_page(answer.text), answer.status_code
+                return answer
             failure = status_text(answer.status_code)
         raise BrowserError(f"{method} {url}: {failure}; is the service up?")
+
+    def _target(self, url: str, link: str) -> str:
+        """Resolve a form's or a redirect's target, which must not carry the password away."""
+        target = urljoin(url, link)
+        if not target.startswith(f"{self._base_url}/"):
+            raise no_form(url, "it leads to another site")
+        return target
 
     def _session(self, page: HtmlPage, url: str) -> Cookies:
         if SIGNED_IN_ID not in page.ids:
