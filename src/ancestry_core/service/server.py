@@ -83,7 +83,7 @@ class ServiceServer(ThreadingMixIn, TCPServer):
         for thread in connections.values():
             thread.join(_PATIENCE_SECONDS)
 
-    def handle_error(self, request: object, client_address: object) -> None:
+    def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002 - the inherited signature
         """Pass over a client that went away, which is its own affair; log everything else."""
         if not isinstance(sys.exception(), ConnectionError):
             _log.exception("the embedded service failed by itself, which nobody planned")
