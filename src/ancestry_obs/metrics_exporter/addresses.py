@@ -9,6 +9,7 @@ from ancestry_obs.exceptions import ExporterError
 
 __all__ = ["authority", "listen", "local_host", "public_host"]
 
+_LAST_PORT = 65_535
 # An IPv6 wildcard would be answered under ::1; the others under 127.0.0.1.
 _EVERY_INTERFACE = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared with, not bound
 
@@ -46,10 +47,15 @@ def listen(host: str, port: int) -> socket.socket:
     Raises:
         ExporterError: The address cannot be listened on; the message says why and what to do.
     """
+    if not 0 <= port <= _LAST_PORT:
+        raise ExporterError(
+            f"cannot serve metrics on {authority(host, port)}: there is no such port; set "
+            f"METRICS_EXPORT_PORT to a number from 0 to {_LAST_PORT}"
+        )
     try:
         family, address = _resolve(host, port)
         listener = socket.create_server(address, family=family, backlog=128)
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         message = f"cannot serve metrics on {authority(host, port)}: {error}; {_remedy(error)}"
         raise ExporterError(message) from error
     listener.setblocking(False)
@@ -62,12 +68,9 @@ def _resolve(host: str, port: int) -> tuple[socket.AddressFamily, tuple[str, int
     return family, (str(address[0]), port)
 
 
-def _remedy(error: Exception) -> str:
-    code = error.errno if isinstance(error, OSError) else None
-    if code == errno.EADDRINUSE:
+def _remedy(error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
         return "set METRICS_EXPORT_PORT to another port, or to 0 for any free one"
-    if code in {errno.EACCES, errno.EPERM}:
+    if error.errno in {errno.EACCES, errno.EPERM}:
         return "set METRICS_EXPORT_PORT to a port from 1024 on"
-    if isinstance(error, OverflowError):
-        return "set METRICS_EXPORT_PORT to a number from 0 to 65535"
     return "set METRICS_EXPORT_HOST to an address of this machine, such as 127.0.0.1"

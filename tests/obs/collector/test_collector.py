@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import threading
+
+import pytest
+from prometheus_client import CollectorRegistry, Gauge
+
+from ancestry_obs.collector.collector import BlockMetric
+
+
+def test_collect_folds_what_is_buffered(setting, specs):
+    family = setting.store.family(specs.metric("calls_total", "counter", ["path"]))
+    family.inc(("/a",))
+    family.inc(("/a",), 2)
+    assert setting.value("app_calls_total", path="/a") == 3
+
+
+def test_buckets_are_cumulative_and_end_in_the_count(setting, specs):
+    spec = specs.metric("wait_seconds", "histogram", buckets=[1, 2])
+    for value in (0.5, 1.5, 1.75, 9):
+        setting.store.family(spec).observe((), value)
+    found = [setting.value("app_wait_seconds_bucket", le=le) for le in ("1.0", "2.0", "+Inf")]
+    assert found == [1, 3, 4]
+    assert setting.value("app_wait_seconds_count") == 4
+    assert setting.value("app_wait_seconds_sum") == 12.75
+
+
+def test_with_negative_bounds_there_is_no_sum(setting, specs):
+    spec = specs.metric("drift_seconds", "histogram", buckets=[-1, 1])
+    setting.store.family(spec).observe((), 0.0)
+    assert setting.value("app_drift_seconds_bucket", le="1.0") == 1
+    assert setting.value("app_drift_seconds_sum") is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "records", "expected"),
+    [
+        ("gauge", (3.0, 5.0), 5.0),
+        ("ratio", (1.0, 1.0, 0.0, 0.0), 0.5),
+        ("in_flight", (1.0, 1.0, -1.0), 1.0),
+    ],
+)
+def test_gauges_of_each_kind(setting, specs, kind, records, expected):
+    family = setting.store.family(specs.metric("level", kind, ["a"]))
+    for value in records:
+        family.observe(("x",), value)
+    assert setting.value("app_level", a="x") == expected
+
+
+def test_registration_asks_for_names_and_reads_nothing(setting, specs):
+    spec = specs.metric("calls_total", "counter")
+    setting.store.family(spec).inc(())
+    setting.store.family(specs.metric("uptime_seconds", "gauge"))
+    asked = []
+
+    class Session:
+        def age(self):
+            asked.append(self)
+            return 1
+
+    session = Session()
+    setting.samples.tracker(specs.sample("self.age()")).register(session)
+    registry = CollectorRegistry()
+    registry.register(setting.collector)
+    assert asked == []
+    assert not setting.store.family(spec).series()[0][1].value
+    only = registry.restricted_registry(["app_calls_total"])
+    assert [metric.name for metric in only.collect()] == ["app_calls"]
+
+
+def test_a_name_that_is_taken_is_refused_at_registration(setting, specs):
+    setting.store.family(specs.metric("level", "gauge"))
+    registry = CollectorRegistry()
+    Gauge("app_level", "Somebody else's.", registry=registry)
+    with pytest.raises(ValueError, match="app_level"):
+        registry.register(setting.collector)
+
+
+def test_families_are_fresh_at_each_scrape(setting, specs):
+    family = setting.store.family(specs.metric("level", "gauge"))
+    family.set((), 1)
+    first = next(each for each in setting.collector.collect() if each.name == "app_level")
+    family.set((), 2)
+    assert first.samples[0].value == 1
+
+
+def test_the_store_is_free_while_families_are_written(setting, specs):
+    """Another thread folds between two families: nothing is held while text is made."""
+    family = setting.store.family(specs.metric("level", "gauge"))
+    family.set((), 1)
+    metrics = setting.collector.collect()
+    next(metrics)
+    folded = threading.Event()
+    threading.Thread(target=lambda: (setting.store.fold(), folded.set()), daemon=True).start()
+    assert folded.wait(5)
+
+
+def test_samples_are_made_only_for_who_reads_them(setting, specs):
+    setting.store.family(specs.metric("level", "gauge")).set((), 1)
+    metric = next(setting.collector.collect())
+    assert isinstance(metric, BlockMetric)
+    assert metric._samples is None
+    assert metric.samples is metric.samples
+    assert [sample.value for sample in metric.samples] == [1]
+
+
+def test_many_threads_and_scrapes_lose_nothing(setting, specs):
+    family = setting.store.family(specs.metric("calls_total", "counter", ["thread"]))
+
+    def work(name):
+        for _ in range(5_000):
+            family.inc((name,))
+
+    threads = [threading.Thread(target=work, args=(str(n),)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        list(setting.registry.collect())
+    total = sum(setting.value("app_calls_total", thread=str(n)) for n in range(4))
+    assert total == 20_000

@@ -1,0 +1,191 @@
+from __future__ import annotations
+
+import gc
+import logging
+import weakref
+
+import pytest
+
+from ancestry_obs.exceptions import ExpressionError
+
+
+class Session:
+    def __init__(self, age=1.0, zone="eu"):
+        self.age = age
+        self.zone = zone
+
+    def seconds(self):
+        return self.age
+
+    # Neither may ever be called: an instance is known by what it is, not by what it equals.
+    def __eq__(self, other):
+        raise AssertionError("compared")
+
+    def __hash__(self):
+        raise AssertionError("hashed")
+
+
+@pytest.fixture
+def sample(setting, specs):
+    """Declares the gauge and gives what registers instances of a sample of it."""
+
+    def make(value="self.seconds()", labels=(), **options):
+        names = [name for name, _ in labels]
+        setting.store.family(specs.metric("uptime_seconds", "gauge", names, most=2))
+        return setting.samples.tracker(specs.sample(value, labels, **options)).register
+
+    return make
+
+
+def errors(setting, label="value"):
+    return setting.store.expression_errors["program.session:Session", "uptime_seconds", label]
+
+
+def test_read_at_the_scrape(setting, sample):
+    session = Session(age=5)
+    sample()(session)
+    assert setting.value("app_uptime_seconds") == 5
+    session.age = 6
+    assert setting.value("app_uptime_seconds") == 6
+
+
+def test_nothing_keeps_an_instance_and_its_sample_goes_with_it(setting, sample):
+    session = Session()
+    sample()(session)
+    assert setting.value("app_uptime_seconds") == 1
+    gone = weakref.ref(session)
+    del session
+    gc.collect()
+    assert gone() is None
+    assert setting.value("app_uptime_seconds") is None
+
+
+def test_registering_twice_is_once(setting, sample):
+    register, session = sample(aggregate="sum"), Session(age=3)
+    register(session)
+    register(session)
+    assert setting.value("app_uptime_seconds") == 3
+
+
+@pytest.mark.parametrize(
+    ("aggregate", "expected"), [("last", 2.0), ("sum", 10.0), ("min", 1.0), ("max", 7.0)]
+)
+def test_several_instances(setting, sample, aggregate, expected):
+    sessions = [Session(7), Session(1), Session(2)]
+    register = sample(aggregate=aggregate)
+    for session in sessions:
+        register(session)
+    assert setting.value("app_uptime_seconds") == expected
+
+
+def test_labels_part_the_instances(setting, sample):
+    sessions = [Session(1, "eu"), Session(2, "us"), Session(3, "eu")]
+    register = sample(labels=[("zone", "upper(self.zone)")], aggregate="sum")
+    for session in sessions:
+        register(session)
+    assert setting.value("app_uptime_seconds", zone="EU") == 4
+    assert setting.value("app_uptime_seconds", zone="US") == 2
+
+
+def test_labels_are_limited_as_everywhere(setting, sample):
+    sessions = [Session(1, zone) for zone in ("a", "b", "c", "d")]
+    register = sample(labels=[("zone", "self.zone")], aggregate="sum")
+    for session in sessions:
+        register(session)
+    assert setting.value("app_uptime_seconds", zone="other") == 2
+    assert setting.store.overflows["uptime_seconds", "zone"] == 2
+
+
+def test_an_instance_that_raises_is_left_out_and_counted(setting, sample):
+    class Broken(Session):
+        def seconds(self):
+            raise RuntimeError("not ready")
+
+    sessions = [Session(4), Broken()]
+    register = sample(aggregate="sum")
+    for session in sessions:
+        register(session)
+    assert setting.value("app_uptime_seconds") == 4
+    assert errors(setting) == 1
+
+
+@pytest.mark.parametrize("value", ["7", b"7", float("nan"), float("inf"), [1], 10**400])
+def test_what_is_no_finite_number_is_left_out_and_counted(setting, sample, value):
+    session = Session(value)
+    sample()(session)
+    assert setting.value("app_uptime_seconds") is None
+    assert errors(setting) == 1
+
+
+def test_none_is_no_value_and_no_error(setting, sample):
+    session = Session(None)
+    sample()(session)
+    assert setting.value("app_uptime_seconds") is None
+    assert errors(setting) == 0
+
+
+def test_a_label_that_raises_is_the_label_error(setting, sample):
+    session = Session(4, zone=12)
+    sample(labels=[("zone", "upper(self.zone)")])(session)
+    assert setting.value("app_uptime_seconds", zone="error") == 4
+    assert errors(setting, "zone") == 1
+
+
+def test_what_cannot_be_held_weakly_is_counted_and_said(setting, sample, caplog):
+    class Slotted:
+        __slots__ = ()
+
+    with caplog.at_level(logging.WARNING, "ancestry_obs"):
+        sample()(Slotted())
+    assert setting.value("app_uptime_seconds") is None
+    assert errors(setting) == 1
+    (message,) = caplog.messages
+    assert message == (
+        "program.session:Session: cannot sample uptime_seconds, its instances cannot be held "
+        "weakly; add '__weakref__' to the __slots__ of "
+        "test_what_cannot_be_held_weakly_is_counted_and_said.<locals>.Slotted"
+    )
+
+
+def test_a_sample_may_record_and_scrape_itself(setting, sample, specs):
+    """No lock is held while program code runs."""
+    calls = setting.store.family(specs.metric("calls_total", "counter"))
+
+    class Nosy(Session):
+        def seconds(self):
+            calls.inc(())
+            setting.store.fold()
+            return 9
+
+    session = Nosy()
+    sample()(session)
+    assert setting.value("app_uptime_seconds") == 9
+    assert setting.value("app_calls_total") == 2
+
+
+def test_an_instance_hides_what_was_recorded_under_its_labels(setting, sample, specs):
+    session = Session(4)
+    sample()(session)
+    setting.store.family(specs.metric("uptime_seconds", "gauge", most=2)).set((), 100)
+    assert setting.value("app_uptime_seconds") == 4
+
+
+def test_an_equal_sample_keeps_its_instances_and_others_are_forgotten(setting, sample, specs):
+    session = Session(4)
+    sample()(session)
+    setting.samples.retain([specs.sample("self.seconds()")])
+    assert setting.value("app_uptime_seconds") == 4
+    setting.samples.retain([])
+    assert setting.value("app_uptime_seconds") is None
+
+
+def test_a_sample_of_no_metric_is_not_read(setting, specs):
+    session = Session()
+    tracker = setting.samples.tracker(specs.sample("self.seconds()", metric="nobody"))
+    tracker.register(session)
+    assert setting.samples.read(setting.store.families()) == {}
+
+
+def test_an_unknown_name_is_refused_when_the_tracker_is_made(setting, specs):
+    with pytest.raises(ExpressionError, match="unknown name 'result'"):
+        setting.samples.tracker(specs.sample("result"))

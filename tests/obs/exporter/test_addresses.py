@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from ancestry_obs.exceptions import ExporterError
+from ancestry_obs.metrics_exporter.addresses import authority, listen, local_host, public_host
+
+
+def test_an_ipv6_address_is_bracketed():
+    assert authority("::1", 9000) == "[::1]:9000"
+
+
+@pytest.mark.parametrize(("host", "local"), [("", "127.0.0.1"), ("::", "::1"), ("10.0.0.1",) * 2])
+def test_the_host_to_open_here(host, local):
+    assert local_host(host) == local
+
+
+def test_the_host_to_open_elsewhere():
+    assert public_host("0.0.0.0") == socket.gethostname()
+    assert public_host("10.0.0.1") == "10.0.0.1"
+
+
+def test_a_taken_port_names_the_address_and_the_remedy(live):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(ExporterError) as caught:
+            listen("127.0.0.1", port)
+    text = str(caught.value)
+    assert text.startswith(f"cannot serve metrics on 127.0.0.1:{port}: ")
+    assert text.endswith("; set METRICS_EXPORT_PORT to another port, or to 0 for any free one")
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "remedy"),
+    [
+        ("127.0.0.1", 70_000, "set METRICS_EXPORT_PORT to a number from 0 to 65535"),
+        (
+            "192.0.2.1",
+            0,
+            "set METRICS_EXPORT_HOST to an address of this machine, such as 127.0.0.1",
+        ),
+        ("no-such-host.invalid", 0, "set METRICS_EXPORT_HOST to an address of this machine"),
+    ],
+)
+def test_what_cannot_be_listened_on(live, host, port, remedy):
+    with pytest.raises(ExporterError) as caught:
+        listen(host, port)
+    assert f"cannot serve metrics on {host}:{port}: " in str(caught.value)
+    assert remedy in str(caught.value)
+
+
+def test_a_port_without_permission(monkeypatch):
+    def refuse(*_args, **_options):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(socket, "create_server", refuse)
+    with pytest.raises(ExporterError, match="set METRICS_EXPORT_PORT to a port from 1024 on"):
+        listen("127.0.0.1", 80)

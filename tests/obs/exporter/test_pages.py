@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import json
+import logging
+from html.parser import HTMLParser
+from http import HTTPStatus
+
+import pytest
+
+from ancestry_obs.metrics_exporter.pages import Pages
+
+
+def render(accept):
+    return f"accept {accept}\n".encode(), "text/fancy"
+
+
+@pytest.fixture
+def pages():
+    return Pages(render, lambda: {"targets": [{"target": "a:f", "state": "installed"}]})
+
+
+def test_metrics_are_rendered_for_the_accept_header(pages):
+    page = pages.answer("/metrics", accept="x/y")
+    assert (page.status, page.content_type, page.body) == (200, "text/fancy", b"accept x/y\n")
+
+
+def test_status_is_json(pages):
+    page = pages.answer("/status", accept="")
+    assert page.content_type == "application/json"
+    assert json.loads(page.body) == {"targets": [{"target": "a:f", "state": "installed"}]}
+
+
+def test_status_may_hold_what_json_does_not_know():
+    pages = Pages(render, lambda: {"reason": ValueError("taken")})
+    assert json.loads(pages.answer("/status", accept="").body) == {"reason": "taken"}
+
+
+def test_healthy(pages):
+    assert pages.answer("/-/healthy", accept="").body == b"OK\n"
+
+
+def test_every_link_of_the_index_leads_to_a_page(pages):
+    links = []
+
+    class Links(HTMLParser):
+        def handle_starttag(self, tag, attrs):
+            links.extend(value for name, value in attrs if name == "href")
+
+    Links().feed(pages.answer("/", accept="").body.decode())
+    assert links == ["/metrics", "/status", "/-/healthy"]
+    assert all(pages.answer(link, accept="").status is HTTPStatus.OK for link in links)
+
+
+def test_an_unknown_path_says_what_there_is(pages):
+    page = pages.answer("/metricz", accept="")
+    assert page.status is HTTPStatus.NOT_FOUND
+    assert page.body == b"No such page; there are /, /-/healthy, /metrics, /status\n"
+
+
+def test_a_failure_is_a_500_and_is_logged_once_until_it_works_again(caplog):
+    outcomes = iter([RuntimeError("first"), RuntimeError("second"), None, RuntimeError("third")])
+
+    def fragile(_accept):
+        outcome = next(outcomes)
+        if outcome:
+            raise outcome
+        return b"", "text/plain"
+
+    pages = Pages(fragile, dict)
+    with caplog.at_level(logging.WARNING, "ancestry_obs"):
+        answers = [pages.answer("/metrics", accept="") for _ in range(4)]
+    assert [page.status for page in answers] == [500, 500, 200, 500]
+    assert answers[0].body == (
+        b"/metrics cannot be rendered: RuntimeError('first'); the program's log has the traceback\n"
+    )
+    assert [str(record.exc_info[1]) for record in caplog.records] == ["first", "third"]
+    assert caplog.messages[0] == "/metrics cannot be rendered; it answers 500 meanwhile"
