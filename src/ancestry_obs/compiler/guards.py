@@ -90,10 +90,11 @@ def inner_call_test(owner: type, name: str) -> Callable[[object], bool]:
         A function of the first argument, an instance or a class; it never raises.
     """
 
-    def is_inner(first: Any = None) -> bool:
+    def is_inner(first: object = None) -> bool:
         with suppress(Exception):
             is_class = isinstance(first, type) and issubclass(first, owner)
-            for base in (first if is_class else type(first)).__mro__:
+            kind: Any = first if is_class else type(first)
+            for base in kind.__mro__:
                 if base is owner:
                     return False
                 if _is_woven(vars(base).get(name)):
@@ -103,7 +104,7 @@ def inner_call_test(owner: type, name: str) -> Callable[[object], bool]:
     return is_inner
 
 
-def _is_woven(attribute: Any) -> bool:
+def _is_woven(attribute: object) -> bool:
     """Tell whether an attribute of a class is a wrapper, also below decorators that name it."""
     for _ in range(_DEEPEST):
         attribute = getattr(attribute, "__func__", None) or getattr(attribute, "fget", attribute)

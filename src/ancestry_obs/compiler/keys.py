@@ -1,14 +1,14 @@
 """The keys of a stream's memo: label expressions come in, cheap look-up keys come out.
 
 A wrapper finds the buffer of a call in nested dicts. What it looks up need not be the labels: if a
-label is a pure function of one text parameter, the parameter itself is the key, and the function runs
-only when a text is seen for the first time. The labels ``ok(result)`` and ``status_family(result)``
-depend on a response's status alone, so that the status is their key.
+label is a pure function of one text parameter, the parameter itself is the key, and the function
+runs only when a text is seen for the first time. The labels ``ok(result)`` and
+``status_family(result)`` depend on a response's status alone, so that the status is their key.
 
 Every key is chosen such that equal keys mean equal labels, for any Python object: a parameter is a
 key only if it is exactly a `str` (1, True and 1.0 are equal as keys, and an enum's member may be
-equal to a text that it does not print as). Otherwise a tuple of finished labels is the key, which is
-never equal to a text or a number.
+equal to a text that it does not print as). Otherwise a tuple of finished labels is the key, which
+is never equal to a text or a number.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ class Key:
     """One level of a memo.
 
     Args:
-        kind: ``text`` (a parameter that is a text), ``status`` (of a response), ``label`` (the label
-            itself).
+        kind: ``text`` (a parameter that is a text), ``status`` (of a response), ``label`` (the
+        label itself).
         variable: The parameter, or ``result``; empty for ``label``.
         labels: The label expressions that the key stands for.
     """

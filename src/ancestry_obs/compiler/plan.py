@@ -1,7 +1,7 @@
 """The plan of a wrapper: records of a map come in, streams come out.
 
-A stream is what one append feeds: all records of the same moment and condition whose values can share
-a buffer. One call thus usually costs one look-up and one append, whatever it records.
+A stream is what one append feeds: all records of the same moment and condition whose values can
+share a buffer. One call thus usually costs one look-up and one append, whatever it records.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Sink", "Stream", "plan_streams"]
 
 Source = Literal["one", "elapsed", "value", "hit"]
-"""What a stream's float is: 1, the elapsed seconds, an expression's number, or 1 for a hit else 0."""
+"""What a stream's float is: 1, the elapsed seconds, an expression's number, 1 or 0 for a hit."""
 
 
 @dataclass(frozen=True)

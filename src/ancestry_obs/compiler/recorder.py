@@ -1,9 +1,9 @@
 """The slow path of a stream: values of variables come in, an observation is recorded for certain.
 
-A wrapper inlines the fast path: look up the buffer, append. It comes here when the look-up misses or
-an expression fails, and for calls that raised. Here every expression is evaluated by itself, so that
-one that fails costs its own label (``error``), value or condition, and nothing else. Nothing here
-raises into the program; the wrapped call is not touched.
+A wrapper inlines the fast path: look up the buffer, append. It comes here when the look-up misses
+or an expression fails, and for calls that raised. Here every expression is evaluated by itself, so
+that one that fails costs its own label (``error``), value or condition, and nothing else. Nothing
+here raises into the program; the wrapped call is not touched.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Signatures: a callable comes in, the text of a ``def`` line and of a call comes out.
 
-A plain function is described by its code object, not by `inspect.signature`: what a wrapper must take
-is what the interpreter passes, and a decorated function often takes ``*args`` while it shows another
-signature. Names of the shown signature that the taken one lacks are bound by a `binder`.
+A plain function is described by its code object, not by `inspect.signature`: what a wrapper must
+take is what the interpreter passes, and a decorated function often takes ``*args`` while it shows
+another signature. Names of the shown signature that the taken one lacks are bound by a `binder`.
 """
 
 from __future__ import annotations
@@ -125,7 +125,8 @@ def _parameters(code: CodeType) -> Iterable[tuple[str, object]]:
 
 
 def _starred(name: str, kind: object) -> str:
-    return {Parameter.VAR_POSITIONAL: "*", Parameter.VAR_KEYWORD: "**"}.get(kind, "") + name  # type: ignore[call-overload] # a kind is one of inspect's
+    stars = "*" if kind is _SPREAD else "**" if kind is Parameter.VAR_KEYWORD else ""
+    return stars + name
 
 
 def shown_parameters(function: Callable[..., object]) -> dict[str, Parameter]:

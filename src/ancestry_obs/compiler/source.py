@@ -1,8 +1,8 @@
 """The text of a wrapper: the plan of one target comes in, Python source goes out.
 
 Pure text: nothing is compiled or bound here. The text reads every object that it needs as a free
-variable, whose names `Names` keeps apart from the parameters. What is not asked for is not in it: no
-clock where nothing is timed, no ``try`` where nothing is recorded of calls that raise.
+variable, whose names `Names` keeps apart from the parameters. What is not asked for is not in it:
+no clock where nothing is timed, no ``try`` where nothing is recorded of calls that raise.
 """
 
 from __future__ import annotations

@@ -66,8 +66,8 @@ class HistogramSeries:
     def _count(self, chunk: list[float]) -> None:
         # Most chunks fall into one bucket, and two passes in C are cheaper than any sorting.
         bounds = self.bounds
-        first = bisect_left(bounds, min(chunk))
         last = bisect_left(bounds, max(chunk))
+        first = bisect_left(bounds, min(chunk)) if last else 0
         if first < last:
             chunk.sort()
             below = 0

@@ -53,6 +53,7 @@ class Store:
         self.namespace = namespace
         self._families: dict[str, Family] = {}
         self._sites: list[Site] = []
+        self._leaving: list[Site] = []
         self._reset()
         _STORES.add(self)
 
@@ -105,10 +106,24 @@ class Store:
         self._sites.append(site)
         return site
 
+    def retire(self, site: Site, user: object) -> None:
+        """Let go of a site once its last user is gone; until then it is folded as before.
+
+        Args:
+            site: What `site` gave.
+            user: The wrapper that records there. Calls that are still running keep it alive.
+        """
+        weakref.finalize(user, self._leaving.append, site).atexit = False
+
     def fold(self) -> None:
         """Drain every buffer into the series."""
         with self._lock:
+            if self._folding:
+                return
+            leaving = _taken(self._leaving)
             self._fold(channel for site in tuple(self._sites) for channel in site.snapshot())
+            for site in leaving:
+                self._sites.remove(site)
 
     @contextmanager
     def reading(self) -> Iterator[None]:
@@ -198,7 +213,7 @@ _STORES: weakref.WeakSet[Store] = weakref.WeakSet()
 
 def _begin_children() -> None:
     for store in tuple(_STORES):
-        store._begin_child()  # noqa: SLF001 - the hook is part of the store, outside for its weak set
+        store._begin_child()  # noqa: SLF001 - a part of the store, outside it for the weak set
 
 
 if hasattr(os, "register_at_fork"):

@@ -1,0 +1,179 @@
+"""The subject of one weaving: an original and its advices come in, a wrapper's outline comes out.
+
+Here everything is decided that the text of the wrapper depends on, and everything is checked that
+can be wrong about a map's wish for this target. No text is written here, nothing is compiled.
+"""
+
+from __future__ import annotations
+
+import inspect
+import keyword
+from dataclasses import dataclass
+from functools import cached_property
+from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR
+from types import FunctionType
+from typing import TYPE_CHECKING, Any
+
+from ancestry_obs.compiler.keys import plan_keys
+from ancestry_obs.compiler.plan import Stream, plan_streams
+from ancestry_obs.compiler.signature import Names, Signature, shown_parameters, signature_of
+from ancestry_obs.compiler.source import SPECIAL, Kind, Outline, Part
+from ancestry_obs.exceptions import CompileError, ExpressionError
+from ancestry_obs.expressions import check
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from inspect import Parameter
+
+    from ancestry_obs.compiler.advice import Advice, Runtime
+    from ancestry_obs.expressions import Expression
+    from ancestry_obs.spec.model import RecordSpec, SampleSpec
+
+__all__ = ["Subject", "shadowed_names"]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One target with everything that is wanted of it; the arguments are those of `weave`."""
+
+    original: Callable[..., Any]
+    target: str
+    owner: type | None
+    name: str
+    advices: Sequence[Advice]
+    runtime: Runtime
+
+    @cached_property
+    def signature(self) -> Signature:
+        """What the wrapper takes."""
+        return signature_of(self.original)
+
+    @cached_property
+    def shown(self) -> dict[str, Parameter]:
+        """Parameters that only a decorated function's shown signature has, if any is needed."""
+        known = {*self.signature.names, *SPECIAL, *self._alias}
+        missing = any(expression.names - known for expression in self.expressions)
+        return shown_parameters(self.original) if missing else {}
+
+    @cached_property
+    def names(self) -> Names:
+        """Makes the wrapper's own identifiers."""
+        return Names((*self.signature.names, *self.shown))
+
+    @cached_property
+    def records(self) -> tuple[RecordSpec, ...]:
+        """What is recorded, each record once."""
+        return tuple(dict.fromkeys(record for each in self.advices for record in each.records))
+
+    @cached_property
+    def tracks(self) -> tuple[SampleSpec, ...]:
+        """The samples that read instances."""
+        return tuple(dict.fromkeys(spec for each in self.advices for spec in each.track))
+
+    @cached_property
+    def variables(self) -> dict[str, str]:
+        """The identifier of everything that an expression can read before the call."""
+        variables = {name: name for name in self.signature.names}
+        for name in self.shown:
+            variables.setdefault(name, self.names(f"arg_{name}"))
+        return self._alias | variables
+
+    @cached_property
+    def expressions(self) -> tuple[Expression, ...]:
+        """Every expression of every record."""
+        return tuple(each for record in self.records for each in _expressions(record))
+
+    def actions(self, moment: str) -> tuple[str, ...]:
+        """Give the names of the actions ``before`` or ``after``."""
+        return tuple(dict.fromkeys(name for each in self.advices for name in getattr(each, moment)))
+
+    def outline(self) -> Outline:
+        """Decide what the wrapper does.
+
+        Raises:
+            CompileError: An expression names what the signature does not have, or a record names a
+                metric that no advice declares.
+        """
+        for record in self.records:
+            self._check(record)
+        name = getattr(self.original, "__name__", "")
+        parts = tuple(self._part(index, stream) for index, stream in enumerate(self._streams()))
+        used = {name for part in parts for name in part.variables} - {*self.signature.names}
+        return Outline(
+            name=name if name.isidentifier() and not keyword.iskeyword(name) else "call",
+            kind=_kind_of(self.original),
+            signature=self.signature,
+            names=self.names,
+            variables=self.variables,
+            bound=tuple(name for name in self.shown if name in used),
+            parts=parts,
+            before=len(self.actions("before")),
+            after=len(self.actions("after")),
+            tracks=len(self.tracks),
+            guarded=self.owner is not None and any(each.subclasses for each in self.advices),
+        )
+
+    @cached_property
+    def _alias(self) -> dict[str, str]:
+        """Give ``self`` for the first parameter of a method, whatever it is called there."""
+        static = isinstance(vars(self.owner or object).get(self.name), staticmethod)
+        first = self.signature.first
+        return {"self": first} if self.owner and first and not static else {}
+
+    def _check(self, record: RecordSpec) -> None:
+        names = {*self.variables, *(SPECIAL if record.on != "call" else ())}
+        for expression in _expressions(record):
+            try:
+                check(expression, names=names, functions=self.runtime.functions)
+            except ExpressionError as error:
+                raise CompileError(f"{record.where}: {self.target}: {error}") from error
+
+    def _streams(self) -> list[Stream]:
+        metrics = [spec for each in self.advices for spec in each.metrics]
+        streams = plan_streams(self.records, metrics, self.runtime.store)
+        if not any(stream.counts_calls for stream in streams):
+            # Feeds nothing: only so that calls are counted whatever the records' conditions are.
+            streams.append(Stream(moment="call", when=None, source="one", value=None))
+        return sorted(streams, key=lambda stream: not stream.counts_calls)
+
+    def _part(self, index: int, stream: Stream) -> Part:
+        used = {name for expression in stream.expressions for name in expression.names}
+        if stream.source == "elapsed":
+            used.add("elapsed")
+        known = dict.fromkeys((*self.variables, *SPECIAL))
+        after = SPECIAL if stream.moment != "call" else ()
+        # An instance is no text: asking for its type at each call would be for nothing.
+        texts = {*self.variables}.difference(after, self._alias, self._alias.values())
+        keys = plan_keys(stream.labels, texts, self.runtime.functions, stream.free_labels())
+        return Part(index, stream, keys, tuple(name for name in known if name in used))
+
+
+def shadowed_names(original: Callable[..., Any]) -> tuple[str, ...]:
+    """Give the parameters that expressions cannot read once the call is over.
+
+    After the call `result`, `error` and `elapsed` are what the call came to, also where a parameter
+    has that name. Records ``on = "call"`` read the parameter.
+
+    Args:
+        original: The target's function.
+    """
+    names = {*signature_of(original).names, *shown_parameters(original)}
+    return tuple(name for name in SPECIAL if name in names)
+
+
+def _kind_of(original: Callable[..., Any]) -> Kind:
+    """Tell what a call of a callable gives: its result, or something that has to be run."""
+    if not isinstance(original, FunctionType):
+        return "coroutine" if inspect.iscoroutinefunction(original) else "function"
+    flags = original.__code__.co_flags
+    if flags & CO_COROUTINE:
+        return "coroutine"
+    if flags & CO_ASYNC_GENERATOR:
+        return "async_generator"
+    return "generator" if flags & CO_GENERATOR else "function"
+
+
+def _expressions(record: RecordSpec) -> Iterator[Expression]:
+    yield from (expression for _, expression in record.labels)
+    optional = (record.value, record.hit, record.when)
+    yield from (expression for expression in optional if expression is not None)
