@@ -143,7 +143,9 @@ class Helper:
         file = f"<ancestry_obs helper {self.spec.name}.{name}>"
         # With its text in the cache, a traceback and a debugger can show the generated code.
         linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
-        exec(compile(source, file, "exec"), self._globals)  # noqa: S102 - names and template are ours
+        # Not inherited: annotations are to be types, not their names.
+        code = compile(source, file, "exec", dont_inherit=True)
+        exec(code, self._globals)  # noqa: S102 - a template of ours with checked names
         function: Callable[..., Any] = self._globals.pop(name)
         function.__module__ = __name__
         function.__qualname__ = f"{self.spec.name}.{name}"
