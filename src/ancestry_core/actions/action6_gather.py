@@ -135,6 +135,8 @@ class _Gathering:
             write_matches(session, records)
             stored = count_matches(session)
         self._run.complete("success", len(records))
+        # What is stored is not asked for again; kept, a long list would push out all else.
+        self._session_manager.cache.invalidate("matches")
         return stored
 
     def _in_my_tree(self, sample_ids: list[str]) -> set[str]:

@@ -45,7 +45,7 @@ class Checkpoint:
 
     Example:
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     checkpoint = Checkpoint(Path(folder, "gather.json"))
+        ...     checkpoint = Checkpoint(Path(folder, "checkpoint.json"))
         ...     checkpoint.save(Position("A1", next_page=3, page_size=30, stored=60))
         ...     checkpoint.load()
         Position(test_id='A1', next_page=3, page_size=30, stored=60)
@@ -57,7 +57,7 @@ class Checkpoint:
     @classmethod
     def beside(cls, database: Path) -> Checkpoint:
         """Return the checkpoint that belongs to a database file: it lies beside it."""
-        return cls(database.with_name(f"{database.name}.gather.json"))
+        return cls(database.with_name(f"{database.name}.checkpoint.json"))
 
     def load(self) -> Position | None:
         """Read the position.

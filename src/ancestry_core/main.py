@@ -1,0 +1,108 @@
+"""The `ancestry` command.
+
+In: arguments. Out: a report on standard output, everything else on standard error, an exit code:
+0 fine, 1 failed, 2 wrong usage or settings, 130 interrupted. The work is in `workflow`.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from importlib import import_module, metadata
+from typing import TYPE_CHECKING, Any
+
+from ancestry_core.exceptions import PlatformError
+from ancestry_core.options import OneLineParser, RunOptions, add_run_arguments
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+EXIT_FAILED = 1
+EXIT_INTERRUPTED = 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Args:
+        argv: The arguments; the process's own when left out.
+
+    Returns:
+        The exit code.
+
+    Example:
+        >>> main(["run", "--actions", "6,7", "--json"])  # doctest: +SKIP
+        0
+    """
+    arguments = sys.argv[1:] if argv is None else list(argv)
+    try:
+        args = _parser(arguments).parse_args(arguments)
+        code: int = args.run(args)
+    except PlatformError as error:
+        return _fail(str(error), error.exit_code)
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("ancestry_"):
+            raise
+        return _fail(
+            f"the package {error.name} is missing; install ancestry-obs[platform]", EXIT_FAILED
+        )
+    except KeyboardInterrupt:
+        return _fail("interrupted; run again to go on", EXIT_INTERRUPTED)
+    return code
+
+
+def run_platform(args: argparse.Namespace) -> int:
+    """Run the actions and print what they did: `ancestry run`.
+
+    Args:
+        args: As declared by `add_run_arguments`.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        PlatformError: If the run cannot go on; what was done is printed before.
+    """
+    options = RunOptions.of(args)
+    # Only now: these need the [platform] extra, which `--help` and `--version` do not.
+    consoles = import_module("rich.console")
+    display = import_module("ancestry_core.report.display")
+    workflow = import_module("ancestry_core.workflow")
+    progress = consoles.Console(stderr=True)
+    with display.open_display(progress) as shown, workflow.Workflow(options, shown) as work:
+        try:
+            work.run()
+        finally:
+            report = work.report()
+    _print(report, options)
+    return 0
+
+
+def _print(report: Any, options: RunOptions) -> None:
+    if options.json:
+        sys.stdout.write(json.dumps(report.as_dict()) + "\n")
+    else:
+        consoles = import_module("rich.console")
+        import_module("ancestry_core.report.table").print_report(report, consoles.Console())
+
+
+def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
+    parser = OneLineParser(prog="ancestry", description="An automation platform for a DNA account.")
+    version = f"ancestry {metadata.version('ancestry-obs')}"
+    parser.add_argument("--version", action="version", version=version)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    run = commands.add_parser("run", help="sign in and run the actions")
+    add_run_arguments(run)
+    run.set_defaults(run=run_platform)
+    if arguments[:1] == ["service"]:
+        import_module("ancestry_core.service.command").add_service_parser(commands)
+    else:
+        # Its arguments are declared beside the service, which needs the [platform] extra.
+        commands.add_parser("service", help="serve the embedded genealogy service on its own")
+    return parser
+
+
+def _fail(message: str, code: int) -> int:
+    sys.stderr.write(f"ancestry: {message}\n")
+    return code
