@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+
+import pytest
+
+from ancestry_obs.exceptions import Where
+from ancestry_obs.recording import Store
+from ancestry_obs.spec.model import LabelSpec, MetricSpec
+
+NOWHERE = Where("test.toml", None, "")
+
+
+@pytest.fixture
+def store():
+    return Store("ns")
+
+
+@pytest.fixture(scope="session")
+def make_metric():
+    """Builds a metric: each label is a number (`max_values`) or a tuple (an enumeration)."""
+
+    def make(kind="counter", *, name=None, buckets=(0.5, 1.0, 2.0), **labels):
+        specs = tuple(
+            LabelSpec(label, bound, None, NOWHERE)
+            if isinstance(bound, tuple)
+            else LabelSpec(label, None, bound, NOWHERE)
+            for label, bound in labels.items()
+        )
+        bounds = buckets if kind == "histogram" else ()
+        return MetricSpec(name or f"a_{kind}", kind, "Help.", specs, bounds, NOWHERE)
+
+    return make
+
+
+@pytest.fixture
+def metric(make_metric):
+    return make_metric
+
+
+@pytest.fixture(scope="session")
+def in_child():
+    """Runs a function in a forked child and gives what it returned."""
+
+    def run(function):
+        reader, writer = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            with contextlib.suppress(BaseException), os.fdopen(writer, "wb") as pipe:
+                pickle.dump(function(), pipe)
+            os._exit(0)
+        os.close(writer)
+        with os.fdopen(reader, "rb") as pipe:
+            answer = pipe.read()
+        os.waitpid(pid, 0)
+        return pickle.loads(answer)
+
+    return run
