@@ -73,6 +73,8 @@ class FaultRates:
         broken_sends: Number of matches to whom a message always answers 500.
         settings_failure_every: Every n-th visit to the settings page throws the browser out: it is
             sent to the sign-in page and has to sign in afresh; 0 for never.
+        late_matches: Number of matches that turn up near the top of the list only when its first
+            page has been shown, so that the pages behind it shift.
 
     Raises:
         SettingsError: A value is out of range.
@@ -99,6 +101,7 @@ class FaultRates:
     broken_rereads: int = 0
     broken_sends: int = 0
     settings_failure_every: int = 0
+    late_matches: int = 0
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -139,6 +142,7 @@ class FaultRates:
             broken_rereads=1,
             broken_sends=1,
             settings_failure_every=3,
+            late_matches=2,
         )
 
     def thresholds(self) -> tuple[tuple[Fault, float], ...]:
@@ -163,6 +167,7 @@ class FaultPlan:
         self._lock = threading.Lock()
         self._requests = 0
         self._settings_visits = 0
+        self._list_was_shown = False
         self.switch(rates)
 
     @property
@@ -197,6 +202,16 @@ class FaultPlan:
     def is_broken(self, kind: Broken, identifier: str) -> bool:
         """Tell whether the thing with this id is broken for good."""
         return identifier.lower() in self._broken.get(kind, ())
+
+    def late_matches(self, page: int) -> int:
+        """Return how many matches a page of the list does not know of yet; note that it is shown.
+
+        They arrive when the first page has been shown, and stay.
+        """
+        with self._lock:
+            late = 0 if self._list_was_shown else self._rates.late_matches
+            self._list_was_shown = self._list_was_shown or page == 1
+            return late
 
     def settings_page_fails(self) -> bool:
         """Count one visit to the settings page and tell whether it throws the browser out."""

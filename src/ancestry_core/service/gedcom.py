@@ -83,7 +83,7 @@ def parse_pedigree(raw: bytes, name: str) -> Pedigree:
             people = [
                 _person(record, families) for record in reader.records0("INDI") if record.xref_id
             ]
-    except (CodecError, IntegrityError, ParserError, OSError) as error:
+    except (CodecError, IntegrityError, ParserError) as error:
         raise PedigreeError(f"GEDCOM file {name}: {error}; export it afresh") from None
     if not people:
         raise PedigreeError(

@@ -14,6 +14,7 @@ import codecs
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+from unicodedata import normalize
 
 import ged4py  # noqa: F401 - registers the "gedcom" codec, which is ANSEL
 
@@ -71,9 +72,11 @@ def clean_gedcom(raw: bytes) -> CleanGedcom:
     text, warnings = _decode(raw)
     result = CleanGedcom(b"", warnings)
     lines = list(_placeable_lines(text, result.warnings))
-    if lines and lines[-1] != "0 TRLR":
+    if not lines or lines[-1] != "0 TRLR":
         result.warnings.append("the end is missing (no TRLR line); read as far as it goes")
-    result.data = "".join(f"{line}\n" for line in lines).encode()
+        lines.append("0 TRLR")
+    # ANSEL writes an accent as a mark of its own; a name is to be the same from any encoding.
+    result.data = normalize("NFC", "".join(f"{line}\n" for line in lines)).encode()
     return result
 
 

@@ -96,6 +96,8 @@ def share_dna(kinship: Kinship, chance: Random) -> SharedDna:
 
 def _expected_part(kinship: Kinship) -> float:
     """Return which part of the genome the two have in common, on average."""
+    if kinship.meioses == 1:  # parent and child, whatever else they are to each other
+        return 1.0
     twice = 2 * kinship.coefficient
     if kinship.on_fathers_side and kinship.on_mothers_side:
         return 1 - (1 - min(twice, 1.0)) ** 2

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from ancestry_core.service.population import Population
 
 _MOST_PER_PAGE = 200
+_LATE_FROM = 8
+"""Where in the list late matches turn up: on the first page, behind the closest family."""
 
 
 class MatchApi:
@@ -66,8 +68,10 @@ class MatchApi:
         self._require_own_test(test)
         size = whole_number(request, "itemsPerPage", 30, _MOST_PER_PAGE)
         page = whole_number(request, "currentPage", 1)
-        chosen = self._matches[(page - 1) * size : page * size]
-        total = ceil(len(self._matches) / size)
+        late = self._faults.late_matches(page)
+        listed = self._matches[:_LATE_FROM] + self._matches[_LATE_FROM + late :]
+        chosen = listed[(page - 1) * size : page * size]
+        total = ceil(len(listed) / size)
         return json_answer({"totalPages": total, "matchList": [_listed(m) for m in chosen]})
 
     def in_tree(self, request: Request, test: str) -> Answer:

@@ -106,9 +106,7 @@ def test_threads_together_meet_each_fault_of_the_plan_once():
 def test_a_value_below_zero_is_refused(name, value):
     with pytest.raises(SettingsError) as caught:
         FaultRates(**{name: value})
-    assert (
-        str(caught.value) == f"faults of the embedded service: {name} is {value}; use 0 or more"
-    )
+    assert str(caught.value) == f"faults of the embedded service: {name} is {value}; use 0 or more"
 
 
 def test_rates_above_one_together_are_refused():

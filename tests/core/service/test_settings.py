@@ -29,8 +29,7 @@ def test_a_value_out_of_range_is_refused_with_what_is_allowed(name, value, allow
     with pytest.raises(SettingsError) as caught:
         ServiceSettings(**{name: value})
     assert (
-        str(caught.value)
-        == f"settings of the embedded service: {name} is {value}; use {allowed}"
+        str(caught.value) == f"settings of the embedded service: {name} is {value}; use {allowed}"
     )
 
 
