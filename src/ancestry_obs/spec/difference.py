@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ancestry_obs.spec.model import MapSpec
+    from ancestry_obs.spec.model import HookSpec, MapSpec, SampleSpec
 
 __all__ = ["MapDiff", "difference"]
 
@@ -82,6 +82,7 @@ def _targets(spec: MapSpec) -> dict[str, list[object]]:
     for instrument in spec.instruments:
         for target in instrument.targets:
             asked.setdefault(target, []).append((instrument.records, instrument.subclasses))
-    for part in (*spec.samples, *spec.hooks):
+    parts: tuple[SampleSpec | HookSpec, ...] = (*spec.samples, *spec.hooks)
+    for part in parts:
         asked.setdefault(part.target, []).append(part)
     return asked

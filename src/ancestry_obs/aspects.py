@@ -1,0 +1,145 @@
+"""A map comes in, what the patcher is to apply goes out: for each target, its advice.
+
+Here the parts of a map that reach into a program become one thing: a record, a hook and a sample
+are all advice for the wrapper of some function. A sample's instances are met in the `__init__` of
+their class.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from operator import attrgetter
+from typing import TYPE_CHECKING
+
+from ancestry_obs.compiler import Advice
+from ancestry_obs.exceptions import CompileError
+from ancestry_obs.expressions import BUILTIN_FUNCTIONS
+from ancestry_obs.patcher import Pointcut
+
+if TYPE_CHECKING:
+    from ancestry_obs.spec import HookSpec, InstrumentSpec, MapSpec, MetricSpec, SampleSpec
+
+__all__ = ["LabelFunctions", "instances_of", "is_instance_of", "pointcuts"]
+
+
+def pointcuts(spec: MapSpec) -> tuple[Pointcut, ...]:
+    """Give what a map asks the patcher for, in the map's order.
+
+    Args:
+        spec: a validated map.
+    """
+    metrics = {metric.name: metric for metric in spec.metrics}
+    return (
+        *(each for instrument in spec.instruments for each in _instrument(instrument, metrics)),
+        *map(_sample, spec.samples),
+        *map(_hook, spec.hooks),
+    )
+
+
+def _instrument(
+    instrument: InstrumentSpec, metrics: Mapping[str, MetricSpec]
+) -> Iterator[Pointcut]:
+    advice = Advice(
+        records=instrument.records,
+        metrics=tuple(metrics[record.metric] for record in instrument.records),
+        subclasses=instrument.subclasses,
+    )
+    for target in instrument.targets:
+        yield Pointcut(target, advice, subclasses=instrument.subclasses)
+
+
+def _sample(sample: SampleSpec) -> Pointcut:
+    return Pointcut(f"{sample.target}.__init__", Advice(track=(sample,)))
+
+
+def _hook(hook: HookSpec) -> Pointcut:
+    before = (hook.before,) if hook.before else ()
+    after = (hook.after,) if hook.after else ()
+    return Pointcut(hook.target, Advice(before=before, after=after))
+
+
+def is_instance_of(instance: object, target: str) -> bool:
+    """Tell whether an object is of a class or of one below it.
+
+    Several classes share one `__init__` where it is inherited, so the wrapper there sees instances
+    of all of them.
+
+    Args:
+        instance: any object; only its type is looked at, none of its code runs.
+        target: the class as `module:qualname`. One of the program's main module counts too, since
+            `python -m module` defines the module's classes under that name.
+    """
+    module, _, qualname = target.partition(":")
+    return any(
+        each.__qualname__ == qualname and each.__module__ in {module, "__main__"}
+        for each in type(instance).__mro__
+    )
+
+
+def instances_of(target: str) -> list[object]:
+    """Find the living instances of a class that were made before it was woven.
+
+    Args:
+        target: the class as `module:qualname`; while its module is not imported there are none.
+    """
+    module, _, qualname = target.partition(":")
+    if module not in sys.modules:
+        return []
+    try:
+        wanted = attrgetter(qualname)(sys.modules[module])
+    except AttributeError:
+        return []  # the patcher reports the missing class
+    return [each for each in gc.get_objects() if wanted in type(each).__mro__]
+
+
+class LabelFunctions(Mapping[str, Callable[..., object]]):
+    """The functions that expressions may call: the built-in ones and the map's own.
+
+    A function of the map's own is imported when the first wrapper that calls it is made, not when
+    metrics are switched on: it may live in the program that is being instrumented.
+
+    Args:
+        own: name and `module:callable` of each.
+    """
+
+    def __init__(self, own: tuple[tuple[str, str], ...]) -> None:
+        self.replace(own)
+
+    def replace(self, own: tuple[tuple[str, str], ...]) -> None:
+        """Take another map's functions instead; they are imported anew when they are needed."""
+        self._own = dict(own)
+        self._found: dict[str, Callable[..., object]] = dict(BUILTIN_FUNCTIONS)
+
+    def __getitem__(self, name: str) -> Callable[..., object]:
+        """Give a function by its name.
+
+        Raises:
+            KeyError: there is none of that name.
+            CompileError: it cannot be imported.
+        """
+        if name not in self._found:
+            self._found[name] = _import(name, self._own[name])
+        return self._found[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**self._found, **self._own})
+
+    def __len__(self) -> int:
+        return len({**self._found, **self._own})
+
+
+def _import(name: str, path: str) -> Callable[..., object]:
+    module, _, qualname = path.partition(":")
+    try:
+        found = attrgetter(qualname)(importlib.import_module(module))
+    except Exception as error:
+        raise CompileError(
+            f"functions.{name}: cannot import {path!r}: {error}; it has to be 'module:callable' "
+            "of a module that can be imported"
+        ) from error
+    if not callable(found):
+        raise CompileError(f"functions.{name}: {path!r} is no callable but {found!r:.60}")
+    return found  # type: ignore[no-any-return]  # callable() narrows Any to nothing better

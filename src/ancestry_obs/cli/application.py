@@ -1,0 +1,54 @@
+"""Arguments come in; one function of a sibling module does what they ask for.
+
+Exit codes: 0 fine, 1 findings, 2 usage or an input that cannot be read. An error is one line that
+says what, where and the remedy, on stderr; what a program would read is on stdout.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from ancestry_obs.cli import check, explain, listing, run, schema, status
+from ancestry_obs.exceptions import ObservabilityError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["main"]
+
+_COMMANDS = (run, check, listing, explain, status, schema)
+_USAGE = 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Args:
+        argv: the arguments without the program's name; `sys.argv` if None.
+
+    Returns:
+        The exit code.
+    """
+    arguments = _parser().parse_args(run.protect(sys.argv[1:] if argv is None else argv))
+    try:
+        code: int = arguments.command(arguments)
+    except ObservabilityError as error:
+        for line in str(error).splitlines():
+            print(f"ancestry-obs: {line}", file=sys.stderr)  # noqa: T201  a command prints
+        return _USAGE
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="ancestry-obs",
+        description="Prometheus metrics for any Python program from one declarative map.",
+    )
+    parser.add_argument("--version", action="version", version=version("ancestry-obs"))
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for module in _COMMANDS:
+        module.add_parser(commands)
+    return parser

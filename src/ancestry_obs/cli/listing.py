@@ -1,0 +1,81 @@
+"""`ancestry-obs list M`: the metrics and targets of a map, from the map alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ancestry_obs.cli.output import say, say_json, table
+from ancestry_obs.spec import load, worst_case_series
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+    from ancestry_obs.spec import MapSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A metric's use of a target.
+
+    Args:
+        target: the pattern.
+        metric: the metric that it feeds; empty for a hook.
+        how: when it is recorded, or `sample`, or the hook's action.
+    """
+
+    target: str
+    metric: str
+    how: str
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Declare the command's arguments."""
+    parser = commands.add_parser("list", help="show a map's metrics and targets")
+    parser.add_argument("map", metavar="M", help="the map")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(command=command)
+
+
+def command(arguments: argparse.Namespace) -> int:
+    """Print the metrics, then the targets."""
+    spec = load(arguments.map)
+    if arguments.json:
+        say_json(_as_dict(spec))
+        return 0
+    say(table(("METRIC", "TYPE", "LABELS", "SERIES AT MOST"), _metric_rows(spec)))
+    say()
+    say(table(("TARGET", "FEEDS", "WHEN"), [(u.target, u.metric, u.how) for u in uses(spec)]))
+    return 0
+
+
+def uses(spec: MapSpec) -> Iterator[Use]:
+    """Give everything that a map asks for at its targets, in the map's order."""
+    for instrument in spec.instruments:
+        for target in instrument.targets:
+            for record in instrument.records:
+                yield Use(target, record.metric, record.on)
+    for sample in spec.samples:
+        yield Use(sample.target, sample.metric, "sample")
+    for hook in spec.hooks:
+        if hook.before:
+            yield Use(hook.target, "", f"before: {hook.before}")
+        if hook.after:
+            yield Use(hook.target, "", f"after: {hook.after}")
+
+
+def _metric_rows(spec: MapSpec) -> list[tuple[str, str, str, int]]:
+    return [
+        (metric.name, metric.type, ", ".join(label.name for label in metric.labels),
+         worst_case_series(metric))
+        for metric in spec.metrics
+    ]  # fmt: skip
+
+
+def _as_dict(spec: MapSpec) -> dict[str, object]:
+    names = ("name", "type", "labels", "series_at_most")
+    return {
+        "metrics": [dict(zip(names, row, strict=True)) for row in _metric_rows(spec)],
+        "targets": [{"target": u.target, "feeds": u.metric, "when": u.how} for u in uses(spec)],
+    }

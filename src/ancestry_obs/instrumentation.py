@@ -1,0 +1,256 @@
+"""The composition root: the one module that knows every stage of the data's path.
+
+    spec -> aspects -> compiler + patcher -> recording -> collector -> registry -> exporter
+
+An `Instrumentation` puts them together for one map and takes them apart again. It is made only when
+metrics are on: this module imports wrapt and prometheus_client by way of the stages.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+from typing import TYPE_CHECKING
+
+from ancestry_obs import aspects
+from ancestry_obs.collector import Collector, Samples, SelfMetrics, render
+from ancestry_obs.compiler import Advice, Runtime, weave
+from ancestry_obs.exceptions import ExporterError
+from ancestry_obs.metrics_exporter import Exporter, start_exporter, write_textfile
+from ancestry_obs.metrics_registry import attach, connect, detach, disconnect
+from ancestry_obs.patcher import Found, Patcher
+from ancestry_obs.recording import Store
+from ancestry_obs.spec import MapDiff, MapSpec, SampleSpec, difference
+from ancestry_obs.status import Status, TargetStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
+    from types import ModuleType
+
+    from prometheus_client import CollectorRegistry
+
+    from ancestry_obs.compiler import Woven
+    from ancestry_obs.patcher import TargetReport
+    from ancestry_obs.settings import ObservabilitySettings
+
+__all__ = ["Instrumentation"]
+
+logger = logging.getLogger("ancestry_obs")
+
+
+class Instrumentation:
+    """One map, woven into the running program.
+
+    Args:
+        spec: the map.
+        settings: where to serve, what to call the metrics.
+        registry: where the collector is registered; the toolkit's own registry if None.
+        version: the toolkit's, for the build info.
+
+    Raises:
+        ObservabilityError: the registry has a metric of the same name.
+    """
+
+    enabled = True
+
+    def __init__(
+        self,
+        spec: MapSpec,
+        settings: ObservabilitySettings,
+        registry: CollectorRegistry | None,
+        version: str,
+    ) -> None:
+        self._spec = spec
+        self._settings = settings
+        self._store = Store(settings.metrics_namespace)
+        self._functions = aspects.LabelFunctions(spec.functions)
+        self._samples = Samples(self._store, self._functions)
+        self._trackers: dict[SampleSpec, Callable[[object], None]] = {}
+        self._patcher = Patcher(self._weave)
+        self._exporter: Exporter | None = None
+        self._exporter_error = ""
+        self._pid = os.getpid()
+        self._declare(spec)
+        self_metrics = SelfMetrics(self._store, self._targets, version)
+        collector = Collector(self._store, self._samples, self_metrics)
+        self.registry = attach(collector, registry)
+        self._apply(spec)
+
+    def publish(self) -> None:
+        """Let the metrics out as the settings say: over HTTP, and as a file at exit.
+
+        Where the map has a hook that starts the exporter, that hook decides when it starts.
+        """
+        if self._settings.textfile:
+            atexit.register(self._write_textfile_at_exit)
+        if not _starts_exporter_by_hook(self._spec):
+            self.start_exporter()
+
+    def reload(self, spec: MapSpec) -> MapDiff:
+        """Change to another map; what both maps say alike keeps its wrappers and values.
+
+        Args:
+            spec: the new map.
+
+        Returns:
+            What differed.
+        """
+        changes = difference(self._spec, spec)
+        self._functions.replace(spec.functions)
+        for name in changes.metrics_removed:
+            self._store.drop(name)
+        self._declare(spec)
+        self._apply(spec)
+        self._samples.retain(spec.samples)
+        self._spec = spec
+        return changes
+
+    def close(self) -> None:
+        """Take everything out of the program again."""
+        self._patcher.apply(())
+        disconnect()
+        detach()
+        self.stop_exporter()
+        atexit.unregister(self._write_textfile_at_exit)
+
+    def status(self) -> Status:
+        """Tell the state of every target and of the exporter."""
+        return Status(
+            enabled=True,
+            map=self._spec.source,
+            url=self._running_exporter.url if self._running_exporter else "",
+            exporter_error=self._exporter_error,
+            targets=self._targets(search=True),
+        )
+
+    def start_exporter(self, host: str | None = None, port: int | None = None) -> Exporter | None:
+        """Serve the registry over HTTP; what serves already goes on.
+
+        Args:
+            host: the address to listen on; the setting's if None.
+            port: the port, 0 for any that is free; the setting's if None.
+
+        Returns:
+            The exporter; None if it could not start, which is logged and in `status()`.
+        """
+        if self._running_exporter is None:
+            host = self._settings.metrics_export_host if host is None else host
+            port = self._settings.metrics_export_port if port is None else port
+            self._exporter = self._serve(host, port)
+        return self._exporter
+
+    def stop_exporter(self) -> None:
+        """Stop serving; nothing happens if nothing serves."""
+        if self._running_exporter is not None:
+            self._running_exporter.stop()
+        self._exporter = None
+
+    def render(self, accept: str = "") -> tuple[bytes, str]:
+        """Give the exposition and its content type for an Accept header."""
+        return render(self.registry, accept)
+
+    def offer(self, module: ModuleType, name: str) -> None:
+        """Weave what a module defines so far, under another module's name; for the launcher."""
+        self._patcher.offer(module, name)
+
+    def sources(self, pattern: str) -> dict[str, str]:
+        """Give the generated source of each wrapper that a pattern of the map leads to."""
+        return {
+            report.target: report.woven.source  # type: ignore[attr-defined]  # the compiler's
+            for report in self._patcher.report()
+            if report.woven and _reaches(pattern, report)
+        }
+
+    def _declare(self, spec: MapSpec) -> None:
+        for metric in spec.metrics:
+            self._store.family(metric)
+        connect(spec.metrics, self._store.family)
+
+    def _apply(self, spec: MapSpec) -> None:
+        self._trackers.update({sample: self._tracker(sample) for sample in spec.samples})
+        self._patcher.apply(aspects.pointcuts(spec))
+        for sample in spec.samples:
+            for instance in aspects.instances_of(sample.target):
+                self._trackers[sample](instance)
+
+    def _tracker(self, sample: SampleSpec) -> Callable[[object], None]:
+        tracker = self._samples.tracker(sample)
+
+        def register(instance: object) -> None:
+            if aspects.is_instance_of(instance, sample.target):
+                tracker.register(instance)
+
+        return register
+
+    def _weave(self, found: Found, advices: tuple[Hashable, ...]) -> Woven:
+        return weave(
+            found.function,
+            target=found.target,
+            owner=found.owner,
+            name=found.attribute,
+            advices=tuple(each for each in advices if isinstance(each, Advice)),
+            runtime=self._runtime,
+        )
+
+    @property
+    def _runtime(self) -> Runtime:
+        return Runtime(self._store, self._functions, self._actions, self._trackers)
+
+    @property
+    def _actions(self) -> dict[str, Callable[[], object]]:
+        return {"exporter.start": self.start_exporter, "exporter.stop": self.stop_exporter}
+
+    def _targets(self, *, search: bool = False) -> tuple[TargetStatus, ...]:
+        return tuple(map(_status_of, self._patcher.report(search=search)))
+
+    @property
+    def _running_exporter(self) -> Exporter | None:
+        # A forked child has a copy of the object, but neither its socket nor its threads.
+        return self._exporter if self._pid == os.getpid() else None
+
+    def _serve(self, host: str, port: int) -> Exporter | None:
+        self._pid = os.getpid()
+        try:
+            exporter = start_exporter(host, port, self.render, status=self._status_page)
+        except ExporterError as error:
+            if self._exporter_error != str(error):
+                logger.warning("metrics are not served: %s", error)
+            self._exporter_error = str(error)
+            return None
+        self._exporter_error = ""
+        logger.info("metrics are served at %s", exporter.url)
+        return exporter
+
+    def _status_page(self) -> dict[str, object]:
+        return self.status().as_dict()
+
+    def _write_textfile_at_exit(self) -> None:
+        if self._settings.textfile and self._pid == os.getpid():
+            try:
+                write_textfile(self._settings.textfile, self.render()[0])
+            except ExporterError as error:
+                logger.warning("metrics are not written: %s", error)
+
+
+def _reaches(pattern: str, report: TargetReport) -> bool:
+    # A sample's pattern is the class, but what is woven is its __init__.
+    return not {pattern, f"{pattern}.__init__"}.isdisjoint(report.patterns)
+
+
+def _starts_exporter_by_hook(spec: MapSpec) -> bool:
+    return any("exporter.start" in {hook.before, hook.after} for hook in spec.hooks)
+
+
+def _status_of(report: TargetReport) -> TargetStatus:
+    woven = report.woven
+    return TargetStatus(
+        target=report.target,
+        state=report.state,
+        reason=report.reason,
+        aliases=report.aliases,
+        unreached=report.unreached,
+        patterns=report.patterns,
+        calls=woven.calls() if woven else 0,  # type: ignore[attr-defined]  # the compiler's Woven
+        errors=woven.errors() if woven else 0,  # type: ignore[attr-defined]  # the same
+    )

@@ -1,0 +1,219 @@
+"""`install()` and its kin: which installation is in force, if any.
+
+Free when off: with metrics disabled nothing here imports the composition root, and with it wrapt
+and prometheus_client, which then need not even be on the machine. That is why the one import below
+stands in a function.
+"""
+
+from __future__ import annotations
+
+import threading
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from ancestry_obs.exceptions import ObservabilityError
+from ancestry_obs.metrics_registry import metrics
+from ancestry_obs.settings import ObservabilitySettings
+from ancestry_obs.spec import MapDiff, MapSpec, load
+from ancestry_obs.status import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+    from types import ModuleType
+    from typing import Any, TypeAlias
+
+    from prometheus_client import CollectorRegistry
+
+    from ancestry_obs.instrumentation import Instrumentation
+    from ancestry_obs.metrics_exporter import Exporter
+    from ancestry_obs.spec import MetricSpec
+
+    MapSource: TypeAlias = str | Path | Mapping[str, Any] | MapSpec
+
+__all__ = [
+    "DEFAULT_MAP",
+    "Disabled",
+    "build",
+    "install",
+    "offer",
+    "reload",
+    "start_exporter",
+    "status",
+    "stop_exporter",
+    "uninstall",
+]
+
+DEFAULT_MAP = "ancestry.toml"
+"""The map that ships with the package: the platform's."""
+
+
+class Disabled:
+    """What `install()` gives when metrics are off: nothing was done, nothing is there."""
+
+    enabled = False
+
+    def status(self) -> Status:
+        """Tell that metrics are off."""
+        return Status(enabled=False)
+
+
+class _Current:
+    """The installation in force and the lock under which it changes."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.instrumentation: Instrumentation | None = None
+        self.map: MapSource | None = None
+
+
+_current = _Current()
+
+
+def install(
+    map: MapSource | None = None,  # noqa: A002  the contract's name, and what it is
+    *,
+    settings: ObservabilitySettings | None = None,
+    registry: CollectorRegistry | None = None,
+) -> Instrumentation | Disabled:
+    """Weave a map into the program, once; where metrics are off, return at once.
+
+    Modules that are imported already are woven now, the others when they are imported. Installing
+    again, from whichever thread, gives the installation that is there; `reload` changes its map.
+
+    Args:
+        map: a file, the name of a shipped map, a mapping of the same structure, or a built spec.
+            The setting `instrumentation_map` if None, and `ancestry.toml` where that is not set.
+        settings: from the environment and `.env` if None.
+        registry: an own registry for whoever serves it by themselves; the toolkit starts no
+            exporter for it.
+
+    Returns:
+        The installation; one whose `enabled` is false when metrics are off.
+
+    Raises:
+        SettingsError: a setting's value is not allowed.
+        MapError: the map has mistakes; `findings` has all of them.
+        ObservabilityError: the packages that metrics need are not installed, or the registry has a
+            metric of the same name.
+
+    Example:
+        >>> import ancestry_obs
+        >>> ancestry_obs.install("my_program.toml")
+        >>> import my_program
+    """
+    with _current.lock:
+        if _current.instrumentation is not None:
+            return _current.instrumentation
+        settings = settings or ObservabilitySettings.from_environment()
+        source = map if map is not None else settings.instrumentation_map or DEFAULT_MAP
+        if not settings.enable_prometheus_metrics:
+            metrics().declare(lambda: _declarations(source))
+            return Disabled()
+        _current.map = source
+        _current.instrumentation = build(load(source), settings, registry)
+        if registry is None:
+            _current.instrumentation.publish()
+        return _current.instrumentation
+
+
+def build(
+    spec: MapSpec, settings: ObservabilitySettings, registry: CollectorRegistry | None = None
+) -> Instrumentation:
+    """Weave a map into the program, without serving anything yet.
+
+    Args:
+        spec: a built spec.
+        settings: what to call the metrics and where they will be served.
+        registry: as for `install`.
+
+    Raises:
+        ObservabilityError: as for `install`.
+    """
+    try:
+        from ancestry_obs.instrumentation import Instrumentation  # noqa: PLC0415  see above
+    except ModuleNotFoundError as error:
+        raise ObservabilityError(
+            f"metrics are switched on, but the package {error.name!r} is not installed; run "
+            "'pip install ancestry-obs[prometheus]', or switch PROMETHEUS_METRICS_ENABLED off"
+        ) from error
+    return Instrumentation(spec, settings, registry, version("ancestry-obs"))
+
+
+def _declarations(source: MapSource) -> Iterable[MetricSpec]:
+    return load(source).metrics
+
+
+def uninstall() -> None:
+    """Leave every class and module as it was found; nothing happens without an installation."""
+    with _current.lock:
+        if _current.instrumentation is not None:
+            _current.instrumentation.close()
+            _current.instrumentation = None
+
+
+def reload(map: MapSource | None = None) -> MapDiff:  # noqa: A002  as in `install`
+    """Change to another map, or to the same file as it reads now.
+
+    Only what changed is patched anew. Series of metrics that are declared as before keep their
+    values, and no call is lost or counted twice. If the new map has mistakes, the old one stays.
+
+    Args:
+        map: as for `install`; the source of the installed map if None.
+
+    Returns:
+        What differed; empty where metrics are off or nothing is installed.
+
+    Raises:
+        MapError: the new map has mistakes.
+    """
+    with _current.lock:
+        if _current.instrumentation is None:
+            return MapDiff()
+        source = map if map is not None else _current.map or DEFAULT_MAP
+        changes = _current.instrumentation.reload(load(source))
+        _current.map = source
+        return changes
+
+
+def status() -> Status:
+    """Tell the state of every target, and where the exporter answers.
+
+    Example:
+        >>> for target in ancestry_obs.status().failed:
+        ...     print(target.target, target.reason)
+    """
+    current = _current.instrumentation
+    return Status(enabled=False) if current is None else current.status()
+
+
+def offer(module: ModuleType, name: str) -> None:
+    """Weave what a module defines so far, under another module's name.
+
+    Args:
+        module: the module, such as the `__main__` that a launcher is executing.
+        name: the module name that the map uses for it.
+    """
+    if _current.instrumentation is not None:
+        _current.instrumentation.offer(module, name)
+
+
+def start_exporter(host: str | None = None, port: int | None = None) -> Exporter | None:
+    """Serve the metrics over HTTP; an exporter that runs already goes on.
+
+    Args:
+        host: the address to listen on; `metrics_export_host` if None.
+        port: the port, 0 for any that is free; `metrics_export_port` if None.
+
+    Returns:
+        The exporter with its `url` and `port`. None where metrics are off, or where it could not
+        start: a program must not end for that, so the reason is logged and in `status()`.
+    """
+    current = _current.instrumentation
+    return None if current is None else current.start_exporter(host, port)
+
+
+def stop_exporter() -> None:
+    """Stop serving; nothing happens if nothing serves."""
+    if _current.instrumentation is not None:
+        _current.instrumentation.stop_exporter()

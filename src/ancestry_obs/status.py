@@ -1,0 +1,92 @@
+"""What `status()` answers: plain data about an installation, which also travels as JSON.
+
+The exporter's `/status` page gives `Status.as_dict()`; `ancestry-obs status URL` reads it back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Status", "TargetStatus"]
+
+
+@dataclass(frozen=True, slots=True)
+class TargetStatus:
+    """One target of the map.
+
+    Args:
+        target: `module:qualname` where it is defined, or the pattern that has reached nothing yet.
+        state: `pending` (its module is not imported yet), `installed`, or `error`.
+        reason: why it is not installed, or what is remarkable although it is; may be empty.
+        aliases: other names that lead to the wrapper, because they were rebound.
+        unreached: what still holds the bare function and therefore stays unmeasured.
+        patterns: the map's patterns that reach it.
+        calls: finished calls so far.
+        errors: expressions that failed and values that were dropped.
+    """
+
+    target: str
+    state: str
+    reason: str = ""
+    aliases: tuple[str, ...] = ()
+    unreached: tuple[str, ...] = ()
+    patterns: tuple[str, ...] = ()
+    calls: int = 0
+    errors: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """A whole installation.
+
+    Args:
+        enabled: whether metrics are on; if not, everything else is empty.
+        map: the map's file as it was named.
+        url: where the exporter answers; empty while none does.
+        exporter_error: why no exporter answers although one was asked for.
+        targets: every target, in the map's order.
+    """
+
+    enabled: bool
+    map: str = ""
+    url: str = ""
+    exporter_error: str = ""
+    targets: tuple[TargetStatus, ...] = ()
+
+    @property
+    def failed(self) -> tuple[TargetStatus, ...]:
+        """The targets in state `error`."""
+        return tuple(each for each in self.targets if each.state == "error")
+
+    @property
+    def never_called(self) -> tuple[TargetStatus, ...]:
+        """The targets that are installed and have not been called."""
+        return tuple(each for each in self.targets if each.state == "installed" and not each.calls)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give the same as dicts, lists and plain values."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Status:
+        """Read what `as_dict` gave; keys that a newer version added are passed over.
+
+        Raises:
+            KeyError: it is not the form of a status.
+        """
+        targets = tuple(TargetStatus(**_known(TargetStatus, each)) for each in data["targets"])
+        return cls(**_known(cls, {**data, "targets": targets}))
+
+
+def _known(form: type, data: Mapping[str, Any]) -> dict[str, Any]:
+    """Keep what the form has; JSON knows lists where a status has tuples."""
+    names = {each.name for each in fields(form)}
+    return {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in data.items()
+        if name in names
+    }
