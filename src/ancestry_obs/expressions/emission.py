@@ -40,9 +40,7 @@ def check(expression: Expression, *, names: Collection[str], functions: Collecti
             raise ExpressionError(_unknown(kind, name, known), expression.source, column)
 
 
-def emit(
-    expression: Expression, *, names: Mapping[str, str], functions: Mapping[str, str]
-) -> str:
+def emit(expression: Expression, *, names: Mapping[str, str], functions: Mapping[str, str]) -> str:
     """Write an expression as Python source with other identifiers, in parentheses where needed.
 
     Args:

@@ -57,11 +57,15 @@ def parse_target(text: str) -> TargetPattern:
     """
     module, colon, qualname = text.partition(":")
     if not (colon and module and qualname):
-        raise TargetError(f"target {text!r} is no module:qualname, such as 'package.module:Class.method'")
+        raise TargetError(
+            f"target {text!r} is no module:qualname, such as 'package.module:Class.method'"
+        )
     if "<locals>" in qualname:
         raise TargetError(f"target {text!r} is inside a function, where it cannot be reached")
     if "*" in module.partition(".")[0]:
-        raise TargetError(f"target {text!r} has a '*' in the top-level package; write that name out")
+        raise TargetError(
+            f"target {text!r} has a '*' in the top-level package; write that name out"
+        )
     for part in (*module.split("."), *qualname.split(".")):
         if not part.replace("*", "x").isidentifier():
             raise TargetError(f"target {text!r} has {part!r}, which is no Python name")

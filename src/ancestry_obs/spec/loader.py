@@ -1,0 +1,137 @@
+"""A TOML file or a Python mapping goes in, a `MapSpec` comes out, or a `MapError` with all mistakes.
+
+Three steps: the source becomes data and the lines of its keys; the grammar checks keys and types; the
+builders check what depends on several keys. Each goes on after a mistake, so that one run finds all.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from ancestry_obs.exceptions import Finding, MapError, Where
+from ancestry_obs.expressions import BUILTIN_FUNCTIONS
+from ancestry_obs.spec.grammar import MAP
+from ancestry_obs.spec.metrics import build_metrics
+from ancestry_obs.spec.model import MapSpec
+from ancestry_obs.spec.parts import (
+    build_hook,
+    build_instrument,
+    build_sample,
+    check_functions,
+    check_writers,
+)
+from ancestry_obs.spec.reader import Reader
+from ancestry_obs.spec.report import Report
+from ancestry_obs.spec.toml_lines import locate_keys, syntax_error_line
+
+__all__ = ["load", "resolve_map"]
+
+SHIPPED: Final = Path(__file__).parent.parent / "maps"
+
+
+def load(source: str | Path | Mapping[str, Any] | MapSpec) -> MapSpec:
+    """Load and validate a map.
+
+    Args:
+        source: A file or the name of a shipped map (see `resolve_map`), a mapping of the same
+            structure, or a spec, which is given back as it is.
+
+    Returns:
+        The validated map.
+
+    Raises:
+        MapError: The map has mistakes; all of them are in its findings.
+
+    Example:
+        >>> spec = load({"version": 1, "metrics": {"jobs_total": {"type": "counter", "help": "Jobs."}}})
+        >>> spec.metrics[0].name
+        'jobs_total'
+    """
+    if isinstance(source, MapSpec):
+        return source
+    if isinstance(source, Mapping):
+        return _build(source, Report("<mapping>", {}), "<mapping>")
+    path = resolve_map(source)
+    text, data = _read(path)
+    return _build(data, Report(str(path), locate_keys(text)), str(path))
+
+
+def resolve_map(name_or_path: str | Path) -> Path:
+    """Find a map's file.
+
+    Args:
+        name_or_path: A path; or the bare name of a map that ships with the package, with or without
+            ``.toml``, if there is no such file here.
+
+    Returns:
+        The path, which need not exist.
+
+    Example:
+        >>> resolve_map("ancestry").name
+        'ancestry.toml'
+    """
+    path = Path(name_or_path)
+    if path.name != str(path) or path.exists():
+        return path
+    shipped = SHIPPED / (path.name if path.suffix else f"{path.name}.toml")
+    return shipped if shipped.exists() else path
+
+
+def _read(path: Path) -> tuple[str, dict[str, Any]]:
+    text = ""
+    try:
+        text = path.read_text("utf-8")
+        return text, tomllib.loads(text)
+    except FileNotFoundError:
+        names = ", ".join(sorted(file.name for file in SHIPPED.glob("*.toml")))
+        raise _unreadable(path, "no such file", f"maps that ship: {names or 'none'}") from None
+    except tomllib.TOMLDecodeError as error:
+        line = syntax_error_line(error, text)
+        raise _unreadable(path, f"not TOML: {error}", "", line) from None
+    except UnicodeDecodeError as error:
+        raise _unreadable(path, f"not UTF-8 text ({error})", "save it as UTF-8") from None
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise _unreadable(path, f"cannot be read: {reason}", "name a readable file") from None
+
+
+def _unreadable(path: Path, message: str, remedy: str, line: int | None = None) -> MapError:
+    return MapError([Finding(message, Where(str(path), line, ""), remedy)])
+
+
+def _build(data: Mapping[str, Any], report: Report, source: str) -> MapSpec:
+    tables = MAP.check(data, (), report)
+    metrics = build_metrics(tables.get("metrics") or {}, report)
+    functions = tables.get("functions") or {}
+    reader = Reader(metrics, {*BUILTIN_FUNCTIONS, *functions}, report)
+    check_functions(functions, reader)
+    instruments, samples, hooks = (
+        tuple(
+            build(table, (part, index), reader)
+            for index, table in enumerate(tables.get(part) or ())
+            if table is not None
+        )
+        for part, build in (
+            ("instrument", build_instrument),
+            ("sample", build_sample),
+            ("hook", build_hook),
+        )
+    )
+    check_writers(instruments, samples, report)
+    if report.findings:
+        raise MapError(sorted(report.findings, key=_line))
+    return MapSpec(
+        metrics=tuple(metric for metric in metrics.values() if metric),
+        instruments=instruments,
+        samples=samples,
+        hooks=hooks,
+        functions=tuple(functions.items()),
+        source=source,
+    )
+
+
+def _line(finding: Finding) -> int:
+    return finding.where.line or 0

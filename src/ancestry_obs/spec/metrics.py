@@ -1,0 +1,140 @@
+"""The ``[metrics]`` part of a map: checked tables go in, `MetricSpec` come out.
+
+Here are the rules that one metric's keys have among themselves, and the names that metrics take from
+each other in an exposition. Values of the wrong type were reported before and are `None` here.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from math import prod
+from typing import TYPE_CHECKING, Any, Final
+
+from ancestry_obs.spec.grammar import LABEL_BOUNDS
+from ancestry_obs.spec.model import LabelSpec, MetricSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from ancestry_obs.spec.report import Report
+    from ancestry_obs.spec.toml_lines import KeyPath
+
+__all__ = ["ALWAYS_POSSIBLE", "build_metrics", "worst_case_series"]
+
+# What a label can be beside its own values: past its bound, and after a failing expression.
+ALWAYS_POSSIBLE: Final = ("other", "error")
+
+_COUNTER_SUFFIX: Final = "_total"
+# OpenMetrics 1.0, "Suffixes": the names that a family of each type has besides its own.
+_SUFFIXES: Final[dict[str, tuple[str, ...]]] = {
+    "counter": ("_total", "_created"),
+    "histogram": ("_bucket", "_sum", "_count", "_created"),
+}
+
+
+def worst_case_series(metric: MetricSpec) -> int:
+    """Count the time series that Prometheus stores of a metric if every label takes all its values.
+
+    Args:
+        metric: The metric; its labels' bounds include ``other`` and ``error``.
+
+    Returns:
+        The number of label combinations; a histogram has its buckets, ``+Inf``, sum and count each.
+    """
+    combinations = prod(map(_possible_values, metric.labels))
+    return combinations * (len(metric.buckets) + 3 if metric.type == "histogram" else 1)
+
+
+def _possible_values(label: LabelSpec) -> int:
+    if label.values is not None:
+        return len({*label.values, *ALWAYS_POSSIBLE})
+    return (label.max_values or 0) + len(ALWAYS_POSSIBLE)
+
+
+def build_metrics(tables: Mapping[str, Any], report: Report) -> dict[str, MetricSpec | None]:
+    """Build the metrics of a map.
+
+    Args:
+        tables: The table of each metric; `None` for one that is broken.
+        report: Takes the mistakes.
+
+    Returns:
+        The metrics by name; `None` for one that is broken, so that its name still counts as known.
+    """
+    metrics = {
+        name: None if table is None else _metric(name, table, ("metrics", name), report)
+        for name, table in tables.items()
+    }
+    _refuse_clashes((metric for metric in metrics.values() if metric), report)
+    return metrics
+
+
+def _metric(
+    name: str, table: Mapping[str, Any], path: KeyPath, report: Report
+) -> MetricSpec | None:
+    kind = table.get("type")
+    _check_suffix(name, kind, path, report)
+    labels = table.get("labels") or {}
+    specs = tuple(
+        _label(label, bound, (*path, "labels", label), report) for label, bound in labels.items()
+    )
+    buckets = _buckets(kind, table, path, report)
+    if kind is None:
+        return None
+    return MetricSpec(name, kind, table.get("help") or "", specs, buckets, report.where(path))
+
+
+def _check_suffix(name: str, kind: str | None, path: KeyPath, report: Report) -> None:
+    """Prometheus documentation, "Metric and label naming": an accumulating count ends in _total."""
+    has_suffix = name.endswith(_COUNTER_SUFFIX)
+    if kind == "counter" and (not has_suffix or name == _COUNTER_SUFFIX):
+        report.add(path, f"the counter's name {name!r} does not end in '_total'", f"{name}_total")
+    elif kind is not None and kind != "counter" and has_suffix:
+        message = f"the name {name!r} of a {kind} ends in '_total', as only a counter's does"
+        report.add(path, message, f"write {name.removesuffix(_COUNTER_SUFFIX)!r}")
+
+
+def _label(name: str, bound: Any, path: KeyPath, report: Report) -> LabelSpec:  # noqa: ANN401 - list or dict
+    if bound is None:
+        return LabelSpec(name, None, None, report.where(path))
+    keys = {"values": bound} if isinstance(bound, list) else bound
+    if len(keys) != 1:
+        found = "both values and max_values" if keys else "no bound"
+        report.add(path, f"the label has {found}", LABEL_BOUNDS)
+    values = keys.get("values")
+    enumeration = None if values is None else tuple(value for value in values if value is not None)
+    return LabelSpec(name, enumeration, keys.get("max_values"), report.where(path))
+
+
+def _buckets(
+    kind: str | None, table: Mapping[str, Any], path: KeyPath, report: Report
+) -> tuple[float, ...]:
+    if kind == "histogram" and "buckets" not in table:
+        report.add(path, "a histogram has no buckets", "write buckets = [0.1, 1, 10], for example")
+    if kind not in {"histogram", None} and "buckets" in table:
+        report.add(
+            (*path, "buckets"), f"a {kind} has buckets", "take them out, or make it a histogram"
+        )
+    bounds = tuple(bound for bound in table.get("buckets") or () if bound is not None)
+    for lower, upper in pairwise(bounds):
+        if lower >= upper:
+            message = f"the bucket {upper} comes after {lower}"
+            report.add((*path, "buckets"), message, "write each bound once, in ascending order")
+    return tuple(map(float, bounds))
+
+
+def _refuse_clashes(metrics: Iterable[MetricSpec], report: Report) -> None:
+    """Refuse two metrics that would expose, or describe, the same name."""
+    taken: dict[str, str] = {}
+    for metric in metrics:
+        for name in _exposed_names(metric):
+            owner = taken.setdefault(name, metric.name)
+            if owner != metric.name:
+                message = f"{metric.name!r} and {owner!r} would both expose {name!r}"
+                report.add(("metrics", metric.name), message, "rename one of them")
+                break
+
+
+def _exposed_names(metric: MetricSpec) -> list[str]:
+    family = metric.name.removesuffix(_COUNTER_SUFFIX) if metric.type == "counter" else metric.name
+    return [family, *(family + suffix for suffix in _SUFFIXES.get(metric.type, ()))]

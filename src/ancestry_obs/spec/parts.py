@@ -1,0 +1,90 @@
+"""The parts of a map that name targets or functions: checked tables go in, specs come out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from ancestry_obs.expressions import BUILTIN_FUNCTIONS
+from ancestry_obs.spec.model import HookSpec, InstrumentSpec, SampleSpec
+from ancestry_obs.spec.reader import Variables
+from ancestry_obs.spec.records import build_record
+
+if TYPE_CHECKING:
+    from ancestry_obs.spec.reader import Reader
+    from ancestry_obs.spec.report import Report
+    from ancestry_obs.spec.toml_lines import KeyPath
+
+__all__ = ["build_hook", "build_instrument", "build_sample", "check_functions", "check_writers"]
+
+_SELF: Final = Variables(only=("self",))
+_SELF_AND_METHODS: Final = Variables(only=("self",), methods=True)
+
+
+def build_instrument(table: dict[str, Any], path: KeyPath, reader: Reader) -> InstrumentSpec:
+    """Build one ``[[instrument]]`` with its records."""
+    given = table.get("target") or ()
+    if isinstance(given, str):
+        targets = [reader.target(given, (*path, "target"))]
+    else:
+        targets = [
+            reader.target(target, (*path, "target", index)) for index, target in enumerate(given)
+        ]
+    records = tuple(
+        build_record(record, (*path, "record", index), reader)
+        for index, record in enumerate(table.get("record") or ())
+        if record is not None
+    )
+    subclasses = bool(table.get("subclasses"))
+    return InstrumentSpec(tuple(targets), subclasses, records, reader.report.where(path))
+
+
+def build_sample(table: dict[str, Any], path: KeyPath, reader: Reader) -> SampleSpec:
+    """Build one ``[[sample]]``."""
+    metric = reader.metric(table, path)
+    if metric is not None and metric.type != "gauge":
+        message = f"a sample sets a gauge, but {metric.name!r} is a {metric.type}"
+        reader.report.add((*path, "metric"), message, "make the metric a gauge")
+    return SampleSpec(
+        target=reader.target(table.get("target"), (*path, "target"), single=True),
+        metric=table.get("metric") or "",
+        # It is missing only where a finding was made, and then the whole spec is dropped.
+        value=reader.expression(table, "value", path, _SELF_AND_METHODS),  # type: ignore[arg-type]
+        labels=reader.labels(table, path, metric, _SELF),
+        aggregate=table.get("aggregate") or "last",
+        where=reader.report.where(path),
+    )
+
+
+def build_hook(table: dict[str, Any], path: KeyPath, reader: Reader) -> HookSpec:
+    """Build one ``[[hook]]``."""
+    if not {"before", "after"} & table.keys():
+        reader.report.add(
+            path, "the hook has no action", 'write after = "exporter.start", for example'
+        )
+    return HookSpec(
+        target=reader.target(table.get("target"), (*path, "target"), single=True),
+        before=table.get("before"),
+        after=table.get("after"),
+        where=reader.report.where(path),
+    )
+
+
+def check_functions(functions: dict[str, str | None], reader: Reader) -> None:
+    """Check the ``[functions]``: their form, and that none takes a built-in function's name."""
+    for name, target in functions.items():
+        path = ("functions", name)
+        if name in BUILTIN_FUNCTIONS:
+            # The compiler counts on what the built-in ones return.
+            reader.report.add(path, f"{name!r} is a built-in function", "choose another name")
+        reader.target(target, path, single=True)
+
+
+def check_writers(
+    instruments: tuple[InstrumentSpec, ...], samples: tuple[SampleSpec, ...], report: Report
+) -> None:
+    """Refuse a gauge that is both recorded and sampled: each would overwrite the other."""
+    recorded = {record.metric for instrument in instruments for record in instrument.records}
+    for index, sample in enumerate(samples):
+        if sample.metric in recorded:
+            message = f"{sample.metric!r} is sampled here and recorded by an instrument"
+            report.add(("sample", index, "metric"), message, "keep one of the two")

@@ -1,0 +1,130 @@
+"""Reads what several parts of a map have alike: expressions, targets, a metric's name and its labels.
+
+Each mistake goes to the report, and reading goes on; a value of the wrong type was reported before and
+is `None` here. Which parameters a target has is not known in a map; the compiler checks that when it
+sees the target.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ancestry_obs.exceptions import ExpressionError, TargetError
+from ancestry_obs.expressions import Expression, check, parse
+from ancestry_obs.spec.metrics import ALWAYS_POSSIBLE
+from ancestry_obs.spec.report import allowed_names
+from ancestry_obs.spec.targets import parse_target
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from ancestry_obs.spec.model import LabelSpec, MetricSpec
+    from ancestry_obs.spec.report import Report
+    from ancestry_obs.spec.toml_lines import KeyPath
+
+__all__ = ["Reader", "Variables"]
+
+
+@dataclass(frozen=True)
+class Variables:
+    """Which variables an expression may read.
+
+    Args:
+        only: All that there are; `None` where the target decides.
+        methods: Whether methods of ``self`` may be called.
+    """
+
+    only: Collection[str] | None = None
+    methods: bool = False
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Reads the parts of one map that refer to its metrics and functions.
+
+    Args:
+        metrics: The metrics by name; `None` for one that is broken.
+        functions: The label functions there are.
+        report: Takes the mistakes.
+    """
+
+    metrics: Mapping[str, MetricSpec | None]
+    functions: Collection[str]
+    report: Report
+
+    def target(self, text: str | None, path: KeyPath, *, single: bool = False) -> str:
+        """Check a target's form; `single` refuses globs."""
+        if text is None:
+            return ""
+        try:
+            if parse_target(text).is_glob and single:
+                self.report.add(path, f"target {text!r} has a '*'", "name one target here")
+        except TargetError as error:
+            self.report.add(path, str(error))
+        return text
+
+    def metric(self, table: Mapping[str, Any], path: KeyPath) -> MetricSpec | None:
+        """Find the metric that a table names."""
+        name = table.get("metric")
+        if name is not None and name not in self.metrics:
+            remedy = allowed_names(name, self.metrics)
+            self.report.add((*path, "metric"), f"unknown metric {name!r}", remedy)
+        return self.metrics.get(name or "")
+
+    def expression(
+        self, table: Mapping[str, Any], key: str, path: KeyPath, variables: Variables
+    ) -> Expression | None:
+        """Parse the expression under a key, if there is one, and check what it names."""
+        text = table.get(key)
+        if text is None:
+            return None
+        place = (*path, key)
+        try:
+            expression = parse(text, allow_methods=variables.methods)
+            only = expression.names if variables.only is None else variables.only
+            check(expression, names=only, functions=self.functions)
+        except ExpressionError as error:
+            self.report.add(place, str(error))
+            return None
+        return expression
+
+    def labels(
+        self,
+        table: Mapping[str, Any],
+        path: KeyPath,
+        metric: MetricSpec | None,
+        variables: Variables,
+    ) -> tuple[tuple[str, Expression], ...]:
+        """Read the expression of each label, in the metric's order."""
+        given = {} if table.get("labels") is None else table["labels"]
+        inside = (*path, "labels")
+        read = {name: self.expression(given, name, inside, variables) for name in given}
+        if metric is None:
+            return ()
+        declared = [label.name for label in metric.labels]
+        for name in given:
+            if name not in declared:
+                message = f"unknown label {name!r} of {metric.name!r}"
+                self.report.add((*inside, name), message, allowed_names(name, declared))
+        for label in metric.labels:
+            self._check_label(label, given, read.get(label.name), inside)
+        return tuple((name, expression) for name in declared if (expression := read.get(name)))
+
+    def _check_label(
+        self,
+        label: LabelSpec,
+        given: Mapping[str, Any],
+        expression: Expression | None,
+        path: KeyPath,
+    ) -> None:
+        if label.name not in given:
+            remedy = f'add {label.name} = "..." with an expression'
+            self.report.add(path, f"the label {label.name!r} is missing", remedy)
+        if expression is None or label.values is None:
+            return
+        possible = (*label.values, *ALWAYS_POSSIBLE)
+        for value in map(str, expression.outcomes):
+            if value not in possible:
+                message = f"{value!r} is no value of the label {label.name!r}"
+                self.report.add((*path, label.name), message, allowed_names(value, possible))

@@ -1,0 +1,104 @@
+"""One ``[[instrument.record]]`` of a map: a checked table goes in, a `RecordSpec` comes out.
+
+Here are the rules between a record and its metric's type.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from ancestry_obs.spec.model import RecordSpec
+from ancestry_obs.spec.reader import Variables
+
+if TYPE_CHECKING:
+    from ancestry_obs.expressions import Expression
+    from ancestry_obs.spec.model import MetricSpec
+    from ancestry_obs.spec.reader import Reader
+    from ancestry_obs.spec.report import Report
+    from ancestry_obs.spec.toml_lines import KeyPath
+
+__all__ = ["build_record"]
+
+# The number that a metric's type takes, and whether it has a default without it.
+_NUMBERS: Final[dict[str, str]] = {
+    "counter": "value",
+    "gauge": "value",
+    "histogram": "value",
+    "ratio": "hit",
+}
+_WITHOUT_DEFAULT: Final = {
+    "gauge": 'value = "result", for example',
+    "ratio": 'hit = "result is not None", for example',
+}
+# What there is to read, the target decides. Before the call, `result`, `error` and `elapsed` are
+# not known, and the names are free for parameters that are called so.
+_OF_THE_TARGET: Final = Variables()
+
+
+def build_record(table: dict[str, Any], path: KeyPath, reader: Reader) -> RecordSpec:
+    """Build one record.
+
+    Args:
+        table: The record's keys.
+        path: Where it is.
+        reader: Knows metrics and functions, takes the mistakes.
+    """
+    metric = reader.metric(table, path)
+    in_flight = metric is not None and metric.type == "in_flight"
+    # An in-flight gauge goes up before anything is known of the result.
+    moment = "call" if in_flight else table.get("on") or "exit"
+    value, hit, when = (
+        reader.expression(table, key, path, _OF_THE_TARGET) for key in ("value", "hit", "when")
+    )
+    if metric is not None:
+        _check_numbers(metric, table, path, reader.report)
+        _check_constant(metric, value, path, reader.report)
+        _check_moment(metric, table, path, reader.report)
+        # Written out it is the same as left out, so that the two compare equal.
+        if metric.type == "histogram" and value is not None and value.source == "elapsed":
+            value = None
+    return RecordSpec(
+        metric=table.get("metric") or "",
+        labels=reader.labels(table, path, metric, _OF_THE_TARGET),
+        value=value,
+        hit=hit,
+        on=moment,
+        when=when,
+        where=reader.report.where(path),
+    )
+
+
+def _check_numbers(
+    metric: MetricSpec, table: dict[str, Any], path: KeyPath, report: Report
+) -> None:
+    possible = _NUMBERS.get(metric.type)
+    for key in ("value", "hit"):
+        if key in table and key != possible:
+            remedy = f"it takes {possible}" if possible else "take it out: calls are counted"
+            report.add((*path, key), f"a {metric.type} takes no {key}", remedy)
+    if metric.type in _WITHOUT_DEFAULT and possible not in table:
+        report.add(path, f"a {metric.type} needs {possible}", _WITHOUT_DEFAULT[metric.type])
+
+
+def _check_constant(
+    metric: MetricSpec, value: Expression | None, path: KeyPath, report: Report
+) -> None:
+    if value is None or not value.is_constant:
+        return
+    number = value.constant
+    if not isinstance(number, int | float):
+        report.add(
+            (*path, "value"), f"the value {number!r} is no number", "write an expression of one"
+        )
+    elif metric.type == "counter" and number < 0:
+        report.add((*path, "value"), f"a counter cannot go down by {number}", "use a gauge")
+
+
+def _check_moment(metric: MetricSpec, table: dict[str, Any], path: KeyPath, report: Report) -> None:
+    moment = table.get("on")
+    if metric.type == "in_flight" and moment not in {"call", None}:
+        remedy = "take it out: it goes up at the call and down at its end"
+        report.add((*path, "on"), f"an in_flight gauge has on = {moment!r}", remedy)
+    if metric.type == "histogram" and moment == "call" and "value" not in table:
+        message = "the elapsed time is not known when the call begins"
+        report.add(path, message, "write a value, or another on")

@@ -1,0 +1,59 @@
+"""Collects the findings of one map: a path of keys goes in, a finding with its place comes out."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from ancestry_obs.exceptions import Finding, Where
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from ancestry_obs.spec.toml_lines import KeyPath
+
+__all__ = ["Report", "allowed_names", "key_text"]
+
+
+class Report:
+    """The findings so far, and what is needed to say where one is.
+
+    Args:
+        source: The map's file as it was named, or ``<mapping>``.
+        lines: The line of each key; empty where the source has none.
+
+    Attributes:
+        findings: In the order they were made.
+    """
+
+    def __init__(self, source: str, lines: Mapping[KeyPath, int]) -> None:
+        self.findings: list[Finding] = []
+        self._source = source
+        self._lines = lines
+
+    def add(self, path: KeyPath, message: str, remedy: str = "") -> None:
+        """Note a mistake at a key."""
+        self.findings.append(Finding(message, self.where(path), remedy))
+
+    def where(self, path: KeyPath) -> Where:
+        """Give the place of a key; one that is missing has the line of what should hold it."""
+        known = path
+        while known and known not in self._lines:
+            known = known[:-1]
+        return Where(self._source, self._lines.get(known), key_text(path))
+
+
+def key_text(path: KeyPath) -> str:
+    """Write a path of keys as a user would: ``instrument[0].record[1].metric``."""
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text
+
+
+def allowed_names(found: str, names: Iterable[str]) -> str:
+    """Write the remedy for an unknown name: the nearest one, then all."""
+    known = list(names)
+    nearest = get_close_matches(found, known, n=1)
+    hint = f"did you mean {nearest[0]!r}? " if nearest else ""
+    return f"{hint}allowed: {', '.join(known) or 'none'}"
