@@ -42,7 +42,7 @@ def find_holders(originals: list[object], own: Iterable[object]) -> dict[int, tu
         if id(each) not in ignored
         and not isinstance(each, FrameType)
         # The arguments of this very call are a tuple, too.
-        and not (type(each) is tuple and list(each) == originals)
+        and not (type(each) is tuple and list(map(id, each)) == list(map(id, originals)))
     ]
     owners = _owners({id(each) for each in referrers})
     found: dict[int, set[str]] = {}

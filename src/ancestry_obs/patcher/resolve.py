@@ -141,13 +141,14 @@ class Resolver:
 
     def _globbed(self, pattern: Pattern, module: ModuleType) -> Iterator[Found]:
         for qualname, place in self._members(module, module, "", {id(module)}):
-            for accessor in _ACCESSORS:
-                suffix = "" if accessor == "fget" else f".{accessor}"
-                # A setter is taken in by who writes it: `Cls.*` counts reads, not reads and writes.
-                if not pattern.qualname.endswith(suffix):
-                    continue
-                if pattern.matches_name(qualname + suffix):
-                    yield from self._if_weavable(replace(place, accessor=accessor))
+            if pattern.matches_name(qualname):
+                yield from self._if_weavable(place)
+            if issubclass(type(place.raw), property):
+                for accessor in _ACCESSORS:
+                    # A setter is taken in by who writes it: `Cls.*` counts reads alone.
+                    full = f"{qualname}.{accessor}"
+                    if pattern.qualname.endswith(f".{accessor}") and pattern.matches_name(full):
+                        yield from self._if_weavable(replace(place, accessor=accessor))
 
     def _members(
         self, module: ModuleType, container: type | ModuleType, prefix: str, seen: set[int]

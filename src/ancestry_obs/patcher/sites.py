@@ -156,7 +156,8 @@ class Site:
         inner = core_of(self.original)
         # `fetch = Client.fetch` binds a name to the function inside a static method. A function
         # that was defined elsewhere and only put into one is not the target.
-        if isinstance(self.original, staticmethod) and self._is_defined_here(inner):
+        is_static = issubclass(type(self.original), staticmethod)
+        if is_static and self._is_defined_here(inner):
             yield inner, core_of(self.replacement)
 
     def _is_defined_here(self, function: object) -> bool:
