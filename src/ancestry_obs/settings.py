@@ -1,8 +1,8 @@
 """Environment and `.env` go in, checked `ObservabilitySettings` come out.
 
-The variables of the process win over those of the file; an empty value counts as not set. Nothing is
-opened, connected or started here, and importing this costs nothing beyond the standard library's
-basics, since a program with metrics switched off reads its settings too.
+The variables of the process win over those of the file; an empty value counts as not set. Nothing
+is connected or started here, and importing this costs nothing beyond the standard library's basics,
+since a program with metrics switched off reads its settings too.
 """
 
 from __future__ import annotations
@@ -155,7 +155,9 @@ def _read_dotenv(path: Path | None) -> dict[str, str]:
         match = _DOTENV_LINE.fullmatch(stripped)
         if match is None:
             # The line itself may hold a password of the program's, so it is not shown.
-            raise SettingsError(f"{path}:{number}: not a NAME=value line; quote values with # or quotes")
+            raise SettingsError(
+                f"{path}:{number}: not a NAME=value line; quote values with # or quotes"
+            )
         variables[match["name"]] = match["double"] or match["single"] or match["bare"] or ""
     return {name: value for name, value in variables.items() if value}
 
@@ -190,7 +192,10 @@ _RULES: Final[dict[str, tuple[Callable[[object], bool], str]]] = {
         lambda value: isinstance(value, bool),
         "true or false (also 1/0, yes/no, on/off)",
     ),
-    "metrics_export_port": (_is_port, f"a whole number from 0 to {_HIGHEST_PORT} (0: any free port)"),
+    "metrics_export_port": (
+        _is_port,
+        f"a whole number from 0 to {_HIGHEST_PORT} (0: any free port)",
+    ),
     "metrics_namespace": (
         _matches(_NAMESPACE),
         "letters, digits and underscores, not starting with a digit or two underscores",
@@ -199,7 +204,10 @@ _RULES: Final[dict[str, tuple[Callable[[object], bool], str]]] = {
         _matches(_HOST),
         "a host name or IP address without scheme and port, such as 127.0.0.1",
     ),
-    "instrumentation_map": (_is_text, "a map's file, or the name of one that ships (ancestry.toml)"),
+    "instrumentation_map": (
+        _is_text,
+        "a map's file, or the name of one that ships (ancestry.toml)",
+    ),
     "push_url": (_is_http_url, "an http or https URL such as http://127.0.0.1:9091"),
     "textfile": (_is_file(".prom"), "a file that ends in .prom (others are not collected)"),
     "file_sd": (_is_file(".json"), "a file that ends in .json"),

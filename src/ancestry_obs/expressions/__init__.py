@@ -1,8 +1,8 @@
 """Label expressions: text from the map goes in, checked source for a wrapper comes out.
 
-`parse` accepts a small subset of Python expressions, `check` compares the names in one with what its
-target has, `emit` writes it as source with the wrapper's own identifiers. `BUILTIN_FUNCTIONS` are the
-functions that an expression may call. Nothing here evaluates an expression.
+`parse` accepts a small subset of Python expressions, `check` compares the names in one with what
+its target has, `emit` writes it as source with the wrapper's own identifiers. `BUILTIN_FUNCTIONS`
+are the functions that an expression may call. Nothing here evaluates an expression.
 """
 
 from __future__ import annotations

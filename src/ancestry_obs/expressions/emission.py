@@ -1,7 +1,8 @@
 """A parsed expression goes in; a check of its names, or its source for a wrapper, comes out.
 
 Variables and functions are two namespaces (``endpoint(endpoint)`` is fine), so both steps take two
-collections. The source is written from the syntax tree: the text of the map never gets into a wrapper.
+collections. The source is written from the syntax tree: the text of the map never gets into a
+wrapper.
 """
 
 from __future__ import annotations
@@ -74,10 +75,10 @@ class _Rename(ast.NodeTransformer):
         self._names = names
         self._functions = functions
 
-    def visit_Name(self, node: ast.Name) -> ast.Name:  # noqa: N802 - ast's naming
+    def visit_Name(self, node: ast.Name) -> ast.Name:
         return ast.Name(self._names[node.id], node.ctx)
 
-    def visit_Call(self, node: ast.Call) -> ast.Call:  # noqa: N802 - ast's naming
+    def visit_Call(self, node: ast.Call) -> ast.Call:
         if isinstance(node.func, ast.Name):
             function: ast.expr = ast.Name(self._functions[node.func.id], node.func.ctx)
         else:

@@ -4,9 +4,9 @@
     /app-api/express/v2/conversations/:id/messages
 
 A path segment is kept only if it looks like a word that a programmer chose; everything else becomes
-``:id``. That way round, an id in a form that nobody thought of is hidden rather than shown. What this
-cannot see is a plain word that is a person's name: a service with names in its paths needs a label
-function of its own.
+``:id``. That way round, an id in a form that nobody thought of is hidden rather than shown. What
+this cannot see is a plain word that is a person's name: a service with names in its paths needs a
+label function of its own.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _LONGEST: Final = 200
 _SCHEME_AND_HOST: Final = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*:)?//[^/]*")
 
 # Words in lower case, camelCase or UPPER case. Lengths and shape keep out random letters, such as
-# those of a base64 token; two-letter words in the middle are listed, since random letters have many.
+# a base64 token's; two-letter words in the middle are listed, since random letters have many.
 _LETTERS: Final = (
     r"(?>[A-Z]{0,6}[a-z]{1,24}(?:[A-Z]{1,6}[a-z]{2,24}|As|At|By|Id|In|Is|My|Of|On|Or|To|Up){0,6}"
     r"[A-Z]{0,5}|[A-Z]{1,16})"

@@ -1,8 +1,8 @@
 """The label functions that every map may call; `BUILTIN_FUNCTIONS` is the list.
 
 They run at every instrumented call, so each is a few bytecodes or a function in C. They look at
-values and never change them. What they cannot handle they refuse with an exception, which the wrapper
-turns into the label value ``error``.
+values and never change them. What they cannot handle they refuse with an exception, which the
+wrapper turns into the label value ``error``.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ def ok(value: object) -> bool:
         value: What the call returned, or the exception it raised.
 
     Returns:
-        False for `None`, `False`, an exception and a response with a status of 400 or more (RFC 9110,
-        section 15: client and server errors); otherwise True.
+        False for `None`, `False`, an exception and a response with a status of 400 or more
+        (RFC 9110, section 15: client and server errors); otherwise True.
     """
     if value is None or value is False or isinstance(value, BaseException):
         return False

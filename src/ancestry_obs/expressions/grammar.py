@@ -1,15 +1,15 @@
 """The grammar of label expressions, as a walk over a syntax tree that refuses what is not listed.
 
 Allowed: names; attributes without a leading double underscore; literals (text, numbers, booleans,
-None); comparisons, with a tuple on the right side of ``in``; ``and``, ``or``, ``not``; ``a if b else
-c``; subscripts and slices with constant bounds; ``+ - * / // %`` and a sign; calls of label functions
-by bare name with positional arguments.
+None); comparisons, with a tuple on the right side of ``in``; ``and``, ``or``, ``not``;
+``a if b else c``; subscripts and slices with constant bounds; ``+ - * / // %`` and a sign; calls of
+label functions by bare name with positional arguments.
 
 Two things follow from the lists. No expression can build a value much bigger than what it is given:
-powers, shifts, f-strings (their format width), and ``*`` or ``%`` with text are refused. And nothing
+powers, shifts, f-strings (their width), and ``*`` or ``%`` with text are refused. And nothing
 but label functions is called, apart from what reading an attribute, comparing or subscripting calls
-in the program's own classes: that is the program's code, and a failure in it becomes the label value
-``error``.
+in the program's own classes: that is the program's code, and a failure in it becomes the label
+value ``error``.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ class Grammar:
             raise Refusal("this operator is not allowed; allowed are + - * / // %", node)
         self._visit_all((node.left, node.right))
         # 'x' * 10**9 and '%999999999d' % 1 would fill the memory from a few characters.
-        repeats = isinstance(node.op, ast.Mult) and (_holds_text(node.left, node.right))
+        repeats = isinstance(node.op, ast.Mult) and _holds_text(node.left, node.right)
         if repeats or (isinstance(node.op, ast.Mod) and _holds_text(node.left)):
             raise Refusal("text cannot be repeated or %-formatted; join with '+'", node)
 
@@ -182,23 +182,22 @@ def _is_path_from_self(node: ast.expr) -> bool:
 
 
 def _holds_text(*nodes: ast.expr) -> bool:
-    """Tell whether a literal text can be part of an operand's value (calls pass theirs through)."""
-    return any(_may_be_text(node) for node in nodes)
+    """Tell whether a literal text can get into a value; calls and subscripts pass it through."""
+    return any(
+        isinstance(node.value, str)
+        if isinstance(node, ast.Constant)
+        else _holds_text(*_passed_through(node))
+        for node in nodes
+    )
 
 
-def _may_be_text(node: ast.expr) -> bool:
+def _passed_through(node: ast.expr) -> list[ast.expr]:
     match node:
-        case ast.Constant(value=value):
-            return isinstance(value, str)
-        case ast.BinOp(left=left, right=right):
-            return _holds_text(left, right)
-        case ast.BoolOp(values=values):
-            return _holds_text(*values)
-        case ast.IfExp(body=body, orelse=orelse):
-            return _holds_text(body, orelse)
+        case ast.BinOp(left=left, right=right) | ast.IfExp(body=left, orelse=right):
+            return [left, right]
+        case ast.BoolOp(values=parts) | ast.Call(args=parts):
+            return parts
         case ast.Subscript(value=value) | ast.Attribute(value=value):
-            return _may_be_text(value)
-        case ast.Call(args=args):
-            return _holds_text(*args)
+            return [value]
         case _:
-            return False
+            return []

@@ -46,13 +46,19 @@ def is_text(node: ast.expr) -> bool:
             return isinstance(value, str)
         case ast.Call(func=ast.Name(id=name)):
             return name in TEXT_FUNCTIONS
-        case ast.IfExp(body=body, orelse=orelse):
-            return is_text(body) and is_text(orelse)
-        case ast.BoolOp(values=values):
-            return all(map(is_text, values))
-        case ast.BinOp(op=ast.Add(), left=left, right=right):
-            return is_text(left) and is_text(right)
-        case ast.Subscript(value=value):
-            return is_text(value)
         case _:
-            return False
+            parts = _alternatives(node)
+            return bool(parts) and all(map(is_text, parts))
+
+
+def _alternatives(node: ast.expr) -> list[ast.expr]:
+    """Give the parts of which a value is made, if it is text when they are."""
+    match node:
+        case ast.IfExp(body=left, orelse=right) | ast.BinOp(op=ast.Add(), left=left, right=right):
+            return [left, right]
+        case ast.BoolOp(values=values):
+            return values
+        case ast.Subscript(value=value):
+            return [value]
+        case _:
+            return []

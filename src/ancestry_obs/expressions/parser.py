@@ -1,8 +1,8 @@
 """Text of a label expression goes in, a checked `Expression` comes out, or an `ExpressionError`.
 
 The text is parsed by Python's own parser and then every node is compared with `grammar`'s lists of
-what is allowed; whatever is not listed is refused, so a construct that a later Python adds is refused
-too. Nothing is evaluated here, and which names exist is not asked (see `emission.check`).
+what is allowed; whatever is not listed is refused, so a construct that a later Python adds is
+refused too. Nothing is evaluated here, and which names exist is not asked (see `emission.check`).
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ def parse(source: str, *, allow_methods: bool = False) -> Expression:
 
     Args:
         source: The text, as it stands in a map.
-        allow_methods: Also accept ``self.method()`` and ``self.part.method()`` without arguments, as
-            a sample's value may.
+        allow_methods: Also accept ``self.method()`` and ``self.part.method()`` without arguments,
+            as a sample's value may.
 
     Returns:
         The expression.

@@ -8,19 +8,9 @@ from __future__ import annotations
 
 from typing import Final, get_args
 
+from ancestry_obs.spec.containers import Array, Either, Field, Named, Table
 from ancestry_obs.spec.model import Aggregate, MetricType, Moment
-from ancestry_obs.spec.shapes import (
-    Array,
-    Choice,
-    Either,
-    Field,
-    Flag,
-    Named,
-    Number,
-    Table,
-    Text,
-    Whole,
-)
+from ancestry_obs.spec.shapes import choice, flag, number, text, whole
 
 __all__ = ["ACTIONS", "LABEL_BOUNDS", "MAP", "VERSION"]
 
@@ -31,7 +21,7 @@ _MOST_VALUES: Final = 10_000
 # Colons are for recording rules; "obs_" would meet the toolkit's own ancestry_obs_* metrics.
 _METRIC_NAME: Final = "^(?!__|obs_)[a-zA-Z_][a-zA-Z0-9_]*$"
 _METRIC_RULE: Final = (
-    "allowed are letters, digits and underscores, no digit or '__' or 'obs_' in front, and no colon "
+    "allowed are letters, digits and underscores, no digit, '__' or 'obs_' in front, no colon "
     "(Prometheus documentation, 'Data model'); the namespace is added by itself"
 )
 _LABEL_NAME: Final = "^(?!__|(?:le|quantile)$)[a-zA-Z_][a-zA-Z0-9_]*$"
@@ -42,13 +32,13 @@ _LABEL_RULE: Final = (
 _FUNCTION_NAME: Final = "^(?!__)[a-zA-Z_][a-zA-Z0-9_]*$"
 _FUNCTION_RULE: Final = "allowed are letters, digits and underscores, no digit or '__' in front"
 
-_TARGET: Final = Text("a target such as 'package.module:Class.method'")
-_EXPRESSION: Final = Text('an expression such as "upper(method)"')
+_TARGET: Final = text("a target such as 'package.module:Class.method'")
+_EXPRESSION: Final = text('an expression such as "upper(method)"')
 _LABELS: Final = Field(
     Named(_EXPRESSION, _LABEL_NAME, _LABEL_RULE),
     "An expression for each label of the metric.",
 )
-_VALUES: Final = Array(Text("a label value"), unique=True)
+_VALUES: Final = Array(text("a label value"), unique=True)
 
 LABEL_BOUNDS: Final = (
     'write ["a", "b"] for an enumeration, or { max_values = 100 } for a free label'
@@ -60,7 +50,7 @@ _LABEL: Final = Either(
         {
             "values": Field(_VALUES, "The values; anything else becomes 'other'."),
             "max_values": Field(
-                Whole(1, _MOST_VALUES),
+                whole(1, _MOST_VALUES),
                 "How many values there may be before new ones become 'other'.",
             ),
         },
@@ -70,10 +60,13 @@ _LABEL: Final = Either(
 
 _METRIC: Final = Table(
     {
-        "type": Field(Choice(get_args(MetricType)), "What is kept of the records.", required=True),
-        "help": Field(Text("one sentence"), "What the metric means.", required=True),
+        "type": Field(choice(get_args(MetricType)), "What is kept of the records.", required=True),
+        "help": Field(text("one sentence"), "What the metric means.", required=True),
         "labels": Field(Named(_LABEL, _LABEL_NAME, _LABEL_RULE), "Each label with its bound."),
-        "buckets": Field(Array(Number()), "A histogram's upper bounds, ascending, without +Inf."),
+        "buckets": Field(
+            Array(number("a finite number; +Inf is added by itself")),
+            "A histogram's upper bounds, ascending, without +Inf.",
+        ),
     },
     extra={
         "if": {"properties": {"type": {"const": "histogram"}}},
@@ -84,13 +77,13 @@ _METRIC: Final = Table(
 
 _RECORD: Final = Table(
     {
-        "metric": Field(Text("a metric's name"), "The metric, without namespace.", required=True),
+        "metric": Field(text("a metric's name"), "The metric, without namespace.", required=True),
         "labels": _LABELS,
         "value": Field(
             _EXPRESSION, "The number; a histogram's default is elapsed, a counter's is 1."
         ),
         "hit": Field(_EXPRESSION, "For a ratio: whether the lookup was a hit."),
-        "on": Field(Choice(get_args(Moment)), "When to record; the default is exit."),
+        "on": Field(choice(get_args(Moment)), "When to record; the default is exit."),
         "when": Field(_EXPRESSION, "Record only if this is true."),
     }
 )
@@ -102,7 +95,7 @@ _INSTRUMENT: Final = Table(
             "module:qualname, or several; * matches any text.",
             required=True,
         ),
-        "subclasses": Field(Flag(), "Whether overrides in subclasses are targets too."),
+        "subclasses": Field(flag(), "Whether overrides in subclasses are targets too."),
         "record": Field(Array(_RECORD), "What each call records.", required=True),
     }
 )
@@ -110,13 +103,13 @@ _INSTRUMENT: Final = Table(
 _SAMPLE: Final = Table(
     {
         "target": Field(_TARGET, "The class whose live instances are read.", required=True),
-        "metric": Field(Text("a gauge's name"), "The gauge, without namespace.", required=True),
+        "metric": Field(text("a gauge's name"), "The gauge, without namespace.", required=True),
         "value": Field(
             _EXPRESSION, "The number, over self; self.method() is possible.", required=True
         ),
         "labels": _LABELS,
         "aggregate": Field(
-            Choice(get_args(Aggregate)), "What becomes of several instances; the default is last."
+            choice(get_args(Aggregate)), "What becomes of several instances; the default is last."
         ),
     }
 )
@@ -124,21 +117,21 @@ _SAMPLE: Final = Table(
 _HOOK: Final = Table(
     {
         "target": Field(_TARGET, "The function or method.", required=True),
-        "before": Field(Choice(ACTIONS), "The action before the call."),
-        "after": Field(Choice(ACTIONS), "The action after the call returned."),
+        "before": Field(choice(ACTIONS), "The action before the call."),
+        "after": Field(choice(ACTIONS), "The action after the call returned."),
     },
     extra={"anyOf": [{"required": ["before"]}, {"required": ["after"]}]},
 )
 
 MAP: Final = Table(
     {
-        "version": Field(Whole(VERSION, VERSION), "The version of this language.", required=True),
+        "version": Field(whole(VERSION, VERSION), "The version of this language.", required=True),
         "metrics": Field(Named(_METRIC, _METRIC_NAME, _METRIC_RULE), "The metrics by name."),
         "instrument": Field(Array(_INSTRUMENT, least=0), "What is recorded where."),
         "sample": Field(Array(_SAMPLE, least=0), "Gauges read from live instances at a scrape."),
         "hook": Field(Array(_HOOK, least=0), "Actions of the toolkit at calls of the program."),
         "functions": Field(
-            Named(Text("'module:callable'"), _FUNCTION_NAME, _FUNCTION_RULE),
+            Named(text("'module:callable'"), _FUNCTION_NAME, _FUNCTION_RULE),
             "One's own label functions: name and module:callable.",
         ),
     }

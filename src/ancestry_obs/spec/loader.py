@@ -1,7 +1,7 @@
-"""A TOML file or a Python mapping goes in, a `MapSpec` comes out, or a `MapError` with all mistakes.
+"""A TOML file or a Python mapping goes in, a `MapSpec` comes out, or a `MapError`.
 
-Three steps: the source becomes data and the lines of its keys; the grammar checks keys and types; the
-builders check what depends on several keys. Each goes on after a mistake, so that one run finds all.
+Three steps: the source becomes data and the lines of its keys; the grammar checks keys and types;
+the builders check what depends on several keys. Each goes on after a mistake: one run finds all.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ancestry_obs.exceptions import Finding, MapError, Where
 from ancestry_obs.expressions import BUILTIN_FUNCTIONS
@@ -26,6 +26,11 @@ from ancestry_obs.spec.parts import (
 from ancestry_obs.spec.reader import Reader
 from ancestry_obs.spec.report import Report
 from ancestry_obs.spec.toml_lines import locate_keys, syntax_error_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ancestry_obs.spec.toml_lines import KeyPath
 
 __all__ = ["load", "resolve_map"]
 
@@ -46,8 +51,8 @@ def load(source: str | Path | Mapping[str, Any] | MapSpec) -> MapSpec:
         MapError: The map has mistakes; all of them are in its findings.
 
     Example:
-        >>> spec = load({"version": 1, "metrics": {"jobs_total": {"type": "counter", "help": "Jobs."}}})
-        >>> spec.metrics[0].name
+        >>> metrics = {"jobs_total": {"type": "counter", "help": "Jobs done."}}
+        >>> load({"version": 1, "metrics": metrics}).metrics[0].name
         'jobs_total'
     """
     if isinstance(source, MapSpec):
@@ -108,18 +113,11 @@ def _build(data: Mapping[str, Any], report: Report, source: str) -> MapSpec:
     functions = tables.get("functions") or {}
     reader = Reader(metrics, {*BUILTIN_FUNCTIONS, *functions}, report)
     check_functions(functions, reader)
-    instruments, samples, hooks = (
-        tuple(
-            build(table, (part, index), reader)
-            for index, table in enumerate(tables.get(part) or ())
-            if table is not None
-        )
-        for part, build in (
-            ("instrument", build_instrument),
-            ("sample", build_sample),
-            ("hook", build_hook),
-        )
+    instruments = tuple(
+        build_instrument(table, path, reader) for path, table in _tables(tables, "instrument")
     )
+    samples = tuple(build_sample(table, path, reader) for path, table in _tables(tables, "sample"))
+    hooks = tuple(build_hook(table, path, reader) for path, table in _tables(tables, "hook"))
     check_writers(instruments, samples, report)
     if report.findings:
         raise MapError(sorted(report.findings, key=_line))
@@ -131,6 +129,13 @@ def _build(data: Mapping[str, Any], report: Report, source: str) -> MapSpec:
         functions=tuple(functions.items()),
         source=source,
     )
+
+
+def _tables(tables: Mapping[str, Any], part: str) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
+    """Give each usable table of an array of tables, with its path."""
+    for index, table in enumerate(tables.get(part) or ()):
+        if table is not None:
+            yield (part, index), table
 
 
 def _line(finding: Finding) -> int:

@@ -1,7 +1,7 @@
 """The ``[metrics]`` part of a map: checked tables go in, `MetricSpec` come out.
 
-Here are the rules that one metric's keys have among themselves, and the names that metrics take from
-each other in an exposition. Values of the wrong type were reported before and are `None` here.
+Here are the rules that one metric's keys have among themselves, and the names that metrics take
+from each other in an exposition. Values of the wrong type were reported before, and are `None`.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def _check_suffix(name: str, kind: str | None, path: KeyPath, report: Report) ->
 def _label(name: str, bound: Any, path: KeyPath, report: Report) -> LabelSpec:  # noqa: ANN401 - list or dict
     if bound is None:
         return LabelSpec(name, None, None, report.where(path))
-    keys = {"values": bound} if isinstance(bound, list) else bound
+    keys: dict[str, Any] = {"values": bound} if isinstance(bound, list) else bound
     if len(keys) != 1:
         found = "both values and max_values" if keys else "no bound"
         report.add(path, f"the label has {found}", LABEL_BOUNDS)

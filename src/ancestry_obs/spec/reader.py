@@ -1,8 +1,8 @@
-"""Reads what several parts of a map have alike: expressions, targets, a metric's name and its labels.
+"""Reads what several parts of a map have alike: expressions, targets, a metric and its labels.
 
-Each mistake goes to the report, and reading goes on; a value of the wrong type was reported before and
-is `None` here. Which parameters a target has is not known in a map; the compiler checks that when it
-sees the target.
+Each mistake goes to the report, and reading goes on; a value of the wrong type was reported before
+and is `None` here. Which parameters a target has is not known in a map; the compiler checks that
+when it sees the target.
 """
 
 from __future__ import annotations

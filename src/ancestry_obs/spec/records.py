@@ -12,7 +12,7 @@ from ancestry_obs.spec.reader import Variables
 
 if TYPE_CHECKING:
     from ancestry_obs.expressions import Expression
-    from ancestry_obs.spec.model import MetricSpec
+    from ancestry_obs.spec.model import MetricSpec, Moment
     from ancestry_obs.spec.reader import Reader
     from ancestry_obs.spec.report import Report
     from ancestry_obs.spec.toml_lines import KeyPath
@@ -46,7 +46,7 @@ def build_record(table: dict[str, Any], path: KeyPath, reader: Reader) -> Record
     metric = reader.metric(table, path)
     in_flight = metric is not None and metric.type == "in_flight"
     # An in-flight gauge goes up before anything is known of the result.
-    moment = "call" if in_flight else table.get("on") or "exit"
+    moment: Moment = "call" if in_flight else table.get("on") or "exit"
     value, hit, when = (
         reader.expression(table, key, path, _OF_THE_TARGET) for key in ("value", "hit", "when")
     )

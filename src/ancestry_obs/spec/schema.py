@@ -1,4 +1,4 @@
-"""The JSON Schema of a map, for editors; written from the same tables that the loader checks with."""
+"""The JSON Schema of a map, for editors; written from the tables that the loader checks with."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ __all__ = ["json_schema"]
 def json_schema() -> dict[str, Any]:
     """Describe the map's language as JSON Schema, draft 2020-12.
 
-    A schema knows keys, types and enumerations. Rules between distant keys (a record's labels are its
-    metric's, expressions) are the loader's: a map that the schema accepts may still be refused.
+    A schema knows keys, types and enumerations. Expressions, and rules between distant keys (a
+    record's labels are its metric's), are the loader's: it may refuse what the schema accepts.
 
     Returns:
         The schema, ready for `json.dumps`.

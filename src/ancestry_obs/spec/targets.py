@@ -43,7 +43,7 @@ def parse_target(text: str) -> TargetPattern:
 
     Args:
         text: ``module:qualname``, in which ``*`` stands for any text, dots included. The top-level
-            package is written out: a glob over every package of the process would hook every import.
+            package is written out, since a glob over all packages would hook every import.
 
     Returns:
         The pattern.
@@ -63,9 +63,7 @@ def parse_target(text: str) -> TargetPattern:
     if "<locals>" in qualname:
         raise TargetError(f"target {text!r} is inside a function, where it cannot be reached")
     if "*" in module.partition(".")[0]:
-        raise TargetError(
-            f"target {text!r} has a '*' in the top-level package; write that name out"
-        )
+        raise TargetError(f"target {text!r} has a '*' in the top-level package; write it out")
     for part in (*module.split("."), *qualname.split(".")):
         if not part.replace("*", "x").isidentifier():
             raise TargetError(f"target {text!r} has {part!r}, which is no Python name")

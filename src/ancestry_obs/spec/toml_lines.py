@@ -31,7 +31,7 @@ _ERROR_LINE: Final = re.compile(r"\(at line (\d+), column \d+\)")
 
 
 def locate_keys(text: str) -> dict[KeyPath, int]:
-    """Find the line of each key and each element of an array.
+    r"""Find the line of each key and each element of an array.
 
     Args:
         text: A TOML document that `tomllib` accepts.
@@ -41,7 +41,7 @@ def locate_keys(text: str) -> dict[KeyPath, int]:
         is opened more than once has the line where it is first seen.
 
     Example:
-        >>> locate_keys("[a]\\nb = [{c = 1}]")
+        >>> locate_keys("[a]\nb = [{c = 1}]")
         {('a',): 1, ('a', 'b'): 2, ('a', 'b', 0): 2, ('a', 'b', 0, 'c'): 2}
     """
     scanner = _Scanner(text)
@@ -147,7 +147,7 @@ class _Scanner:
             self._pair(path)
 
     def _next_item(self, closing: str) -> bool:
-        """Step over the opening bracket or comma; tell whether an item follows, else over the end."""
+        """Step to the next item; tell whether there is one, and if not, step over the end."""
         self._skip(_BLANK)
         if self._text[self._at] != closing:
             self._at += 1
