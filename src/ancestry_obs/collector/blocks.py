@@ -24,9 +24,10 @@ __all__ = ["SUFFIXES", "Block", "Kind", "Row", "block_of", "go_number"]
 Kind = Literal["counter", "gauge", "histogram", "info", "summary"]
 
 Row = tuple[tuple[str, ...], tuple[float, ...]]
-"""The label values of a series and its numbers, one for each suffix of its kind.
+"""The label values of a series and its numbers, one for each of its samples.
 
-A histogram's are its buckets' counts, cumulative and with ``+Inf`` last, and then the sum.
+A histogram's are its buckets' counts, cumulative and with ``+Inf`` last, then the count and the
+sum; those of the others are as `SUFFIXES` has them.
 """
 
 SUFFIXES: Mapping[Kind, tuple[str, ...]] = {
@@ -92,6 +93,7 @@ def _kind(family: Family) -> Kind:
 
 
 def _numbers(series: Series) -> tuple[float, ...]:
-    if isinstance(series, HistogramSeries):
-        return (*accumulate(series.counts), series.sum)
-    return (series.value,)
+    if not isinstance(series, HistogramSeries):
+        return (series.value,)
+    counts = tuple(accumulate(series.counts))
+    return (*counts, counts[-1], series.sum)

@@ -129,7 +129,7 @@ def _gauge(block: Block) -> Metric:
 def _histogram(block: Block) -> Metric:
     family = HistogramMetricFamily(block.name, block.help, labels=block.label_names)
     bounds = block.bound_texts()
-    for labels, (*counts, total) in block.rows:
+    for labels, (*counts, _count, total) in block.rows:
         family.add_metric(labels, list(zip(bounds, counts, strict=True)), total)
     return family
 

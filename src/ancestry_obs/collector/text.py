@@ -1,25 +1,30 @@
 """Write a block as exposition text, byte for byte as prometheus_client writes it.
 
 The formats: https://prometheus.io/docs/instrumenting/exposition_formats/ and OpenMetrics 1.0.
-A series takes one ``%`` with a template that is made once for its block; its label text is written
-anew each time, which costs no more than to look it up and saves keeping it.
+A series takes one ``%`` with a template that is made once for its block. Its label text is written
+anew each time, which costs about as much as to look it up, and saves keeping it.
 """
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from ancestry_obs.collector.blocks import SUFFIXES, go_number
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
-    from ancestry_obs.collector.blocks import Block
+    from ancestry_obs.collector.blocks import Block, Row
 
 __all__ = ["write_block"]
 
 # From here on Go writes 1e+06 where Python writes 1000000.0.
 _EXPONENT_FROM = 1_000_000
+# Places in a template: for text, and for a count and a float below _EXPONENT_FROM, which need none.
+_TEXT = "%s"
+_COUNT = "%d.0"
+_FLOAT = "%r"
 # The one label that a histogram adds; the labels of a line are in alphabetical order.
 _BOUND = "le"
 
@@ -51,64 +56,65 @@ def _header(block: Block, *, openmetrics: bool) -> str:
 
 def _write_plain(block: Block) -> Iterable[str]:
     suffixes = SUFFIXES[block.kind]
-    template = "".join(f"{block.name}{suffix}%s %s\n" for suffix in suffixes)
-    label_text = _label_writer(block.label_names, range(len(block.label_names)))
-    for labels, numbers in block.rows:
-        text = f"{{{label_text(labels)}}}" if labels else ""
-        fields = [text] * (2 * len(suffixes))
-        fields[1::2] = map(_number, numbers)
-        yield template % tuple(fields)
+    template = "".join(_line(block, suffix, _TEXT) for suffix in suffixes)
+    fill = _filler(block, lines=len(suffixes))
+    for labels, numbers in _escaped(block.rows):
+        yield template % fill(labels, [_number(number) for number in numbers])
 
 
 def _write_histogram(block: Block) -> Iterable[str]:
-    names = block.label_names
-    before = _label_writer(names, [i for i, name in enumerate(names) if name < _BOUND])
-    after = _label_writer(names, [i for i, name in enumerate(names) if name > _BOUND])
-    small, large = _histogram_templates(block)
-    buckets = len(block.bounds) + 1
-    totals = 0 if _is_signed(block) else 2
-    for labels, numbers in block.rows:
-        head, tail = before(labels), after(labels)
-        whole = ",".join(filter(None, (head, tail)))
-        text = f"{{{whole}}}" if labels else ""
-        fields: list[object] = [head and f"{head},", tail and f",{tail}", 0] * buckets
-        fields += [text, "", 0] * totals
-        count, total = numbers[-2:]
-        counts = numbers[:-1]
-        if count < _EXPONENT_FROM:
-            fields[2::3] = (*counts, count, _number(total)) if totals else counts
-            yield small % tuple(fields)
-        else:
-            fields[2::3] = map(_number, (*counts, count, total) if totals else counts)
-            yield large % tuple(fields)
-
-
-def _histogram_templates(block: Block) -> tuple[str, str]:
-    """Make the templates for counts that `%d` can write and for those it cannot."""
-    bucket = f'{block.name}_bucket{{%s{_BOUND}="'
-    lines = [f'{bucket}{bound}"%s}} %d.0\n' for bound in block.bound_texts()]
-    if not _is_signed(block):
-        lines += [f"{block.name}_count%s%s %d.0\n", f"{block.name}_sum%s%s %s\n"]
+    lines = [_line(block, "_bucket", _COUNT, bound) for bound in block.bound_texts()]
+    # With negative observations the sum may fall, so that the format leaves out both totals.
+    if not block.bounds or block.bounds[0] >= 0:
+        lines += _line(block, "_count", _COUNT), _line(block, "_sum", _FLOAT)
     small = "".join(lines)
-    return small, small.replace("%d.0", "%s")
+    any_size = small.replace(_COUNT, _TEXT).replace(_FLOAT, _TEXT)
+    fill = _filler(block, lines=len(lines))
+    for labels, numbers in _escaped(block.rows):
+        count, total = numbers[-2:]
+        wanted = numbers[: len(lines)]
+        if count < _EXPONENT_FROM and -_EXPONENT_FROM < total < _EXPONENT_FROM:
+            yield small % fill(labels, wanted)
+        else:
+            yield any_size % fill(labels, [go_number(number) for number in wanted])
 
 
-def _is_signed(block: Block) -> bool:
-    # With negative observations the sum may fall, so that the format leaves out sum and count.
-    return bool(block.bounds) and block.bounds[0] < 0
+def _line(block: Block, suffix: str, place: str, bound: str | None = None) -> str:
+    """Write the template of a line: a place for each label in alphabetical order, then one more."""
+    labels = dict.fromkeys(block.label_names, _TEXT)
+    if bound is not None:
+        labels[_BOUND] = bound
+    text = ",".join(f'{name}="{value}"' for name, value in sorted(labels.items()))
+    return (
+        f"{block.name}{suffix}{{{text}}} {place}\n" if text else f"{block.name}{suffix} {place}\n"
+    )
 
 
-def _label_writer(
-    names: tuple[str, ...], chosen: Iterable[int]
-) -> Callable[[tuple[str, ...]], str]:
-    """Make a function that writes some of a series' labels in alphabetical order."""
-    places = sorted(chosen, key=names.__getitem__)
-    template = ",".join(f'{names[place]}="%s"' for place in places)
+def _filler(
+    block: Block, *, lines: int
+) -> Callable[[tuple[str, ...], Sequence[object]], tuple[object, ...]]:
+    """Make a function that puts labels and values in the order of the places in the lines."""
+    names = block.label_names
+    order = sorted(range(len(names)), key=names.__getitem__)
+    in_order = order == list(range(len(names)))
+    width = len(names) + 1
 
-    def label_text(values: tuple[str, ...]) -> str:
-        return template % tuple([_escape(values[place]) for place in places])
+    def fill(labels: tuple[str, ...], values: Sequence[object]) -> tuple[object, ...]:
+        if not in_order:
+            labels = tuple([labels[place] for place in order])
+        fields: list[object] = [*labels, None] * lines
+        fields[width - 1 :: width] = values
+        return tuple(fields)
 
-    return label_text
+    return fill
+
+
+def _escaped(rows: Sequence[Row]) -> Sequence[Row]:
+    """Escape the label values; one look at all of them together finds that few blocks need it."""
+    text = "".join(chain.from_iterable([labels for labels, _ in rows]))
+    if '"' in text or "\\" in text or "\n" in text:
+        return [(tuple(map(_escape, labels)), numbers) for labels, numbers in rows]
+    return rows
 
 
 def _escape(value: str) -> str:
