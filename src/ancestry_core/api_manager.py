@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ancestry_core.api_calls import ApiCalls
@@ -55,7 +55,7 @@ class _Credentials:
     """The headers of a session; the generation tells one session from the next."""
 
     generation: int
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
 
 
 @dataclass(slots=True)

@@ -6,6 +6,7 @@ waits for nothing and counts nothing.
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
 
 from ancestry_core.api_responses import ABSENT, status_text
@@ -95,7 +96,7 @@ def usable(what: str, response: ApiResponse, *, send: bool) -> ApiResponse:
     status = response.status_code
     if response.is_json or status in ABSENT:
         return response
-    if not response.ok:
+    if status >= HTTPStatus.BAD_REQUEST:
         raise ServiceError(
             f"{what}: {status_text(status)}; the service does not accept this request, "
             "and sending it again will not help",

@@ -48,8 +48,8 @@ class ApiResponse:
 
     @property
     def ok(self) -> bool:
-        """Whether the status is below 400."""
-        return self.status_code < HTTPStatus.BAD_REQUEST
+        """Whether the service did what was asked: a status from 200 to 299."""
+        return HTTPStatus.OK <= self.status_code < HTTPStatus.MULTIPLE_CHOICES
 
     @property
     def is_json(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import deque
 from io import BytesIO
+from types import SimpleNamespace
 
 import pytest
 import requests
@@ -64,6 +65,12 @@ class ScriptedAdapter(BaseAdapter):
 
     def close(self):
         pass
+
+
+@pytest.fixture(scope="session")
+def fakes():
+    """The fakes themselves, for properties, which need new ones for each example."""
+    return SimpleNamespace(Clock=FakeClock, Scripted=ScriptedAdapter)
 
 
 @pytest.fixture
