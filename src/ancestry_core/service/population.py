@@ -75,11 +75,14 @@ def populate(pedigree: Pedigree, root_id: str, wanted: int, seed: int) -> Popula
         kinship_with(pedigree, root_id).items(),
         key=lambda item: (-item[1].coefficient, item[0]),
     )[:wanted]
-    people = [(pedigree.people[person_id], kinship) for person_id, kinship in relatives]
     names = [person for person in pedigree.people.values() if person.given] or [account.person]
-    missing = range(wanted - len(people))
-    people += [_simulated_cousin(index, names, seed) for index in missing]
-    matches = [_match(person, kinship, seed) for person, kinship in people]
+    matches = [
+        _match(pedigree.people[person_id], kinship, seed, is_on_record=True)
+        for person_id, kinship in relatives
+    ]
+    for index in range(wanted - len(relatives)):
+        cousin, kinship = _simulated_cousin(index, names, seed)
+        matches.append(_match(cousin, kinship, seed, is_on_record=False))
     matches.sort(key=lambda match: (-match.dna.centimorgans, match.sample_id))
     subjects = [person for person in names if person.birth_year] or [account.person]
     conversations = _conversations(account, matches, subjects, seed)
@@ -108,7 +111,7 @@ def _simulated_cousin(index: int, names: list[Person], seed: int) -> tuple[Perso
     return person, Kinship(0.5**meioses, meioses, on_fathers_side, not on_fathers_side)
 
 
-def _match(person: Person, kinship: Kinship, seed: int) -> Match:
+def _match(person: Person, kinship: Kinship, seed: int, *, is_on_record: bool) -> Match:
     chance = generator(seed, "match", person.id)
     profile_id = identifier(seed, "profile", person.id)
     has_tree = chance.random() < 0.6  # noqa: PLR2004 - shares of the simulated public
@@ -121,7 +124,7 @@ def _match(person: Person, kinship: Kinship, seed: int) -> Match:
         dna=share_dna(kinship, chance),
         on_fathers_side=kinship.on_fathers_side,
         on_mothers_side=kinship.on_mothers_side,
-        in_tree=kinship.meioses <= _IN_TREE_MEIOSES,
+        in_tree=is_on_record and kinship.meioses <= _IN_TREE_MEIOSES,
         admin_id=profile_id if manages_herself else identifier(seed, "admin", person.id),
         admin_name=manager,
         created_date=_date(_FIRST_DAY + chance.randrange(_DAYS) * _SECONDS_PER_DAY),

@@ -74,7 +74,7 @@ def bundled() -> Pedigree:
 
 @pytest.fixture(scope="session")
 def family() -> Pedigree:
-    """Two cousins who married, their parents, their common grandparents, children and a stranger."""
+    """Two cousins who married, their children, parents and grandparents, and a stranger."""
     return build_pedigree(
         [
             Person("@G1@", "Grandpa", "Old", "M", 1900, "Oldham, England"),
