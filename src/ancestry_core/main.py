@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sys
 from importlib import import_module, metadata
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ancestry_core.exceptions import PlatformError
 from ancestry_core.options import OneLineParser, RunOptions, add_run_arguments
@@ -17,6 +17,8 @@ from ancestry_core.options import OneLineParser, RunOptions, add_run_arguments
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
+
+    from ancestry_core.report.run_report import RunReport
 
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
@@ -63,6 +65,7 @@ def run_platform(args: argparse.Namespace) -> int:
 
     Raises:
         PlatformError: If the run cannot go on; what was done is printed before.
+        KeyboardInterrupt: If it was interrupted; likewise.
     """
     options = RunOptions.of(args)
     # Only now: these need the [platform] extra, which `--help` and `--version` do not.
@@ -70,16 +73,21 @@ def run_platform(args: argparse.Namespace) -> int:
     display = import_module("ancestry_core.report.display")
     workflow = import_module("ancestry_core.workflow")
     progress = consoles.Console(stderr=True)
+    stopped: BaseException | None = None
     with display.open_display(progress) as shown, workflow.Workflow(options, shown) as work:
         try:
             work.run()
-        finally:
-            report = work.report()
-    _print(report, options)
+        except (PlatformError, KeyboardInterrupt) as error:
+            stopped = error
+        report: RunReport = work.report()
+    if report.actions or stopped is None:
+        _print(report, options)
+    if stopped is not None:
+        raise stopped
     return 0
 
 
-def _print(report: Any, options: RunOptions) -> None:
+def _print(report: RunReport, options: RunOptions) -> None:
     if options.json:
         sys.stdout.write(json.dumps(report.as_dict()) + "\n")
     else:

@@ -38,8 +38,6 @@ if TYPE_CHECKING:
     from ancestry_core.options import RunOptions
     from ancestry_core.report.display import Display
 
-Action = "Callable[..., ActionSummary]"
-
 EMBEDDED_SESSION_SECONDS = 10.0
 EMBEDDED_ENVIRONMENT: Mapping[str, str] = {
     # A real service is asked twice a second and left alone for half a minute when it fails. The
@@ -162,12 +160,13 @@ class Workflow:
 
     def _action(self, number: int) -> Callable[..., ActionSummary]:
         send = self._options.send
-        return {
+        actions: dict[int, Callable[..., ActionSummary]] = {
             6: coord,
             7: process_inbox,
             8: partial(send_messages_to_matches, send=send),
             9: partial(process_productive, send=send),
-        }[number]
+        }
+        return actions[number]
 
     def _completed(self, summary: ActionSummary) -> None:
         self._summaries.append(summary)

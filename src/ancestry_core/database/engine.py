@@ -101,18 +101,28 @@ def open_database(path: Path) -> Database:
     engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS})
     event.listen(engine, "connect", _configure)
     event.listen(engine, "begin", _begin_at_once)
+    database = Database(path, engine)
     try:
         _create_tables(engine, path)
-    except SQLAlchemyError as error:
-        problem = _explain(path, error)
+    except (SQLAlchemyError, DatabaseError) as error:
+        database.close()
+        problem = str(error) if isinstance(error, DatabaseError) else _explain(path, error)
     else:
-        return Database(path, engine)
-    engine.dispose()
+        return database
     raise DatabaseError(problem)
 
 
 def _configure(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
     """Set up a new connection before anything is asked of it."""
+    try:
+        _set_pragmas(connection)
+    except sqlite3.Error:
+        # It never gets into the pool, so nobody else would close it.
+        connection.close()
+        raise
+
+
+def _set_pragmas(connection: sqlite3.Connection) -> None:
     # The sqlite3 module's own implicit BEGIN comes too late (at the first write): see
     # https://docs.sqlalchemy.org/en/20/dialects/sqlite.html#serializable-isolation-savepoints-transactional-ddl
     connection.isolation_level = None
@@ -134,7 +144,6 @@ def _create_tables(engine: Engine, path: Path) -> None:
         wanted = {table.name: table for table in Base.metadata.sorted_tables}
         foreign = present - set(wanted)
         if foreign and not present & set(wanted):
-            engine.dispose()
             raise DatabaseError(
                 f"{path}: holds another program's tables ({', '.join(sorted(foreign)[:3])}); "
                 "choose another file with --database or ANCESTRY_DATABASE_PATH"
