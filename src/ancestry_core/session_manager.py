@@ -90,7 +90,12 @@ class SessionManager:
         sleep: Callable[[float], object] = time.sleep,
         draws: random.Random | None = None,
     ) -> None:
-        base_url = _required(settings.service.base_url, "ANCESTRY_BASE_URL", "--base-url")
+        service = settings.service
+        base_url = _required(
+            service.base_url, "ANCESTRY_BASE_URL", "the environment, .env or --base-url"
+        )
+        self._username = _required(service.username, "ANCESTRY_USERNAME", "the environment or .env")
+        self._password = _required(service.password, "ANCESTRY_PASSWORD", "the environment or .env")
         self.settings = settings
         self.sleep = sleep
         self.limiter = RateLimiter(settings.limiter, clock=clock, sleep=sleep)
@@ -148,7 +153,6 @@ class SessionManager:
         """Open the database, sign in and learn who the account is; a ready session stays.
 
         Raises:
-            SettingsError: If username or password is not set.
             DatabaseError: If the database cannot be opened.
             SignInError: If the service refuses the credentials, or has no sign-in page.
             BrowserError: If the service cannot be reached after the allowed retries.
@@ -246,14 +250,11 @@ class SessionManager:
 
     def _sign_in(self) -> Cookies:
         """Sign in afresh, with bounded retries; refused credentials are not tried again."""
-        service = self.settings.service
-        username = _required(service.username, "ANCESTRY_USERNAME", "the environment or .env")
-        password = _required(service.password, "ANCESTRY_PASSWORD", "the environment or .env")
         attempt = 1
         while True:
             try:
                 with self.api.slot:
-                    return self._browser.sign_in(username, password.get_secret_value())
+                    return self._browser.sign_in(self._username, self._password.get_secret_value())
             except BrowserError as error:
                 if attempt > self.settings.http.retries:
                     raise
@@ -276,5 +277,5 @@ class SessionManager:
 
 def _required(value: _T | None, variable: str, source: str) -> _T:
     if value is None:
-        raise SettingsError(f"{variable} is not set; set it in {source}")
+        raise SettingsError(f"{variable} is not set; give it by {source}")
     return value
