@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - it has no public name
 
 _DEFAULT_PORT = 8080
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def add_service_parser(subparsers: Subparsers) -> None:
@@ -71,8 +72,9 @@ def run_service(args: argparse.Namespace) -> int:
     Raises:
         PlatformError: The settings, the pedigree or the port will not do; the caller says so.
     """
-    # SIGTERM stops it in the way that Ctrl-C does.
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # SIGTERM stops it in the way that Ctrl-C does; and Ctrl-C does so even where a shell started it
+    # in the background, which makes a program deaf to SIGINT.
+    before = {number: signal.signal(number, signal.default_int_handler) for number in _SIGNALS}
     try:
         with EmbeddedService(_settings(args)) as service:
             _announce(service)
@@ -80,7 +82,8 @@ def run_service(args: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         sys.stdout.write("Stopped.\n")
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
     return 0
 
 
