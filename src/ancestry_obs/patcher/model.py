@@ -32,7 +32,8 @@ class Pointcut:
         pattern: ``module:qualname``; in both halves `*` matches any text, dots included.
         advice: What the weaver is to weave in. The patcher only compares it: a target is woven
             anew when its advices are no longer equal.
-        subclasses: Also take in overrides in present and future subclasses.
+        subclasses: Also take in overrides in present and future subclasses. A class is kept alive
+            while an override of it is woven.
     """
 
     pattern: str

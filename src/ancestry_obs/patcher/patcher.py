@@ -122,6 +122,8 @@ class Patcher:
                 self._is_busy = False
 
     def _replan(self, pointcuts: tuple[Pointcut, ...]) -> None:
+        # Off first: a class's own `__init_subclass__` may be a target itself.
+        self._subclasses.watch_only(())
         self._plan = Plan(pointcuts, self._resolver)
         self._settled.clear()
         self._offered.clear()
@@ -133,6 +135,8 @@ class Patcher:
         self._bring_about(None)
         if not pointcuts:
             self._imports.close()
+        elif self._plan.bases():
+            self._bring_about(None)  # what another thread has derived while the hooks were off
 
     def _catch_up(self) -> None:
         """Look at modules whose import no hook has told of: it was under way when we came."""

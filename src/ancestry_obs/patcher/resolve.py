@@ -114,7 +114,8 @@ class Resolver:
             namespace = namespace_of(holder)
             if name in namespace:
                 return _Place(module, holder, name, self.original_of(namespace[name]), named)
-        known = {each for holder in holders for each in namespace_of(holder)}
+        own = [holder for holder in holders if holder is not object]
+        known = {each for holder in own for each in namespace_of(holder)}
         where = self._name(module.__name__) if named is None else self._label(named)
         raise TargetError(f"{where!r} has no {name!r}{_did_you_mean(name, known)}")
 

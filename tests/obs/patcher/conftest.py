@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import inspect
 import sys
 import textwrap
 from types import ModuleType
@@ -26,7 +27,12 @@ class RecordingWoven:
                 calls.append(found.target)
             return original(*args, **kwargs)
 
-        self.function = woven
+        @functools.wraps(original)
+        async def woven_coroutine(*args, **kwargs):
+            return await woven(*args, **kwargs)
+
+        is_coroutine = inspect.iscoroutinefunction(original)
+        self.function = woven_coroutine if is_coroutine else woven
 
     def disarm(self):
         self.is_armed = False

@@ -176,7 +176,9 @@ def test_a_name_that_was_deleted_meanwhile_stays_deleted(program, patcher, weave
     assert patcher.report() == ()
 
 
-def test_a_weaver_that_fails_costs_its_own_target_only(program, weave, weaver, states, reason, caplog):
+def test_a_weaver_that_fails_costs_its_own_target_only(
+    program, weave, weaver, states, reason, caplog
+):
     prog = program(SOURCE)
     original = prog.f
     weaver.refuse["prog:f"] = ValueError("no parameter 'url'")
@@ -252,7 +254,9 @@ def test_a_thousand_targets_take_one_pass_over_the_modules(program, patcher, mon
     assert set(states().values()) == {"installed"}
 
 
-def test_a_class_whose_metaclass_refuses_assignment_is_woven_all_the_same(program, weave, weaver, picture):
+def test_a_class_whose_metaclass_refuses_assignment_is_woven_all_the_same(
+    program, weave, weaver, picture
+):
     prog = program(
         """
         class Frozen(type):
@@ -270,7 +274,9 @@ def test_a_class_whose_metaclass_refuses_assignment_is_woven_all_the_same(progra
     assert picture(prog.A) == before
 
 
-def test_a_child_process_after_fork_does_not_wait_for_a_lost_thread(patcher, program, weave, states):
+def test_a_child_process_after_fork_does_not_wait_for_a_lost_thread(
+    patcher, program, weave, states
+):
     program(SOURCE)
     held, release = threading.Event(), threading.Event()
 

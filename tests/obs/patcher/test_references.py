@@ -20,7 +20,9 @@ SOURCE = """
 """
 
 
-def test_names_bound_before_are_bound_to_the_wrapper_and_back(program, patcher, weave, weaver, picture):
+def test_names_bound_before_are_bound_to_the_wrapper_and_back(
+    program, patcher, weave, weaver, picture
+):
     prog = program(SOURCE)
     user = program("from prog import f as g, A, get, make", "user")
     before = picture(prog, prog.A, user)
