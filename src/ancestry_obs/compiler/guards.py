@@ -108,6 +108,8 @@ def _is_woven(attribute: object) -> bool:
     """Tell whether an attribute of a class is a wrapper, also below decorators that name it."""
     for _ in range(_DEEPEST):
         attribute = getattr(attribute, "__func__", None) or getattr(attribute, "fget", attribute)
+        # A proxy for a callable with state keeps the wrapper where wrapt keeps a proxy's own state.
+        attribute = getattr(attribute, "_self_woven", attribute)
         if isinstance(attribute, FunctionType) and attribute.__code__.co_filename.startswith(
             WOVEN_PREFIX
         ):

@@ -84,10 +84,12 @@ class Recorder:
         if value is None and not any(sink.counted for sink in self.stream.sinks):
             return []
         channel = self._channel(texts, valued=value is not None)
-        if learn and not failed and value is not None:
-            self._learn(values, texts, channel)
         if self.stream.kind != "in_flight":
             self._append(channel, 1.0 if value is None else value)
+        if learn and not failed and value is not None:
+            # A result may raise when it is asked for its status once more.
+            with suppress(Exception):
+                self._learn(values, texts, channel)
         return channel
 
     def _append(self, channel: Channel, value: float) -> None:
@@ -203,5 +205,5 @@ class Recorder:
         if key.kind == "text":
             return value if type(value) is str else labels
         self.responses.learn(value)
-        status = value.status_code if type(value) in self.responses else None
+        status = getattr(value, "status_code", None) if type(value) in self.responses else None
         return status if type(status) is int else labels

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -23,7 +24,7 @@ NEAR_BOUNDS = st.sampled_from((0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 5.
 def split(values, cuts):
     """Cut a list at some places; empty pieces are left out, as the store leaves them out."""
     edges = [0, *sorted(cut % (len(values) + 1) for cut in cuts), len(values)]
-    pieces = [values[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    pieces = [values[start:end] for start, end in pairwise(edges)]
     return [piece for piece in pieces if piece]
 
 

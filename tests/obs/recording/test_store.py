@@ -9,9 +9,12 @@ import pytest
 
 from ancestry_obs.recording import FULL, Channel, CounterSeries, Store
 
-
-# Python 3.12 warns of a fork while other threads run, which is what the test is about.
-WARNS = sys.version_info >= (3, 12)
+# Python 3.12 warns of a fork while other threads run, which is what that test is about.
+WARNING = (
+    pytest.warns(DeprecationWarning, match="multi-threaded")
+    if sys.version_info >= (3, 12)
+    else contextlib.nullcontext()
+)
 
 
 def total(store):
@@ -202,7 +205,11 @@ def test_a_fork_while_another_thread_folds_leaves_the_child_a_free_lock(store, m
     holder.start()
     taken.wait()
     try:
-        with pytest.warns(DeprecationWarning) if WARNS else contextlib.nullcontext():
+        with (
+            pytest.warns(DeprecationWarning, match="multi-threaded")
+            if WARNS
+            else contextlib.nullcontext()
+        ):
             answer = in_child(lambda: (family.inc(()), total(store))[1])
     finally:
         release.set()

@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+
+import pytest
+
+from ancestry_obs.compiler import Advice, Runtime, weave
+from ancestry_obs.exceptions import Where
+from ancestry_obs.expressions import BUILTIN_FUNCTIONS, parse
+from ancestry_obs.recording import HistogramSeries, Store
+from ancestry_obs.spec.model import LabelSpec, MetricSpec, RecordSpec
+
+NOWHERE = Where("test.toml", 7, "instrument[0].record[0]")
+
+
+class Clock:
+    """Gives 0, 1, 2 ... seconds, one more at each look."""
+
+    def __init__(self) -> None:
+        self.now = -1.0
+
+    def __call__(self) -> float:
+        self.now += 1.0
+        return self.now
+
+
+def _label(name, bound):
+    values, most = (bound, None) if isinstance(bound, tuple) else (None, bound)
+    return LabelSpec(name, values, most, NOWHERE)
+
+
+def _expression(text):
+    return None if text is None else parse(text)
+
+
+@dataclass
+class Loom:
+    """Weaves, and reads back what was recorded."""
+
+    store: Store = field(default_factory=lambda: Store(""))
+    clock: object = field(default_factory=Clock)
+    functions: dict = field(default_factory=lambda: dict(BUILTIN_FUNCTIONS))
+    actions: dict = field(default_factory=dict)
+    trackers: dict = field(default_factory=dict)
+    metrics: dict = field(default_factory=dict)
+
+    def metric(self, name, kind="counter", /, *, buckets=(0.5, 1.0, 2.0), **labels):
+        specs = tuple(_label(*item) for item in labels.items())
+        bounds = buckets if kind == "histogram" else ()
+        self.metrics[name] = MetricSpec(name, kind, "Help.", specs, bounds, NOWHERE)
+
+    def record(self, metric, /, *, on="exit", value=None, hit=None, when=None, **labels):
+        named = tuple((name, parse(text)) for name, text in labels.items())
+        return RecordSpec(
+            metric, named, _expression(value), _expression(hit), on, _expression(when), NOWHERE
+        )
+
+    def advice(self, *records, **wishes):
+        return Advice(records, tuple(self.metrics[each.metric] for each in records), **wishes)
+
+    def weave(self, original, *records, owner=None, name=None, target=None, advices=None, **wishes):
+        name = name or getattr(original, "__name__", "call")
+        return weave(
+            original,
+            target=target or f"m:{name}",
+            owner=owner,
+            name=name,
+            advices=advices or (self.advice(*records, **wishes),),
+            runtime=Runtime(self.store, self.functions, self.actions, self.trackers, self.clock),
+        )
+
+    def counting(self, original, **wishes):
+        """Weave a counter of calls without labels and a histogram of their seconds."""
+        self.metric("calls_total")
+        self.metric("seconds", "histogram")
+        return self.weave(original, self.record("calls_total"), self.record("seconds"), **wishes)
+
+    def read(self, name):
+        """Give label values and value of a metric's series (a histogram's is count and sum)."""
+        self.store.fold()
+        family = next(family for family in self.store.families() if family.spec.name == name)
+        return {labels: _value(series) for labels, series in family.series()}
+
+    def total(self, name):
+        return sum(self.read(name).values())
+
+    @property
+    def failures(self):
+        self.store.fold()
+        return dict(self.store.expression_errors)
+
+
+def _value(series):
+    return (sum(series.counts), series.sum) if isinstance(series, HistogramSeries) else series.value
+
+
+@pytest.fixture
+def loom():
+    return Loom()
+
+
+@pytest.fixture
+def response():
+    """Makes a response with a status."""
+    return type("Response", (SimpleNamespace,), {})
+
+
+@pytest.fixture(scope="session")
+def in_child():
+    """Runs a function in a forked child and gives what it returned."""
+
+    def run(function):
+        reader, writer = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            with contextlib.suppress(BaseException), os.fdopen(writer, "wb") as pipe:
+                pickle.dump(function(), pipe)
+            os._exit(0)
+        os.close(writer)
+        with os.fdopen(reader, "rb") as pipe:
+            answer = pipe.read()
+        os.waitpid(pid, 0)
+        return pickle.loads(answer)
+
+    return run
