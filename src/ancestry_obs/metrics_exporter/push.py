@@ -1,0 +1,119 @@
+"""Push to a Pushgateway, for batch runs that are over before anybody scrapes them.
+
+A registry comes in, an HTTP request goes out. That the gateway is down is a warning in the log and
+never an error: the run did its work. See https://prometheus.io/docs/practices/pushing/.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING
+from urllib.error import HTTPError
+from urllib.parse import unquote, urlsplit
+
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.exposition import basic_auth_handler, default_handler, pushadd_to_gateway
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from prometheus_client import CollectorRegistry
+    from prometheus_client.core import Metric
+
+__all__ = ["LAST_SUCCESS", "Gateway"]
+
+logger = logging.getLogger("ancestry_obs")
+
+LAST_SUCCESS = "ancestry_obs_last_success_timestamp_seconds"
+"""When the last run of a job ended well; what an alert on a missing run looks at."""
+
+# The program waits for this at its end.
+_TIMEOUT_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """Where to push, and in which group.
+
+    Args:
+        url: The gateway's address; a user and a password in it are sent as basic authentication.
+        job: Names what runs; the label ``job``.
+        instance: Names where it runs; the label ``instance``.
+        timeout: For the request, in seconds.
+        clock: Seconds since the epoch.
+
+    Example:
+        >>> Gateway("http://127.0.0.1:9091", "nightly", "host-7").push(get_registry())
+        True
+    """
+
+    url: str = field(repr=False)
+    job: str
+    instance: str
+    timeout: float = _TIMEOUT_SECONDS
+    clock: Callable[[], float] = time.time
+
+    def push(self, registry: CollectorRegistry, *, succeeded: bool = True) -> bool:
+        """Send everything in a registry.
+
+        Metrics of the group with the same names are replaced and others stay (the gateway's POST),
+        so that a run that failed does not wipe out when the last good one was.
+
+        Args:
+            registry: What to send.
+            succeeded: Whether the run ended well; only then `LAST_SUCCESS` is sent.
+
+        Returns:
+            Whether the gateway took it. If not, the log has a warning with the reason.
+        """
+        address, handler = _address_and_handler(self.url)
+        source = _WithLastSuccess(registry, self.clock() if succeeded else None)
+        group = {"instance": self.instance}
+        try:
+            pushadd_to_gateway(address, self.job, source, group, self.timeout, handler)
+        except Exception as error:  # noqa: BLE001 - also what other collectors raise ends no program
+            logger.warning(
+                "metrics were not pushed to %s: %s; start the Pushgateway or correct "
+                "METRICS_PUSH_URL",
+                address,
+                _reason(error),
+            )
+            return False
+        return True
+
+
+class _WithLastSuccess:
+    """A registry and one gauge more."""
+
+    def __init__(self, registry: CollectorRegistry, succeeded_at: float | None) -> None:
+        self._registry = registry
+        self._succeeded_at = succeeded_at
+
+    def collect(self) -> Iterator[Metric]:
+        yield from self._registry.collect()
+        if self._succeeded_at is not None:
+            text = "When the last run of the job ended well, in seconds since the epoch."
+            yield GaugeMetricFamily(LAST_SUCCESS, text, value=self._succeeded_at)
+
+
+def _address_and_handler(url: str) -> tuple[str, Callable[..., Callable[[], None]]]:
+    """Part the address, which may be logged, from user and password, which must not be."""
+    parts = urlsplit(url)
+    user_info, _, host = parts.netloc.rpartition("@")
+    address = parts._replace(netloc=host).geturl()
+    if not user_info:
+        return address, default_handler
+    user, _, password = map(unquote, user_info.partition(":"))
+    return address, partial(basic_auth_handler, username=user, password=password)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, HTTPError):
+        # The gateway says in the body what it did not like.
+        with error:
+            body = error.read().decode(errors="replace").strip()
+        return f"{error}: {body}" if body else str(error)
+    return str(getattr(error, "reason", error))

@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+import base64
+import logging
+import socket
+import subprocess
+import threading
+import time
+import urllib.error
+import urllib.request
+from contextlib import closing
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client.parser import text_string_to_metric_families
+
+from ancestry_obs.metrics_exporter.push import LAST_SUCCESS, Gateway
+
+NOW = 1_700_000_000.0
+
+
+@pytest.fixture
+def registry():
+    made = CollectorRegistry()
+    Counter("app_calls", "Some help.", ["path"], registry=made).labels("/a b").inc(3)
+    return made
+
+
+@pytest.fixture
+def gateway_server(live):
+    """Answer every request with a status of the test's choice and keep what was asked."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            server.asked.append((self.path, dict(self.headers), body))
+            self.send_response(server.status)
+            self.end_headers()
+            self.wfile.write(server.reason)
+
+        def log_message(self, *_args):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.asked, server.status, server.reason = [], 200, b""
+        server.address = f"127.0.0.1:{server.server_port}"
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def test_what_is_sent(gateway_server, registry):
+    gateway = Gateway(f"http://{gateway_server.address}", "nightly", "host-7", clock=lambda: NOW)
+    assert gateway.push(registry) is True
+    ((path, _, body),) = gateway_server.asked
+    assert path == "/metrics/job/nightly/instance/host-7"
+    samples = {
+        sample.name: sample.value
+        for family in text_string_to_metric_families(body.decode())
+        for sample in family.samples
+    }
+    assert samples["app_calls_total"] == 3
+    assert samples[LAST_SUCCESS] == NOW
+
+
+def test_a_failed_run_leaves_the_last_success_alone(gateway_server, registry):
+    Gateway(f"http://{gateway_server.address}", "nightly", "x").push(registry, succeeded=False)
+    ((_, _, body),) = gateway_server.asked
+    assert b"app_calls_total" in body
+    assert LAST_SUCCESS.encode() not in body
+
+
+def test_user_and_password_are_sent_and_never_shown(gateway_server, registry, caplog):
+    gateway_server.status = 401
+    gateway = Gateway(f"http://me:s%40crt@{gateway_server.address}/base", "nightly", "x")
+    with caplog.at_level(logging.WARNING, "ancestry_obs"):
+        assert gateway.push(registry) is False
+    ((path, headers, _),) = gateway_server.asked
+    assert path.startswith("/base/metrics/job/")
+    assert base64.b64decode(headers["Authorization"].removeprefix("Basic ")) == b"me:s@crt"
+    assert "crt" not in caplog.text + repr(gateway)
+
+
+def test_a_refusal_is_a_warning_with_the_gateways_reason(gateway_server, registry, caplog):
+    gateway_server.status, gateway_server.reason = 400, b"text format parsing error\n"
+    with caplog.at_level(logging.WARNING, "ancestry_obs"):
+        pushed = Gateway(f"http://{gateway_server.address}", "nightly", "x").push(registry)
+    assert pushed is False
+    (message,) = caplog.messages
+    assert message == (
+        f"metrics were not pushed to http://{gateway_server.address}: HTTP Error 400: Bad Request: "
+        "text format parsing error; start the Pushgateway or correct METRICS_PUSH_URL"
+    )
+
+
+def test_a_gateway_that_is_down_is_a_warning(live, registry, caplog):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    with caplog.at_level(logging.WARNING, "ancestry_obs"):
+        assert Gateway(url, "nightly", "x").push(registry) is False
+    assert f"metrics were not pushed to {url}: " in caplog.messages[0]
+
+
+def test_a_gateway_that_does_not_answer_is_given_up(live, registry, caplog):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        with caplog.at_level(logging.WARNING, "ancestry_obs"):
+            assert Gateway(url, "nightly", "x", timeout=0.05).push(registry) is False
+    assert "timed out" in caplog.messages[0]
+
+
+def test_a_collector_that_raises_is_a_warning(registry, caplog):
+    gauge = Gauge("broken", "Some help.", registry=registry)
+    gauge.set_function(lambda: 1 / 0)
+    with caplog.at_level(logging.WARNING, "ancestry_obs"):
+        assert Gateway("http://127.0.0.1:1", "nightly", "x").push(registry) is False
+    assert "division by zero" in caplog.messages[0]
+
+
+@pytest.fixture
+def pushgateway(live, program):
+    """Run the real one on a free port."""
+    binary = program("prometheus-pushgateway")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    command = [binary, f"--web.listen-address={address}", "--persistence.file="]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+        try:
+            wait_until_ready(f"http://{address}/-/ready")
+            yield f"http://{address}"
+        finally:
+            process.kill()
+
+
+def wait_until_ready(url):
+    # A real program takes its time to start; nothing is asserted on how long.
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        try:
+            with closing(urllib.request.urlopen(url, timeout=1)):
+                return
+        except OSError:
+            time.sleep(0.05)
+    pytest.fail(f"{url} did not get ready")
+
+
+@pytest.mark.real
+def test_the_real_pushgateway(pushgateway, registry):
+    good = Gateway(pushgateway, "nightly", "host/7", clock=lambda: NOW)
+    assert good.push(registry)
+    assert good.push(registry, succeeded=False)
+    with urllib.request.urlopen(f"{pushgateway}/metrics", timeout=10) as response:
+        families = text_string_to_metric_families(response.read().decode())
+        samples = {sample.name: sample for family in families for sample in family.samples}
+    group = {"job": "nightly", "instance": "host/7"}
+    assert samples["app_calls_total"].labels == {"path": "/a b", **group}
+    assert samples["app_calls_total"].value == 3
+    # The second run failed: when the last good one was is still there.
+    assert samples[LAST_SUCCESS] == (LAST_SUCCESS, group, NOW, None, None, None)
