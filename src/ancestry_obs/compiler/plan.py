@@ -64,8 +64,10 @@ class Stream:
     @property
     def counts_calls(self) -> bool:
         """Whether every call that ends leaves exactly one float here."""
-        always = self.moment in {"call", "exit"} and self.when is None
-        return always and self.kind == "buffered" and self.source in {"one", "elapsed"}
+        if self.moment not in {"call", "exit"} or self.when or self.kind != "buffered":
+            return False
+        # A value that fails is dropped, but not for the counters beside it.
+        return self.source in {"one", "elapsed"} or any(sink.counted for sink in self.sinks)
 
     @property
     def expressions(self) -> tuple[Expression, ...]:

@@ -203,8 +203,13 @@ class Writer:
         return ["try:", *_in(find), handler, f"    {otherwise}", "else:", *_in(then)]
 
     def _finding(self, part: Part, side: str, target: str) -> list[str]:
-        levels = [f"[{self._key(key, side)}]" for key in part.keys] or ["[0]"]
-        return [f"{target} = {self._names(f'memo{part.index}')}{''.join(levels)}"]
+        memo = self._names(f"memo{part.index}")
+        if not part.keys:
+            return [f"{target} = {memo}[0]"]
+        keys = [self._key(key, side) for key in part.keys]
+        # One key on a line, for whoever steps through it.
+        between = [line for key in keys[1:] for line in ("][", f"    {key}")]
+        return [f"{target} = {memo}[", f"    {keys[0]}", *between, "]"]
 
     def _key(self, key: Key, side: str) -> str:
         texts = [self._text(label, side) for label in key.labels]

@@ -238,14 +238,14 @@ async def swallows():
     try:
         yield 1
     except BaseException:
-        pass
+        return
 
 
 async def araises():
     try:
         yield 1
     except ValueError:
-        pass
+        await asyncio.sleep(0)
     raise KeyError("without context")
 
 

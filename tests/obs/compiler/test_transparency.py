@@ -177,7 +177,7 @@ def test_arguments_and_defaults_arrive_as_the_very_same_objects(loom):
 
 
 def test_parameters_may_have_any_name(loom):
-    def f(_obs_call, _obs_len, result, error, elapsed, self, type, str):
+    def f(_obs_call, _obs_len, result, error, elapsed, self, type, str):  # noqa: A002 - so named
         return (_obs_call, _obs_len, result, error, elapsed, self, type, str)
 
     loom.metric("a_total", x=9)
@@ -189,7 +189,7 @@ def test_parameters_may_have_any_name(loom):
 
 def test_a_module_that_hides_builtins_does_not_hide_them_from_the_wrapper(loom):
     namespace = {"len": None, "Exception": None, "BaseException": None, "float": None, "str": None}
-    exec("def f(a): return a", namespace)  # noqa: S102 - a module with such globals
+    exec("def f(a): return a", namespace)
     loom.metric("a_total", x=9)
     wrapper = loom.weave(namespace["f"], loom.record("a_total", x="a", value="a")).function
     assert wrapper(3) == 3

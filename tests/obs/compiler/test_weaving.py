@@ -136,7 +136,11 @@ class TestSubclasses:
         self.weave(loom, base)
 
         def foreign(function):
-            return functools.wraps(function)(lambda self: function(self))
+            @functools.wraps(function)
+            def above(self):
+                return function(self)
+
+            return above
 
         self.weave(loom, middle, wrap=foreign)
         middle().go()

@@ -205,11 +205,7 @@ def test_a_fork_while_another_thread_folds_leaves_the_child_a_free_lock(store, m
     holder.start()
     taken.wait()
     try:
-        with (
-            pytest.warns(DeprecationWarning, match="multi-threaded")
-            if WARNS
-            else contextlib.nullcontext()
-        ):
+        with WARNING:
             answer = in_child(lambda: (family.inc(()), total(store))[1])
     finally:
         release.set()

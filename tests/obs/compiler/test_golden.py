@@ -1,0 +1,129 @@
+"""The generated source of typical targets, as it is kept in `golden/`.
+
+A change of the generator shows in the diff of these files. To write them anew:
+
+    UPDATE_GOLDEN=1 python -m pytest tests/obs/compiler/test_golden.py
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def passes_only(loom):
+    return loom.weave(_method)
+
+
+def counts_at_call(loom):
+    loom.metric("calls_total", kind=("a", "b"))
+    return loom.weave(_method, loom.record("calls_total", on="call", kind="'a'"))
+
+
+def times_and_counts_requests(loom):
+    families = ("2xx", "4xx", "5xx", "error")
+    loom.metric("seconds", "histogram", endpoint=100, family=families)
+    loom.metric("requests_total", endpoint=100, method=("GET",), result=("success", "failure"))
+    return loom.weave(
+        _method,
+        loom.record("seconds", endpoint="endpoint(url)", family="status_family(result)"),
+        loom.record(
+            "requests_total",
+            endpoint="endpoint(url)",
+            method="upper(method)",
+            result="'success' if ok(result) else 'failure'",
+        ),
+    )
+
+
+def looks_up_a_cache(loom):
+    loom.metric("operations_total", service=9, endpoint=9, operation=("get", "set"))
+    loom.metric("hit_ratio", "ratio", service=9, endpoint=9)
+    labels = {"service": "service", "endpoint": "endpoint"}
+    return loom.weave(
+        _get,
+        loom.record("operations_total", **labels, operation="'get'"),
+        loom.record("hit_ratio", hit="result is not None", **labels),
+    )
+
+
+def counts_on_conditions(loom):
+    loom.metric("failures_total", kind=9)
+    loom.metric("size", "histogram")
+    return loom.weave(
+        _get,
+        loom.record("failures_total", on="raise", kind="type_name(error)"),
+        loom.record("size", on="return", when="result is not None", value="length(result)"),
+    )
+
+
+def flies_with_everything_else(loom):
+    loom.actions["exporter.start"] = print
+    loom.metric("flying", "in_flight", service=9)
+    loom.metric("seconds", "histogram", outcome=("success", "error", "cancelled"))
+    return loom.weave(
+        _coroutine,
+        loom.record("flying", on="call", service="service"),
+        loom.record("seconds", outcome="outcome(error)"),
+        after=("exporter.start",),
+    )
+
+
+def runs_a_generator(loom):
+    return loom.counting(_generator)
+
+
+def runs_an_async_generator(loom):
+    return loom.counting(_async_generator)
+
+
+def counts_once_under_subclasses(loom):
+    loom.metric("calls_total")
+    record = loom.record("calls_total")
+    return loom.weave(_method, record, owner=object, name="request", subclasses=True)
+
+
+def _method(self, url, /, method="GET", *parts, retries=3, **options):
+    """Stands for a method of an API."""
+
+
+def _get(self, service, endpoint, key):
+    """Stands for a look-up."""
+
+
+async def _coroutine(service):
+    """Stands for a coroutine."""
+
+
+def _generator(n):
+    yield n
+
+
+async def _async_generator(n):
+    yield n
+
+
+CASES = [
+    passes_only,
+    counts_at_call,
+    times_and_counts_requests,
+    looks_up_a_cache,
+    counts_on_conditions,
+    flies_with_everything_else,
+    runs_a_generator,
+    runs_an_async_generator,
+    counts_once_under_subclasses,
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)
+def test_the_source_is_the_one_in_the_golden_file(loom, case):
+    source = case(loom).source
+    path = GOLDEN / f"{case.__name__}.txt"
+    if os.environ.get("UPDATE_GOLDEN"):
+        path.write_text(source)
+    assert source == path.read_text()
