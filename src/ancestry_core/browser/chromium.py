@@ -9,8 +9,10 @@ from __future__ import annotations
 import logging
 import shutil
 import tempfile
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
+import psutil
 from selenium import webdriver
 from selenium.common.exceptions import NoSuchElementException, TimeoutException, WebDriverException
 from selenium.webdriver.chrome.service import Service
@@ -48,6 +50,7 @@ logging.getLogger("selenium.webdriver.remote.remote_connection").setLevel(loggin
 
 BINARIES = ("chromium", "chromium-browser", "google-chrome")
 DRIVERS = ("chromedriver", "chromium.chromedriver")
+_EXIT_SECONDS = 10.0
 ARGUMENTS = (
     "--headless=new",
     "--no-sandbox",
@@ -82,6 +85,7 @@ class ChromiumBrowser:
         self._driver_path = find_program(DRIVERS)
         self._driver: webdriver.Chrome | None = None
         self._profile: tempfile.TemporaryDirectory[str] | None = None
+        self._processes: list[psutil.Process] = []
 
     def sign_in(self, username: str, password: str) -> Cookies:
         """Fill in the form and press the button; see `BrowserSession`."""
@@ -104,6 +108,12 @@ class ChromiumBrowser:
         profile, self._profile = self._profile, None
         if driver is not None:
             driver.quit()
+        # A driver that was killed leaves its Chromium running.
+        for process in self._processes:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(self._processes, timeout=_EXIT_SECONDS)
+        self._processes = []
         if profile is not None:
             profile.cleanup()
 
@@ -115,8 +125,10 @@ class ChromiumBrowser:
         options.binary_location = self._binary
         for argument in (*ARGUMENTS, f"--user-data-dir={self._profile.name}"):
             options.add_argument(argument)
-        driver = webdriver.Chrome(options=options, service=Service(self._driver_path))
+        service = Service(self._driver_path)
+        driver = webdriver.Chrome(options=options, service=service)
         self._driver = driver
+        self._processes = psutil.Process(service.process.pid).children(recursive=True)
         driver.set_page_load_timeout(self._page_seconds)
         return driver
 

@@ -83,10 +83,13 @@ def test_a_real_browser_that_was_thrown_out_or_has_died_signs_in_afresh(browser,
         browser.renew()
     service.switch_faults(FaultRates.none())
     browser.sign_in(*ME)
+    left_behind = browser._processes
     browser._driver.service.process.kill()
     with pytest.raises(BrowserError, match=r"Chromium failed \("):
         browser.renew()
     assert browser.sign_in(*ME)
+    assert len(left_behind) > 1
+    assert not any(process.is_running() for process in left_behind)
 
 
 @pytest.mark.real
