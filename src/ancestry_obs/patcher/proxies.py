@@ -73,8 +73,15 @@ def _describe(caller: Callable[..., object], raw: object) -> None:
         caller.__wrapped__ = described  # type: ignore[attr-defined]  # as functools.wraps does
 
 
-class _ReducedByName(wrapt.CallableObjectProxy):  # type: ignore[type-arg]  # no generic at run time
-    """A callable proxy that is copied and pickled as what it stands for."""
+class _Woven(wrapt.CallableObjectProxy):  # type: ignore[type-arg]  # no generic at run time
+    """A proxy that is copied and pickled as what it stands for, and is called otherwise."""
+
+    def __init__(self, original: object, call: Callable[..., object]) -> None:
+        super().__init__(original)
+        self._self_woven = call
+
+    def __call__(self, /, *args: object, **kwargs: object) -> object:
+        return self._self_woven(*args, **kwargs)
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> str | tuple[Any, ...]:
         original = self.__wrapped__
@@ -93,32 +100,17 @@ class _ReducedByName(wrapt.CallableObjectProxy):  # type: ignore[type-arg]  # no
         return self if duplicate is self.__wrapped__ else duplicate
 
 
-class _BoundProxy(_ReducedByName):
+class _BoundProxy(_Woven):
     """What a `WovenProxy` gives when looked up on an instance: the bound original, woven."""
 
-    def __init__(self, bound: object, call: Callable[..., object]) -> None:
-        super().__init__(bound)
-        self._self_call = call
 
-    def __call__(self, /, *args: object, **kwargs: object) -> object:
-        return self._self_call(*args, **kwargs)
-
-
-class WovenProxy(_ReducedByName):
+class WovenProxy(_Woven):
     """Stands for a callable with state; calls go to the woven function.
 
     Args:
         original: The callable.
         call: The woven function, which calls the original in its turn.
     """
-
-    def __init__(self, original: object, call: Callable[..., object]) -> None:
-        super().__init__(original)
-        self._self_call = call
-
-    def __call__(self, /, *args: object, **kwargs: object) -> object:
-        """Call the woven function."""
-        return self._self_call(*args, **kwargs)
 
     def __get__(self, instance: object, owner: type | None = None) -> object:
         original = self.__wrapped__
@@ -133,6 +125,6 @@ class WovenProxy(_ReducedByName):
             return self
         bound = bind(self.__wrapped__, instance, owner)
         if binding == "static":
-            return _BoundProxy(bound, self._self_call)
+            return _BoundProxy(bound, self._self_woven)
         first = instance if binding == "instance" else owner or type(instance)
-        return _BoundProxy(bound, partial(self._self_call, first))
+        return _BoundProxy(bound, partial(self._self_woven, first))

@@ -52,7 +52,7 @@ class Want:
             self.found = replace(self.found, subclasses=True)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Part:
     """One woven callable of a site; without `woven` it failed, and `reason` says why."""
 

@@ -360,3 +360,39 @@ def test_a_pattern_of_another_form_is_an_error_of_its_own(program, weave, states
 
     assert states() == {"prog:f": "installed", "nonsense": "error"}
     assert "'nonsense'" in reason("nonsense")
+
+
+def test_a_weaver_that_fails_later_leaves_the_original(program, patcher, weaver, states):
+    prog = program(SOURCE)
+    user = program("from prog import f", "user")
+    original = prog.f
+    patcher.apply([Pointcut("prog:f", "one")])
+    weaver.refuse["prog:f"] = KeyError("url")
+    patcher.apply([Pointcut("prog:f", "two")])
+
+    assert prog.f is user.f is original
+    assert states() == {"prog:f": "error"}
+
+
+def test_a_descriptor_that_cannot_be_copied_is_an_error_and_stays(program, weave, states, reason):
+    prog = program(
+        """
+        class Odd(property):
+            def __init__(self): super().__init__(lambda self: 1)
+        class A:
+            x = Odd()
+        """
+    )
+    before = vars(prog.A)["x"]
+    weave("prog:A.x")
+
+    assert vars(prog.A)["x"] is before
+    assert states() == {"prog:A.x": "error"}
+    assert reason("prog:A.x").startswith("cannot be replaced: ")
+
+
+def test_the_report_says_where_a_target_is_defined(project, patcher, weave, tmp_path):
+    project({"where_a.py": "import functools\n\n@functools.lru_cache\ndef f(): ..."})("where_a")
+    weave("where_a:f", "where_a:lost")
+
+    assert [each.defined_at for each in patcher.report()] == [f"{tmp_path}/where_a.py:3", ""]

@@ -89,7 +89,10 @@ class _Weaver:
 
 class _Woven:
     def __init__(self, original):
-        self.function = lambda *args, **kwargs: original(*args, **kwargs)
+        def woven(*args, **kwargs):
+            return original(*args, **kwargs)
+
+        self.function = woven
 
     def disarm(self):
         pass

@@ -158,7 +158,8 @@ def test_what_the_callback_raises_does_not_reach_the_class_statement(caplog):
         pass
 
     hooks.watch_only([])
-    assert "Late" in [r.getMessage() for r in caplog.records if r.levelno == logging.ERROR][0]
+    (record,) = [r for r in caplog.records if r.levelno == logging.ERROR]
+    assert "Late" in record.getMessage()
     assert "__init_subclass__" not in vars(Base)
 
 

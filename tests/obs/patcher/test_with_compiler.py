@@ -1,0 +1,148 @@
+"""The patcher with the real weaver: every kind of callable is counted exactly."""
+
+from __future__ import annotations
+
+import pytest
+
+from ancestry_obs.compiler import Advice, Runtime, weave
+from ancestry_obs.patcher import Patcher, Pointcut
+from ancestry_obs.recording import Store
+from ancestry_obs.spec import load
+
+SOURCE = """
+    import functools
+    import wrapt
+
+    def f(a, b=2): return a + b
+
+    @functools.lru_cache
+    def cached(a): return a
+
+    half = functools.partial(f, 1)
+
+    @functools.singledispatch
+    def generic(x): return "any"
+
+    @generic.register
+    def _(x: int): return "int"
+
+    @wrapt.decorator
+    def through(wrapped, instance, args, kwargs): return wrapped(*args, **kwargs)
+
+    def decorate(function):
+        @functools.wraps(function)
+        def inner(*args): return function(*args)
+        return inner
+
+    @through
+    def wrapped(a): return a
+
+    class A:
+        @functools.lru_cache
+        def cached(self, a): return a
+        @through
+        def wrapped(self, a): return a
+        @through
+        @classmethod
+        def named(cls, a): return a
+        @through
+        @staticmethod
+        def free(a): return a
+        @decorate
+        def decorated(self, a): return a
+        partly = functools.partialmethod(wrapped, 1)
+        @functools.singledispatchmethod
+        def generic(self, x): return "any"
+        @generic.register
+        def _(self, x: int): return "int"
+        @property
+        def size(self): return 1
+        @functools.cached_property
+        def once(self): return 1
+        @staticmethod
+        def static(a): return a
+        @classmethod
+        def klass(cls, a): return a
+        def plain(self, a): return a
+
+    class B(A):
+        @decorate
+        def decorated(self, a): return super().decorated(a)
+        def plain(self, a): return super().plain(a)
+        @functools.lru_cache
+        def cached(self, a): return super().cached(a)
+"""
+
+
+@pytest.fixture
+def compiled():
+    spec = load(
+        {
+            "version": 1,
+            "metrics": {"calls_total": {"type": "counter", "help": "Calls."}},
+            "instrument": [{"target": "prog:f", "record": [{"metric": "calls_total"}]}],
+        }
+    )
+    runtime = Runtime(Store())
+
+    def weave_found(found, advices):
+        return weave(
+            found.function,
+            target=found.target,
+            owner=found.owner,
+            name=found.attribute,
+            advices=advices,
+            runtime=runtime,
+        )
+
+    patcher = Patcher(weave_found)
+
+    def apply(*patterns, subclasses=False):
+        advice = Advice(spec.instruments[0].records, spec.metrics, subclasses=subclasses)
+        patcher.apply([Pointcut(pattern, advice, subclasses) for pattern in patterns])
+        return lambda: {r.target: r.woven.calls() for r in patcher.report() if r.woven.calls()}
+
+    yield apply
+    patcher.apply(())
+
+
+@pytest.mark.parametrize(
+    ("call", "target"),
+    [
+        ("f(1)", "f"),
+        ("cached(1)", "cached"),
+        ("half(1)", "half"),
+        ("generic(1)", "generic"),
+        ("wrapped(1)", "wrapped"),
+        ("A().cached(1)", "A.cached"),
+        ("A().wrapped(1)", "A.wrapped"),
+        ("A.wrapped(A(), 1)", "A.wrapped"),
+        ("A().named(1)", "A.named"),
+        ("A.named(1)", "A.named"),
+        ("A.free(1)", "A.free"),
+        ("A().free(1)", "A.free"),
+        ("A().decorated(1)", "A.decorated"),
+        ("A().partly()", "A.partly"),
+        ("A().generic(1)", "A.generic"),
+        ("A().size", "A.size"),
+        ("A().once", "A.once"),
+        ("A().static(1)", "A.static"),
+        ("B.klass(1)", "A.klass"),
+    ],
+)
+def test_one_call_of_any_callable_counts_one(program, compiled, call, target):
+    prog = program(SOURCE)
+    plain = eval(call, vars(prog))
+    counted = compiled(f"prog:{target}")
+
+    assert eval(call, vars(prog)) == plain
+    assert counted() == {f"prog:{target}": 1}
+
+
+@pytest.mark.parametrize("method", ["plain", "decorated", "cached"])
+def test_a_call_that_goes_up_through_super_counts_once(program, compiled, method):
+    prog = program(SOURCE)
+    counted = compiled(f"prog:A.{method}", subclasses=True)
+
+    assert getattr(prog.B(), method)(1) == 1
+    assert counted() == {f"prog:B.{method}": 1}
