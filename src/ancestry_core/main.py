@@ -7,10 +7,16 @@ In: arguments. Out: a report on standard output, everything else on standard err
 from __future__ import annotations
 
 import json
+import logging
+import signal
 import sys
+import threading
+from contextlib import suppress
+from dataclasses import replace
 from importlib import import_module, metadata
 from typing import TYPE_CHECKING
 
+import ancestry_obs
 from ancestry_core.exceptions import PlatformError
 from ancestry_core.options import OneLineParser, RunOptions, add_run_arguments
 
@@ -19,8 +25,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ancestry_core.report.run_report import RunReport
+    from ancestry_obs import Disabled, Instrumentation
 
 EXIT_FAILED = 1
+EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 
 
@@ -43,6 +51,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         code: int = args.run(args)
     except PlatformError as error:
         return _fail(str(error), error.exit_code)
+    except ancestry_obs.ObservabilityError as error:
+        return _fail(str(error), EXIT_USAGE)
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("ancestry_"):
             raise
@@ -72,19 +82,53 @@ def run_platform(args: argparse.Namespace) -> int:
     consoles = import_module("rich.console")
     display = import_module("ancestry_core.report.display")
     workflow = import_module("ancestry_core.workflow")
-    progress = consoles.Console(stderr=True)
+    shown = display.open_display(consoles.Console(stderr=True))
+    observed = _install(args, display.Notes(shown))
     stopped: BaseException | None = None
-    with display.open_display(progress) as shown, workflow.Workflow(options, shown) as work:
-        try:
-            work.run()
-        except (PlatformError, KeyboardInterrupt) as error:
-            stopped = error
+    with workflow.Workflow(options, shown) as work:
+        with shown:
+            try:
+                work.run()
+            except (PlatformError, KeyboardInterrupt) as error:
+                stopped = error
         report: RunReport = work.report()
-    if report.actions or stopped is None:
-        _print(report, options)
-    if stopped is not None:
-        raise stopped
+        if report.actions or stopped is None:
+            _print(report, options)
+            _print_metrics(observed, options)
+        if stopped is not None:
+            raise stopped
+        if args.hold:
+            _hold()
     return 0
+
+
+def _install(args: argparse.Namespace, notes: logging.Handler) -> Instrumentation | Disabled:
+    """Switch metrics on if the command line or the environment says so."""
+    settings = ancestry_obs.ObservabilitySettings.from_environment()
+    if args.metrics:
+        settings = replace(settings, enable_prometheus_metrics=True)
+    # Where the metrics are served, and what cannot be measured, is worth a line.
+    logger = logging.getLogger("ancestry_obs")
+    logger.setLevel(logging.INFO)
+    logger.addHandler(notes)
+    return ancestry_obs.install(settings=settings)
+
+
+def _print_metrics(observed: Instrumentation | Disabled, options: RunOptions) -> None:
+    """Print what a scrape shows now; beside a JSON report it is no result, but a note."""
+    if observed.enabled:
+        consoles = import_module("rich.console")
+        table = import_module("ancestry_core.report.table")
+        table.print_metrics(observed.summary(), consoles.Console(stderr=options.json))
+
+
+def _hold() -> None:
+    """Wait until somebody ends the run."""
+    ended = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: ended.set())
+    sys.stderr.write("Holding on, so that the metrics can be scraped; Ctrl-C ends the run.\n")
+    with suppress(KeyboardInterrupt):
+        ended.wait()
 
 
 def _print(report: RunReport, options: RunOptions) -> None:

@@ -20,6 +20,9 @@ Example:
     >>> import my_program
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from ancestry_obs.exceptions import (
     CompileError,
     ExporterError,
@@ -32,6 +35,7 @@ from ancestry_obs.exceptions import (
     TargetError,
 )
 from ancestry_obs.lifecycle import (
+    Disabled,
     install,
     reload,
     start_exporter,
@@ -44,11 +48,17 @@ from ancestry_obs.settings import ObservabilitySettings
 from ancestry_obs.spec import MapDiff
 from ancestry_obs.status import Status, TargetStatus
 
+if TYPE_CHECKING:
+    from ancestry_obs.instrumentation import Instrumentation
+    from ancestry_obs.metrics_registry import get_registry
+
 __all__ = [
     "CompileError",
+    "Disabled",
     "ExporterError",
     "ExpressionError",
     "Finding",
+    "Instrumentation",
     "LaunchError",
     "MapDiff",
     "MapError",
@@ -69,10 +79,14 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> object:
-    # get_registry() needs prometheus_client, which must not be imported while metrics are off.
-    if name == "get_registry":
-        from ancestry_obs.metrics_registry import get_registry  # noqa: PLC0415
+# These need wrapt and prometheus_client, which must not be imported while metrics are off.
+_LATE = {
+    "Instrumentation": "ancestry_obs.instrumentation",
+    "get_registry": "ancestry_obs.metrics_registry",
+}
 
-        return get_registry
+
+def __getattr__(name: str) -> object:
+    if name in _LATE:
+        return getattr(import_module(_LATE[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

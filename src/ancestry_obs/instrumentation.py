@@ -11,10 +11,11 @@ from __future__ import annotations
 import atexit
 import logging
 import os
+import urllib.request
 from typing import TYPE_CHECKING
 
 from ancestry_obs import aspects
-from ancestry_obs.collector import Collector, Samples, SelfMetrics, render
+from ancestry_obs.collector import Collector, Samples, SelfMetrics, render, summarize
 from ancestry_obs.compiler import Advice, Runtime, weave
 from ancestry_obs.exceptions import ExporterError
 from ancestry_obs.metrics_exporter import Exporter, start_exporter, write_textfile
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from prometheus_client import CollectorRegistry
 
+    from ancestry_obs.collector import Row
     from ancestry_obs.compiler import Woven
     from ancestry_obs.patcher import TargetReport
     from ancestry_obs.settings import ObservabilitySettings
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
 __all__ = ["Instrumentation"]
 
 logger = logging.getLogger("ancestry_obs")
+
+_SECONDS = 10.0
 
 
 class Instrumentation:
@@ -149,6 +153,22 @@ class Instrumentation:
     def render(self, accept: str = "") -> tuple[bytes, str]:
         """Give the exposition and its content type for an Accept header."""
         return render(self.registry, accept)
+
+    def summary(self) -> list[Row]:
+        """Read the map's own metrics back from the exposition, in a form for people.
+
+        Returns:
+            A few rows for each metric, from the page that is served, or that would be.
+        """
+        exporter = self._running_exporter
+        if exporter is None:
+            text = self.render()[0]
+        else:
+            with urllib.request.urlopen(exporter.url, timeout=_SECONDS) as page:  # noqa: S310  our own http page
+                text = page.read()
+        return summarize(
+            text.decode(), {family.name: family.spec.name for family in self._store.families()}
+        )
 
     def offer(self, module: ModuleType, name: str) -> None:
         """Weave what a module defines so far, under another module's name; for the launcher."""

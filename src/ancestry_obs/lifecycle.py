@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from prometheus_client import CollectorRegistry
 
+    from ancestry_obs.collector import Row
     from ancestry_obs.instrumentation import Instrumentation
     from ancestry_obs.metrics_exporter import Exporter
     from ancestry_obs.spec import MetricSpec
@@ -56,6 +57,10 @@ class Disabled:
     def status(self) -> Status:
         """Tell that metrics are off."""
         return Status(enabled=False)
+
+    def summary(self) -> list[Row]:
+        """Give no metric."""
+        return []
 
 
 class _Current:

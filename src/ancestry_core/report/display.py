@@ -149,6 +149,22 @@ class LineDisplay:
         )
 
 
+class Notes(logging.Handler):
+    """Shows a log's records as notes, in full.
+
+    Args:
+        display: Where to show them.
+    """
+
+    def __init__(self, display: Display) -> None:
+        super().__init__()
+        self._display = display
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Show a record."""
+        self._display.note(record.getMessage())
+
+
 class _ShortHandler(RichHandler):
     """Shows a record as one line of the terminal: ids and the service's address cut short."""
 

@@ -13,9 +13,19 @@ from rich.table import Table
 from ancestry_core.report.titles import TITLES
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Protocol
+
     from rich.console import Console
 
     from ancestry_core.report.run_report import RunReport
+
+    class MetricRow(Protocol):
+        """One line about a metric, in words."""
+
+        metric: str
+        labels: str
+        value: str
 
 
 def print_report(report: RunReport, console: Console) -> None:
@@ -31,6 +41,24 @@ def print_report(report: RunReport, console: Console) -> None:
         console.print(
             "Dry run: no message left. --send lets them leave.", style="dim", highlight=False
         )
+
+
+def print_metrics(rows: Iterable[MetricRow], console: Console) -> None:
+    """Print metrics.
+
+    Args:
+        rows: A few lines for each metric.
+        console: Where to.
+    """
+    table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)
+    table.add_column("Metric", no_wrap=True)
+    table.add_column("Labels", style="dim", no_wrap=True)
+    table.add_column("Value", justify="right", no_wrap=True)
+    last = ""
+    for row in rows:
+        table.add_row("" if row.metric == last else row.metric, row.labels, row.value)
+        last = row.metric
+    console.print(table)
 
 
 def _actions(report: RunReport) -> Table:

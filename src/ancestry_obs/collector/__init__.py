@@ -11,5 +11,6 @@ from ancestry_obs.collector.collector import Collector
 from ancestry_obs.collector.exposition import render
 from ancestry_obs.collector.samples import Samples
 from ancestry_obs.collector.self_metrics import SelfMetrics, TargetState
+from ancestry_obs.collector.summary import Row, summarize
 
-__all__ = ["Collector", "Samples", "SelfMetrics", "TargetState", "render"]
+__all__ = ["Collector", "Row", "Samples", "SelfMetrics", "TargetState", "render", "summarize"]
