@@ -41,9 +41,11 @@ _HIGHEST_PORT: Final = 65535
 _HOST: Final = re.compile(r"[A-Za-z0-9.-]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(%\w+)?")
 # Prometheus documentation, "Data model"; a double underscore in front is Prometheus' own.
 _NAMESPACE: Final = re.compile(r"(?!__)[a-zA-Z_][a-zA-Z0-9_]*")
+# As python-dotenv reads them, line by line: a # begins a comment only after a blank.
 _DOTENV_LINE: Final = re.compile(
     r"""(?:export\s+)?(?P<name>[A-Za-z_]\w*)\s*=\s*
-    (?:"(?P<double>[^"]*)"|'(?P<single>[^']*)'|(?P<bare>[^\s"'\#][^\#]*?)?)\s*(?:(?<=\s)\#.*)?""",
+    (?:"(?P<double>(?:\\.|[^"\\])*)"|'(?P<single>[^']*)'|(?P<bare>[^\s"'\#](?:[^\#]|(?<!\s)\#)*?)?)
+    \s*(?:(?<=\s)\#.*)?""",
     re.VERBOSE,
 )
 
@@ -155,10 +157,9 @@ def _read_dotenv(path: Path | None) -> dict[str, str]:
         match = _DOTENV_LINE.fullmatch(stripped)
         if match is None:
             # The line itself may hold a password of the program's, so it is not shown.
-            raise SettingsError(
-                f"{path}:{number}: not a NAME=value line; quote values with # or quotes"
-            )
-        variables[match["name"]] = match["double"] or match["single"] or match["bare"] or ""
+            raise SettingsError(f"{path}:{number}: no NAME=value line; close its quotes")
+        unescaped = re.sub(r"\\(.)", r"\1", match["double"] or "")
+        variables[match["name"]] = unescaped or match["single"] or match["bare"] or ""
     return {name: value for name, value in variables.items() if value}
 
 

@@ -163,7 +163,7 @@ def _refusal(node: ast.AST) -> Refusal:
 
 
 def _refuse_dunder(name: str, node: ast.AST) -> None:
-    """Refuse ``__x``: it leads to the interpreter's insides. One underscore is a private target's."""
+    """Refuse ``__x``, which leads to Python's insides; one underscore is a private name's."""
     if name.startswith("__"):
         raise Refusal(f"the name {name!r} is not allowed: it starts with two underscores", node)
 

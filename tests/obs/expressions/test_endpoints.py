@@ -1,0 +1,218 @@
+from __future__ import annotations
+
+import base64
+import re
+import string
+from urllib.parse import quote
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from ancestry_obs.expressions.endpoints import endpoint
+
+UUID = "0a1b2c3d-4e5f-6789-abcd-ef0123456789"
+PROFILE = "08A1B2C3-0006-0000-0000-000000000000"
+
+# The service's own calls, with ids put in, and the template that a dashboard shows for each.
+SERVICE = {
+    "discoveryui-matches/parents/api/csrfToken": "/discoveryui-matches/parents/api/csrfToken",
+    "app-api/cdp-p13n/api/v1/users/me?attributes=ucdmid": "/app-api/cdp-p13n/api/v1/users/me",
+    "api/navheaderdata/v1/header/data/dna": "/api/navheaderdata/v1/header/data/dna",
+    "api/treesui-list/trees?rights=own": "/api/treesui-list/trees",
+    f"discoveryui-matches/parents/list/api/matchList/{UUID}?itemsPerPage=30&currentPage=2": (
+        "/discoveryui-matches/parents/list/api/matchList/:id"
+    ),
+    f"discoveryui-matches/parents/list/api/badges/matchesInTree/{UUID.upper()}": (
+        "/discoveryui-matches/parents/list/api/badges/matchesInTree/:id"
+    ),
+    f"discoveryui-matchesservice/api/samples/{UUID}/matches/{UUID}/details?pmparentaldata=true": (
+        "/discoveryui-matchesservice/api/samples/:id/matches/:id/details"
+    ),
+    f"app-api/express/v1/profiles/details?userId={PROFILE}": "/app-api/express/v1/profiles/details",
+    f"discoveryui-matchesservice/api/samples/{UUID}/matches/{UUID}/badgedetails": (
+        "/discoveryui-matchesservice/api/samples/:id/matches/:id/badgedetails"
+    ),
+    f"discoveryui-matchesservice/api/compare/{UUID}/with/{UUID}/ethnicity": (
+        "/discoveryui-matchesservice/api/compare/:id/with/:id/ethnicity"
+    ),
+    f"app-api/express/v2/conversations?q=user:{PROFILE}&limit=50&cursor=x1": (
+        "/app-api/express/v2/conversations"
+    ),
+    "app-api/express/v2/conversations/55417/messages?limit=5": (
+        "/app-api/express/v2/conversations/:id/messages"
+    ),
+    "app-api/express/v2/conversations/message": "/app-api/express/v2/conversations/message",
+    f"app-api/express/v2/conversations/{PROFILE}": "/app-api/express/v2/conversations/:id",
+    "/account/signin": "/account/signin",
+}
+
+
+@pytest.mark.parametrize(("url", "template"), SERVICE.items())
+@pytest.mark.parametrize("origin", ["", "/", "https://www.example.org/", "http://127.0.0.1:8080/"])
+def test_the_calls_of_the_service(origin, url, template):
+    assert endpoint(origin + url.lstrip("/")) == template
+
+
+WORDS = [
+    "users",
+    "me",
+    "a",
+    "v1",
+    "v12",
+    "api2",
+    "oauth2",
+    "p13n",
+    "utf8",
+    "URL",
+    "API",
+    "getDNAMatches",
+    "matchesInTree",
+    "sign-in",
+    "sign_in",
+    "csrf.token",
+    "robots.txt",
+    "app.min.js",
+    "index.html",
+    "__service__",
+    "_private",
+    ".well-known",
+    "cdp-p13n",
+    "openid-configuration",
+]
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_words_stay(word):
+    assert endpoint(f"/x/{word}/y") == f"/x/{word}/y"
+
+
+VARIABLES = [
+    "1",
+    "42",
+    "123",
+    "007",
+    "2024-05-01",
+    "4e5",
+    "u123",
+    "item-42",
+    "A1B2",
+    "deadbeef",
+    "DEADBEEF",
+    "dGhpc2lzYXRlc3Q",
+    "dGhpcyBpcyBpdA==",
+    "eyJhbGciOiJI.x.y",
+    "xKdQpLmWzTrNcVbH",
+    "joe@example.org",
+    "joe%40example.org",
+    "J%C3%BCrgen",
+    "Jürgen",
+    "a+b",
+    "~joe",
+    "a,b",
+    "a:b",
+    "user:42",
+    "k=v",
+    "page;jsessionid=1",
+    "..",
+    "-",
+    "%00",
+]
+
+
+@pytest.mark.parametrize(
+    "variable", [*VARIABLES, UUID, PROFILE, UUID.replace("-", ""), "a b", "\t", "x" * 25]
+)
+def test_everything_else_is_hidden(variable):
+    assert endpoint(f"/x/{variable}/y") == "/x/:id/y"
+
+
+@pytest.mark.parametrize(
+    ("url", "template"),
+    [
+        ("", "/"),
+        ("/", "/"),
+        ("//", "/"),
+        ("?a=1", "/"),
+        ("#top", "/"),
+        ("https://host", "/"),
+        ("https://host?a=1", "/"),
+        ("https://user:secret@host:8443/a/b/", "/a/b"),
+        ("//host/a", "/a"),
+        ("user:secret@host/a", "/:id/a"),
+        ("a//b///c/", "/a/b/c"),
+        ("/a?next=https://x/b", "/a"),
+        ("/a#b?c", "/a"),
+        ("/go/https://user:secret@host/b", "/go/:id/:id/b"),
+        ("mailto:joe@example.org", "/:id"),
+    ],
+)
+def test_forms_of_urls(url, template):
+    assert endpoint(url) == template
+
+
+def test_a_template_has_a_limited_length():
+    template = endpoint("/word" * 200)
+    assert template.endswith("/word/:rest")
+    assert len(template) <= 206
+
+
+@pytest.mark.parametrize("url", [None, 7, b"/x"])
+def test_what_is_no_text_is_refused(url):
+    with pytest.raises((AttributeError, TypeError)):
+        endpoint(url)
+
+
+def test_the_cache_is_bounded():
+    endpoint.cache_clear()
+    for number in range(3000):
+        endpoint(f"/a/{number}")
+    assert endpoint.cache_info().currsize == 1024
+
+
+digits = st.integers(0, 10**12).map(str)
+# These three characters end a segment or the path.
+emails = st.emails().filter(lambda address: not set(address) & set("/?#"))
+encoded = st.text(min_size=1, max_size=12).map(lambda text: quote(text, safe=""))
+secrets = st.one_of(
+    digits,
+    st.uuids().map(str),
+    st.uuids().map(lambda uuid: str(uuid).upper()),
+    st.binary(min_size=4, max_size=20).map(bytes.hex),
+    emails,
+    encoded.filter(lambda text: "%" in text),
+)
+words = st.sampled_from(["api", "v2", "users", "matchList", "list"])
+
+
+@given(st.lists(st.one_of(words, secrets), max_size=6), st.sampled_from(["", "https://u:pw@h:1"]))
+def test_no_id_of_any_kind_survives(segments, origin):
+    template = endpoint(f"{origin}/{'/'.join(segments)}")
+    kept = template.split("/")[1:] if segments else []
+    allowed = ["api", "v2", "users", "matchList", "list"]
+    assert kept == [segment if segment in allowed else ":id" for segment in segments if segment]
+
+
+@given(st.text(max_size=80))
+@example("/a1b2c3/x")
+@example("/abcdef01-x")
+def test_whatever_comes_in_the_template_is_harmless(url):
+    template = endpoint(url)
+    assert template.startswith("/")
+    assert set(template) <= set(string.ascii_letters + string.digits + "/:._-")
+    assert not re.search(r"[0-9]{3}|[0-9A-Fa-f]{8}|//", template)
+    assert template.count(":") == template.count(":id")
+    assert endpoint(template.replace(":id", "1")) == template
+
+
+@given(words, st.text(max_size=20), st.text(alphabet=string.ascii_letters, max_size=10))
+def test_query_and_fragment_never_matter(word, query, fragment):
+    assert endpoint(f"/{word}?{query}#{fragment}") == f"/{word}"
+
+
+@given(st.binary(min_size=15, max_size=40))
+def test_random_tokens_are_hidden(raw):
+    token = base64.urlsafe_b64encode(raw).decode().rstrip("=")
+    # One without a single digit may look like words; nobody can tell it from them.
+    if sum(character.isdigit() for character in token) > 2:
+        assert endpoint(f"/x/{token}") == "/x/:id"
