@@ -97,4 +97,4 @@ def _sum_of(family: Metric, labels: Mapping[str, str]) -> float:
 
 
 def _observations(count: float, total: float) -> str:
-    return f"{count:.0f}, mean {total / count:.3g}" if count else "0"
+    return f"{count:.0f}, mean {total / count:.2g}" if count else "0"
