@@ -35,7 +35,7 @@ _KEYWORDS = (
 )
 
 _YEAR = re.compile(
-    r"(?<![\w$€£#/.,-])(?P<value>(?:1\d|20)\d\d)(?![\w/%]|[.,-]\d|\s*(?:cM|people|SNPs?)\b)"
+    r"(?<![\w$€£#/.,])(?<!\b\d{3}-)(?P<value>(?:1\d|20)\d\d)(?![\w/%]|[.,]\d|\s*(?:cM|people|SNPs?)\b)"
 )
 _NAME_AFTER_WORD = re.compile(rf"\b(?i:{_KEYWORDS})\s+(?P<value>{_RUN})")
 _NAME_BEFORE_BIRTH = re.compile(rf"(?P<value>{_RUN})(?={_BIRTH})")
