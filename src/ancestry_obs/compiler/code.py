@@ -33,15 +33,22 @@ def closure_source(definition: str, free: tuple[str, ...]) -> str:
     return f"def closure({', '.join(free)}):\n{body}"
 
 
-@lru_cache(maxsize=512)
-def inner_code(source: str) -> CodeType:
+def inner_code(source: str, name: str) -> CodeType:
     """Compile what `closure_source` gave.
 
-    A glob may weave the same text into many functions; it is compiled once.
+    Args:
+        source: The text.
+        name: The name in its inner ``def``.
 
     Returns:
         The code of the inner function.
     """
+    # A glob weaves the same text under many names; without the name it is compiled once.
+    return _compiled(source.replace(f"def {name}(", "def call(", 1))
+
+
+@lru_cache(maxsize=512)
+def _compiled(source: str) -> CodeType:
     module = compile(source, "<ancestry-obs>", "exec", dont_inherit=True)
     outer = next(constant for constant in module.co_consts if isinstance(constant, CodeType))
     return next(constant for constant in outer.co_consts if isinstance(constant, CodeType))

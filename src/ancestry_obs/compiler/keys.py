@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from ancestry_obs.expressions import BUILTIN_FUNCTIONS
@@ -101,26 +102,32 @@ def _classify(
     if not names:
         return "", ""
     (name,) = names
-    if name == "result" and _reads_status_alone(label.tree):
+    if name == "result" and _reads_status_alone(label):
         return "status", name
     # An attribute is read from an object, which is no text: then the parameter is never the key.
-    reads_attribute = any(isinstance(node, ast.Attribute) for node in ast.walk(label.tree))
-    if name in parameters and not reads_attribute:
+    if name in parameters and not _reads_attributes(label):
         return "text", name
     return "label", ""
 
 
-def _reads_status_alone(tree: ast.expr) -> bool:
+# Cached, since a glob brings the same expressions to many targets.
+@lru_cache(maxsize=1024)
+def _reads_attributes(label: Expression) -> bool:
+    return any(isinstance(node, ast.Attribute) for node in ast.walk(label.tree))
+
+
+@lru_cache(maxsize=1024)
+def _reads_status_alone(label: Expression) -> bool:
     """Tell whether ``result`` is nothing but the argument of functions of a status."""
     calls = [
         node.args
-        for node in ast.walk(tree)
+        for node in ast.walk(label.tree)
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Name)
         and node.func.id in _STATUS_FUNCTIONS
     ]
     inside = sum(len(args) == 1 and _is_result(args[0]) for args in calls)
-    return inside == sum(map(_is_result, ast.walk(tree)))
+    return inside == sum(map(_is_result, ast.walk(label.tree)))
 
 
 def _is_result(node: ast.AST) -> bool:

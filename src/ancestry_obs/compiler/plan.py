@@ -38,6 +38,13 @@ class Sink:
     counted: bool
     labels: tuple[int, ...]
 
+    def pick(self, texts: tuple[str, ...]) -> tuple[str, ...]:
+        """Pick the metric's label values from the texts of the stream's labels."""
+        if self.labels == tuple(range(len(texts))):
+            # The same tuple: then one serves the series and the buffer, in many thousand series.
+            return texts
+        return tuple(texts[index] for index in self.labels)
+
 
 @dataclass
 class Stream:

@@ -174,7 +174,7 @@ class Recorder:
         overflows: tuple[Overflow, ...] = ()
         for sink in self.stream.sinks:
             if valued or sink.counted:
-                labels, over = sink.family.admit(tuple(texts[index] for index in sink.labels))
+                labels, over = sink.family.admit(sink.pick(texts))
                 series: Any = sink.family.at(labels)
                 (counted if sink.counted else fed).append(series)
                 overflows += over

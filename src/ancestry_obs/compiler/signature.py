@@ -147,7 +147,8 @@ def binder(
         wanted: Which of them to give, in this order.
     """
     signature = Signature(tuple((name, parameter.kind) for name, parameter in shown.items()))
-    text = f"lambda {signature.definition}: ({', '.join(wanted)},)"
+    values = "".join(f"{name}, " for name in wanted)
+    text = f"lambda {signature.definition}: ({values})"
     code = next(
         constant
         for constant in compile(text, "<ancestry-obs binder>", "eval").co_consts

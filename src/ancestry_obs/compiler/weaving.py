@@ -29,10 +29,12 @@ if TYPE_CHECKING:
     from types import FunctionType
 
     from ancestry_obs.compiler.advice import Advice, Runtime
+    from ancestry_obs.compiler.source import Outline
     from ancestry_obs.recording import Site
 
 __all__ = ["Woven", "weave"]
 
+_WORD: Final = re.compile(r"\w+")
 _DISARMED: Final = "<ancestry_obs disarmed "
 
 
@@ -41,10 +43,8 @@ class Woven:
 
     Args:
         subject: What was woven.
-        source: The wrapper's generated source.
-        passing: The source that replaces it once it is disarmed.
-        bound: What the source reads.
-        sites: Where the wrapper records; each call leaves one float at the first one.
+        outline: What the wrapper does.
+        sites: Where it records; each call leaves one float at the first one.
 
     Attributes:
         target: ``module:qualname``.
@@ -52,23 +52,19 @@ class Woven:
         source: Its generated source.
     """
 
-    def __init__(
-        self,
-        subject: Subject,
-        source: str,
-        passing: str,
-        bound: dict[str, object],
-        sites: Sequence[Site],
-    ) -> None:
+    def __init__(self, subject: Subject, outline: Outline, sites: Sequence[Site]) -> None:
         self.target = subject.target
-        self.source = source
         self._subject = subject
-        self._passing = passing
+        self._outline = outline
         self._sites = sites
+        bound = bind(subject, outline, sites)
+        definition = Writer(outline).wrapper()
+        free = tuple(sorted(bound.keys() & set(_WORD.findall(definition))))
+        self.source = closure_source(definition, free)
         filename = f"{WOVEN_PREFIX}{self.target}>"
-        code = relabel(inner_code(source), subject.original, filename)
+        code = relabel(inner_code(self.source, outline.name), subject.original, filename)
         self.function: FunctionType = build(code, subject.original, bound)
-        keep_source(filename, source)
+        keep_source(filename, self.source)
 
     def calls(self) -> int:
         """Count the calls so far, exactly; calls that were left out as inner ones are not in it."""
@@ -86,10 +82,11 @@ class Woven:
         running finish, and are recorded, as they began.
         """
         forget_source(self.function.__code__.co_filename)
+        free = self.function.__code__.co_freevars
+        source = closure_source(Writer(self._outline).passing(free), free)
+        code = inner_code(source, self._outline.name)
         filename = f"{_DISARMED}{self.target}>"
-        self.function.__code__ = relabel(
-            inner_code(self._passing), self._subject.original, filename
-        )
+        self.function.__code__ = relabel(code, self._subject.original, filename)
         for site in self._sites:
             self._subject.runtime.store.retire(site, self.function)
 
@@ -124,14 +121,4 @@ def weave(  # noqa: PLR0913 - the patcher passes what it found, by name
     subject = Subject(original, target, owner, name, advices, runtime)
     outline = subject.outline()
     sites = [runtime.store.site(target) for _ in outline.parts]
-    bound = bind(subject, outline, sites)
-    writer = Writer(outline)
-    definition = writer.wrapper()
-    free = tuple(sorted(bound.keys() & set(re.findall(r"\w+", definition))))
-    return Woven(
-        subject,
-        closure_source(definition, free),
-        closure_source(writer.passing(free), free),
-        bound,
-        sites,
-    )
+    return Woven(subject, outline, sites)

@@ -43,14 +43,14 @@ class LabelLimit:
         spec: The label's declaration.
     """
 
-    __slots__ = ("_admitted", "_tickets", "name")
+    __slots__ = ("_admitted", "_places", "name")
 
     def __init__(self, spec: LabelSpec) -> None:
         self.name = spec.name
-        # Both values are possible for every label and cost no ticket.
-        self._admitted: dict[str, int] = dict.fromkeys((*(spec.values or ()), OTHER, ERROR), -1)
-        # A value that is not known yet takes a ticket; an enumeration has none to give.
-        self._tickets = list(range(spec.max_values or 0))
+        # Both values are possible for every label and cost no place.
+        self._admitted: dict[str, object] = dict.fromkeys((*(spec.values or ()), OTHER, ERROR))
+        # A value that is not known yet takes a place; an enumeration has none to give.
+        self._places = bytearray(spec.max_values or 0)
 
     def admit(self, value: str) -> bool:
         """Tell whether a value may become a label; a new one is admitted while there is room.
@@ -64,10 +64,11 @@ class LabelLimit:
         if value in self._admitted:
             return True
         try:
-            ticket = self._tickets.pop()
+            place = self._places.pop()
         except IndexError:
             return False
-        if self._admitted.setdefault(value, ticket) != ticket:
-            # Another thread admitted the same value in between: its ticket is the one that counts.
-            self._tickets.append(ticket)
+        mine = object()
+        if self._admitted.setdefault(value, mine) is not mine:
+            # Another thread admitted the same value in between: its place is the one that counts.
+            self._places.append(place)
         return True
