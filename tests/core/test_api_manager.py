@@ -215,6 +215,13 @@ def test_a_throttled_request_waits_as_asked_and_slows_all_down(api, scripted, cl
     assert api.statistics.retries == 1
 
 
+def test_a_retry_after_of_nothing_adds_no_back_off(api, scripted, clock):
+    scripted.answer(429, Retry_After="0")
+    scripted.answer(200, {})
+    request(api)
+    assert clock.slept == [pytest.approx(1 / 8)]
+
+
 def test_a_throttled_request_without_retry_after_backs_off(api, scripted, clock):
     scripted.answer(429)
     scripted.answer(200, {})

@@ -30,6 +30,7 @@ class FakeBrowser:
 
     def __init__(self):
         self.asked, self.faults, self.closed = [], [], 0
+        self.slot, self.alone = None, []
 
     def sign_in(self, username, password):
         return self._give(f"sign in {username}")
@@ -42,6 +43,7 @@ class FakeBrowser:
 
     def _give(self, what):
         self.asked.append(what)
+        self.alone.append(self.slot is None or self.slot._held)
         fault = self.faults.pop(0) if self.faults else None
         if fault is not None:
             raise fault
@@ -172,6 +174,15 @@ def test_a_refresh_renews_in_the_live_browser(session, browser, reason):
     assert session.refreshes == {reason: 1}
 
 
+def test_no_request_is_in_flight_while_the_browser_speaks_to_the_service(session, browser):
+    browser.slot, browser.faults = session.api.slot, [None, BrowserError("crashed")]
+    session.refresh_browser_cookies("proactive")
+    session.refresh_browser_cookies("proactive")
+    assert browser.asked[-3:] == ["renew", "renew", "sign in demo@example.org"]
+    assert browser.alone == [True] * 4
+    assert not browser.slot._held
+
+
 @pytest.mark.parametrize("reason", ["proactive", "api_forced"])
 def test_a_browser_that_fails_is_signed_in_afresh(session, browser, reason):
     browser.faults = [BrowserError("crashed")]
@@ -254,11 +265,14 @@ def test_a_session_that_is_always_rejected_ends_in_an_error(live, service):
 
 def test_eight_threads_reach_the_service_one_after_the_other_at_the_rate(service, settings_for):
     service.switch_faults(FaultRates.none())
-    rate, already, started = 50, service.record.total, time.monotonic()
+    rate, already = 50, service.record.total
     settings = settings_for(
         service.base_url, service=ACCOUNT, limiter={"requests_per_second": rate}
     )
     with SessionManager(settings) as live:
+        # Opening the database takes a while in which the limiter would be quiet anyway.
+        assert live.database
+        started = time.monotonic()
         live.ensure_session_ready()
         # Rejections and the refresh they lead to have to keep in line too.
         live._browser.renew()
