@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 from prometheus_client.exposition import choose_encoder
@@ -40,15 +41,16 @@ def render(registry: CollectorRegistry, accept: str = "") -> tuple[bytes, str]:
     if content_type.partition("escaping=")[2] not in _FAST_ESCAPINGS:
         return encode(registry), content_type
     openmetrics = content_type.startswith(_OPENMETRICS)
-    parts: list[bytes] = []
+    page = BytesIO()
     for metric in registry.collect():
         if isinstance(metric, BlockMetric):
-            parts.append(write_block(metric.block, openmetrics=openmetrics).encode())
+            for text in write_block(metric.block, openmetrics=openmetrics):
+                page.write(text.encode())
         else:
-            parts.append(encode(_Collected(metric)).removesuffix(_END))
+            page.write(encode(_Collected(metric)).removesuffix(_END))
     if openmetrics:
-        parts.append(_END)
-    return b"".join(parts), content_type
+        page.write(_END)
+    return page.getvalue(), content_type
 
 
 class _Collected:

@@ -2,7 +2,9 @@
 
 The formats: https://prometheus.io/docs/instrumenting/exposition_formats/ and OpenMetrics 1.0.
 The lines of a series are one f-string in a function that is generated once for the shape of its
-metric. A ``%`` would read through the whole template for each series, and that is most of the time.
+metric: a template for ``%`` would be read through for every series, and takes a third to twice as
+long (CPython 3.13 and 3.11). Label text is escaped anew at each scrape; to keep it would cost each
+series more memory than it saves time.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from ancestry_obs.collector.blocks import SUFFIXES, go_number
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from ancestry_obs.collector.blocks import Block, Row
 
@@ -27,23 +29,28 @@ _EXPONENT_FROM = 1_000_000
 # The one label that a histogram adds; the labels of a line are in alphabetical order.
 _BOUND = "le"
 _SHAPES_KEPT = 1024
+# As many rows are one piece: a page of a megabyte in one text would be a megabyte that the system
+# has to hand out and take back at every scrape.
+_PIECE_ROWS = 64
 
 
-def write_block(block: Block, *, openmetrics: bool) -> str:
+def write_block(block: Block, *, openmetrics: bool) -> Iterator[str]:
     """Write a metric.
 
     Args:
         block: The metric and its numbers.
         openmetrics: Whether the format is OpenMetrics and not Prometheus' own.
 
-    Returns:
-        The HELP and TYPE lines and one line for each sample, all ended.
+    Yields:
+        The HELP and TYPE lines, then the lines of the samples, piece by piece.
     """
     if block.kind == "histogram":
         write = _histogram_writer(block.name, block.label_names, block.bounds)
     else:
         write = _plain_writer(block.name, block.label_names, SUFFIXES[block.kind])
-    return "".join((_header(block, openmetrics=openmetrics), *write(_escaped(block.rows))))
+    yield _header(block, openmetrics=openmetrics)
+    for start in range(0, len(block.rows), _PIECE_ROWS):
+        yield "".join(write(_escaped(block.rows[start : start + _PIECE_ROWS])))
 
 
 def _header(block: Block, *, openmetrics: bool) -> str:
@@ -124,7 +131,7 @@ def _compile(lines: str, labels: int, values: int) -> Writer:
 
 
 def _escaped(rows: Sequence[Row]) -> Sequence[Row]:
-    """Escape the label values; one look at all of them together finds that few blocks need it."""
+    """Escape the label values; one look at all of them together finds that few need it."""
     text = "".join(chain.from_iterable([labels for labels, _ in rows]))
     if '"' in text or "\\" in text or "\n" in text:
         return [(tuple(map(_escape, labels)), numbers) for labels, numbers in rows]

@@ -106,6 +106,14 @@ def test_counts_around_the_switch_to_exponents(setting, specs, count):
     assert b"app_wait_seconds" + expected[count] in body
 
 
+def test_pages_of_more_than_one_piece(setting, specs):
+    family = setting.store.family(specs.metric("level", "gauge", ["a"]))
+    for number in range(129):
+        family.set((f'say "{number}"' if number > 100 else str(number),), number)
+    body, _ = assert_same(setting, PLAIN)
+    assert body.count(b"\napp_level{") == 129
+
+
 def test_label_values_come_back_from_the_parser(setting, specs):
     values = ('say "hi"', "back\\slash", "new\nline", "größer")
     setting.store.family(specs.metric("odd", "gauge", "abcd")).set(values, 1)
