@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import gc
 import importlib.util
+import random
 import statistics
 import sys
 import tracemalloc
@@ -26,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 from ancestry_obs.compiler import Advice, Runtime, weave
 from ancestry_obs.exceptions import Where
 from ancestry_obs.expressions import BUILTIN_FUNCTIONS, parse
-from ancestry_obs.recording import Store
+from ancestry_obs.recording import HistogramSeries, Store
 from ancestry_obs.spec.model import LabelSpec, MetricSpec, RecordSpec
 
 if TYPE_CHECKING:
@@ -233,7 +234,7 @@ VARIANTS: dict[str, tuple[Callable[[], tuple[Any, Callable[[], object]]], str, i
 """Builder, the module it needs, and by how much fewer calls its rounds have."""
 
 
-def one_round(api: Any, finish: Callable[[], object], script: list[str]) -> float:
+def one_round(api: Any, finish: Callable[[], object], script: list[str]) -> float:  # noqa: ANN401 - each variant has a class of its own
     """Give the seconds of one call, on average over a round."""
     gc.collect()
     gc.disable()
@@ -359,11 +360,27 @@ def weaving() -> None:
     print(f"\nweaving 1,000 functions: {perf_counter() - started:.2f} s")
 
 
+def folding() -> None:
+    """Print what the fold costs for each value: in one bucket, as above, and over all buckets."""
+    series = HistogramSeries(BUCKETS)
+    generator = random.Random(3)  # noqa: S311 - no secret, the same values in each run
+    for name, top in (("in one bucket", 0.4), ("over all buckets", 20.0)):
+        chunk = [generator.uniform(0.0, top) for _ in range(512)]
+        rounds = []
+        for _ in range(200):
+            copy = chunk[:]
+            started = perf_counter()
+            series.take(copy)
+            rounds.append((perf_counter() - started) / len(chunk))
+        print(f"folding a value, {name}: {min(rounds) * 1e9:.0f} ns")
+
+
 def main() -> None:
     """Measure and print everything."""
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 25
     print(f"Python {sys.version.split()[0]}, {rounds} rounds of {CALLS} calls\n")
     report(measure(rounds))
+    folding()
     memory()
     weaving()
 

@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Final
 
 from ancestry_obs.compiler.guards import UNBOUND, begin_quietly, inner_call_test, isolated
 from ancestry_obs.compiler.keys import ResponseTypes
+from ancestry_obs.compiler.observation import evaluators_source
 from ancestry_obs.compiler.recorder import Recorder
 from ancestry_obs.compiler.signature import binder
-from ancestry_obs.compiler.source import evaluators_source
 from ancestry_obs.exceptions import CompileError
 from ancestry_obs.recording.limits import label_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from ancestry_obs.compiler.outline import Outline, Part
     from ancestry_obs.compiler.recorder import Evaluators
-    from ancestry_obs.compiler.source import Outline, Part
     from ancestry_obs.compiler.subject import Subject
     from ancestry_obs.recording import Site
 

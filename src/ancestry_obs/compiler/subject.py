@@ -15,9 +15,9 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from ancestry_obs.compiler.keys import plan_keys
+from ancestry_obs.compiler.outline import SPECIAL, Kind, Outline, Part
 from ancestry_obs.compiler.plan import Stream, plan_streams
 from ancestry_obs.compiler.signature import Names, Signature, shown_parameters, signature_of
-from ancestry_obs.compiler.source import SPECIAL, Kind, Outline, Part
 from ancestry_obs.exceptions import CompileError, ExpressionError
 from ancestry_obs.expressions import check
 

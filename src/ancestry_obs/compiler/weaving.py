@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from types import FunctionType
 
     from ancestry_obs.compiler.advice import Advice, Runtime
-    from ancestry_obs.compiler.source import Outline
+    from ancestry_obs.compiler.outline import Outline
     from ancestry_obs.recording import Site
 
 __all__ = ["Woven", "weave"]

@@ -1,0 +1,172 @@
+"""The text of one observation: a stream and the moment come in, the lines that record it go out.
+
+The lines look up a buffer and append to it; whatever goes wrong before the append is left to the
+stream's recorder, which starts over. Label expressions stand in the lines themselves.
+
+A side is where the lines are: ``call`` (before the call), ``return`` or ``raise`` (after it). It
+decides what `result`, `error` and `elapsed` are.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from ancestry_obs.expressions import emit
+from ancestry_obs.recording import FULL
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ancestry_obs.compiler.keys import Key
+    from ancestry_obs.compiler.outline import Outline, Part
+    from ancestry_obs.compiler.signature import Names
+    from ancestry_obs.expressions import Expression
+
+__all__ = ["ObservationWriter", "evaluators_source", "indented"]
+
+
+class ObservationWriter:
+    """Writes the observations of one wrapper.
+
+    Args:
+        outline: What the wrapper does.
+    """
+
+    def __init__(self, outline: Outline) -> None:
+        self._outline = outline
+        self._names = outline.names
+
+    def write(self, part: Part, side: str) -> list[str]:
+        """Write a look-up and an append; what goes wrong in between goes to the recorder."""
+        channel = self._names.channel
+        value = self._number(part, side)
+        find = self._finding(part, side, channel)
+        number = "1.0" if part.stream.source == "one" else self._names.elapsed
+        if value is not None:
+            number = self._names.value
+            find = [f"{number} = {value}", *find]
+        append = [
+            f"{channel}.append({number})",
+            f"if {self._names.len}({channel}) >= {FULL}:",
+            f"    {self._names.relieve}({channel})",
+        ]
+        if part.stream.when is None:
+            return self._attempt(find, f"{self.recorder('miss', part, side)}", append)
+        condition = self._expression(part.stream.when, side)
+        return [
+            f"{channel} = None",
+            *self._attempt(
+                [f"if {condition}:", *indented(find)],
+                self.recorder("miss", part, side),
+                [f"if {channel} is not None:", *indented(append)],
+            ),
+        ]
+
+    def _attempt(self, find: list[str], otherwise: str, then: list[str]) -> list[str]:
+        # The append stays outside the `try`: an error after it would record the call twice.
+        handler = f"except {self._names.Exception}:"
+        return ["try:", *indented(find), handler, f"    {otherwise}", "else:", *indented(then)]
+
+    def _finding(self, part: Part, side: str, target: str) -> list[str]:
+        memo = self._names(f"memo{part.index}")
+        if not part.keys:
+            return [f"{target} = {memo}[0]"]
+        keys = [self._key(key, side) for key in part.keys]
+        # One key on a line, for whoever steps through it.
+        between = [line for key in keys[1:] for line in ("][", f"    {key}")]
+        return [f"{target} = {memo}[", f"    {keys[0]}", *between, "]"]
+
+    def _key(self, key: Key, side: str) -> str:
+        texts = [self._text(label, side) for label in key.labels]
+        if key.kind == "label":
+            return texts[0]
+        finished = f"({', '.join(texts)},)"
+        kind = self._names.type
+        if key.kind == "text":
+            variable = self._outline.variables[key.variable]
+            return f"{variable} if {kind}({variable}) is {self._names.str} else {finished}"
+        result = self._names.result
+        known = self._names.responses
+        return f"{result}.status_code if {kind}({result}) in {known} else {finished}"
+
+    def _text(self, expression: Expression, side: str) -> str:
+        text = self._expression(expression, side)
+        return text if expression.is_text else f"{self._names.text}({text})"
+
+    def _number(self, part: Part, side: str) -> str | None:
+        if part.stream.value is None:
+            return None
+        text = self._expression(part.stream.value, side)
+        if part.stream.source == "hit":
+            return f"1.0 if {text} else 0.0"
+        return f"{self._names.float}({text})"
+
+    def _expression(self, expression: Expression, side: str) -> str:
+        values = self._values(side)
+        names = tuple((name, values[name]) for name in sorted(expression.names))
+        functions = tuple(
+            (name, self._names(f"fn_{name}")) for name in sorted(expression.functions)
+        )
+        return _emit(expression, names, functions)
+
+    def _values(self, side: str) -> dict[str, str]:
+        """Give the identifier of each variable before the call, after it, or when it raised."""
+        if side == "call":
+            return self._outline.variables
+        after = {
+            "result": self._names.result if side == "return" else "None",
+            "error": "None" if side == "return" else self._names.error,
+            "elapsed": self._names.elapsed,
+        }
+        return self._outline.variables | after
+
+    def recorder(self, method: str, part: Part, side: str) -> str:
+        """Write the call of a method of the part's recorder, ``miss`` or ``record``."""
+        values = self._values(side)
+        arguments = ", ".join(values[name] for name in part.variables)
+        return f"{self._names(f'{method}{part.index}')}({arguments})"
+
+    def write_gate(self, part: Part) -> list[str]:
+        """Write the look-up of an in-flight gauge's buffer, kept for both ways of the count."""
+        gate = self._names(f"gate{part.index}")
+        miss = f"{gate} = {self.recorder('miss', part, 'call')}"
+        find = self._finding(part, "call", gate)
+        if part.stream.when is not None:
+            condition = self._expression(part.stream.when, "call")
+            find = [f"{gate} = []", f"if {condition}:", *indented(find)]
+        full = [
+            f"if {self._names.len}({gate}) >= {FULL}:",
+            f"    {self._names.relieve}({gate})",
+        ]
+        return self._attempt(find, miss, full)
+
+
+def evaluators_source(expressions: Iterable[Expression], part: Part, names: Names) -> str:
+    """Write a tuple of functions, one for each expression, for a recorder.
+
+    Each takes the values of the part's variables by position.
+    """
+    values = {name: name for name in part.variables}
+    lines = ["("]
+    for expression in expressions:
+        used = tuple((name, values[name]) for name in sorted(expression.names))
+        functions = tuple((name, names(f"fn_{name}")) for name in sorted(expression.functions))
+        text = _emit(expression, used, functions)
+        lines.append(f"    lambda {', '.join(part.variables)}: {text},")
+    return "\n".join([*lines, ")"])
+
+
+def indented(lines: list[str]) -> list[str]:
+    """Put lines one level deeper."""
+    return [f"    {line}" for line in lines]
+
+
+@lru_cache(maxsize=1024)
+def _emit(
+    expression: Expression,
+    names: tuple[tuple[str, str], ...],
+    functions: tuple[tuple[str, str], ...],
+) -> str:
+    # A glob weaves the same expressions into many targets, and writing a tree out is slow.
+    return emit(expression, names=dict(names), functions=dict(functions))
