@@ -146,6 +146,7 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     run = commands.add_parser("run", help="sign in and run the actions")
     add_run_arguments(run)
+    _add_metrics_arguments(run)
     run.set_defaults(run=run_platform)
     if arguments[:1] == ["service"]:
         import_module("ancestry_core.service.command").add_service_parser(commands)
@@ -153,6 +154,19 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
         # Its arguments are declared beside the service, which needs the [platform] extra.
         commands.add_parser("service", help="serve the embedded genealogy service on its own")
     return parser
+
+
+def _add_metrics_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--metrics",
+        action="store_true",
+        help="switch metrics on (PROMETHEUS_METRICS_ENABLED does so too) and end with a table",
+    )
+    parser.add_argument(
+        "--hold",
+        action="store_true",
+        help="stay up after the work, to be scraped, until Ctrl-C or SIGTERM",
+    )
 
 
 def _fail(message: str, code: int) -> int:

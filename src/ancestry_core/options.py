@@ -98,16 +98,6 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
         "--json", action="store_true", help="print one JSON object on standard output"
     )
     parser.add_argument(
-        "--metrics",
-        action="store_true",
-        help="switch metrics on (PROMETHEUS_METRICS_ENABLED does so too) and end with a table",
-    )
-    parser.add_argument(
-        "--hold",
-        action="store_true",
-        help="stay up after the work, to be scraped, until Ctrl-C or SIGTERM",
-    )
-    parser.add_argument(
         "--browser",
         type=_browser,
         metavar="{form,chromium}",

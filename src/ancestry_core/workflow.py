@@ -50,6 +50,7 @@ EMBEDDED_ENVIRONMENT: Mapping[str, str] = {
     "ANCESTRY_BREAKER_RECOVERY_SECONDS": "1",
     "ANCESTRY_SESSION_REFRESH_AFTER_SECONDS": "8",
     "ANCESTRY_CACHE_TTL_SECONDS": "account=3600,matches=900,profiles=15",
+    "ANCESTRY_ACTIONS_PAGE_SIZE": "20",
     "ANCESTRY_ACTIONS_MAX_MESSAGES": "60",
 }
 """Defaults for a run against the embedded service; the real environment beats them."""
