@@ -98,7 +98,8 @@ def _syntax_tree(text: str) -> ast.expr:
         return _quietly(text)
     except SyntaxError as error:
         message = f"not a Python expression: {error.msg}"
-        raise ExpressionError(message, text, error.offset or 1) from None
+        # Offset 0 means that the text ends too early.
+        raise ExpressionError(message, text, error.offset or len(text)) from None
     # A null byte, a lone surrogate, or nesting beyond the parser's own limit.
     except (ValueError, RecursionError, MemoryError) as error:
         raise ExpressionError(f"not a Python expression: {error}", text) from None

@@ -91,7 +91,9 @@ def _read(path: Path) -> tuple[str, dict[str, Any]]:
         text = path.read_text("utf-8")
         return text, tomllib.loads(text)
     except FileNotFoundError:
-        names = ", ".join(sorted(file.name for file in SHIPPED.glob("*.toml")))
+        # With a dot in its stem it goes with a map, and is none itself.
+        maps = (file.name for file in SHIPPED.glob("*.toml") if "." not in file.stem)
+        names = ", ".join(sorted(maps))
         raise _unreadable(path, "no such file", f"maps that ship: {names or 'none'}") from None
     except tomllib.TOMLDecodeError as error:
         line = syntax_error_line(error, text)

@@ -74,10 +74,14 @@ def _check_numbers(
     possible = _NUMBERS.get(metric.type)
     for key in ("value", "hit"):
         if key in table and key != possible:
-            remedy = f"it takes {possible}" if possible else "take it out: calls are counted"
-            report.add((*path, key), f"a {metric.type} takes no {key}", remedy)
+            remedy = (
+                f"it takes {possible}" if possible else "take it out: calls under way are counted"
+            )
+            report.add((*path, key), f"a metric of type {metric.type} takes no {key}", remedy)
     if metric.type in _WITHOUT_DEFAULT and possible not in table:
-        report.add(path, f"a {metric.type} needs {possible}", _WITHOUT_DEFAULT[metric.type])
+        report.add(
+            path, f"a metric of type {metric.type} needs {possible}", _WITHOUT_DEFAULT[metric.type]
+        )
 
 
 def _check_constant(

@@ -217,7 +217,7 @@ def test_expressions_compare_by_their_text():
 
 @pytest.mark.parametrize(
     ("source", "column"),
-    [("é + (1, 2)", 5), ("ok(a) + [b]", 9), ("(a\n or [b])", 8), ("a +* b", 4)],
+    [("é + (1, 2)", 5), ("ok(a) + [b]", 9), ("(a\n or [b])", 8), ("a +* b", 4), ("result.", 7)],
 )
 def test_the_column_counts_characters(source, column):
     with pytest.raises(ExpressionError) as caught:
