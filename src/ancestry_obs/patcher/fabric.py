@@ -71,8 +71,8 @@ class Fabric:
 
         Args:
             wants: What is wanted at each site.
-            fresh: The module that has just been imported for the first time and is the only reason
-                for a change; `None` if there may be others.
+            fresh: The module that has just been imported, if that is the occasion. As long as only
+                its own names are woven for the first time, older modules need no search.
 
         Returns:
             The parts that were woven, or could not be.

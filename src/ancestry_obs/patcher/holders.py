@@ -14,6 +14,7 @@ from types import CellType, FrameType, FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, cast
 
 from ancestry_obs.patcher.members import is_class
+from ancestry_obs.patcher.namespaces import full_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -40,7 +41,7 @@ def find_holders(originals: list[object], own: Iterable[object]) -> dict[int, tu
         each
         for each in gc.get_referrers(*originals)
         if id(each) not in ignored
-        and not isinstance(each, FrameType)
+        and type(each) is not FrameType
         # The arguments of this very call are a tuple, too.
         and not (type(each) is tuple and list(map(id, each)) == list(map(id, originals)))
     ]
@@ -64,7 +65,7 @@ def _reachable(roots: Iterable[object], sought: set[int]) -> set[int]:
             for each in layer
             if id(each) not in seen
             and id(each) not in sought
-            and not isinstance(each, (type, ModuleType))
+            and not issubclass(type(each), (type, ModuleType))
         ]
         seen.update(map(id, layer))
         layer = gc.get_referents(*layer)
@@ -80,8 +81,9 @@ def _owners(parts: set[int]) -> dict[int, str]:
         if type(each) is FunctionType:
             owners.update((key, text) for key, text in _function_parts(each) if key in parts)
         elif is_class(each):
-            text = f"the namespace of class {each.__module__}.{each.__qualname__}"
-            owners.update((id(p), text) for p in gc.get_referents(each) if id(p) in parts)
+            for part in gc.get_referents(each):
+                if id(part) in parts:
+                    owners[id(part)] = f"the namespace of class {full_name(each)}"
     return owners
 
 
@@ -98,8 +100,11 @@ def _describe(referrer: object, held: object) -> str:
     if kind is dict:
         entries = cast("dict[object, object]", referrer).items()
         keys = [key for key, value in list(entries) if value is held]
-        return f"a dict under the key {keys[0]!r}" if keys else "the keys of a dict"
+        if not keys:
+            return "the keys of a dict"
+        # Only a text is shown: another key's repr is foreign code, and may be long or private.
+        return f"a dict under the key {keys[0]!r}" if type(keys[0]) is str else "a dict"
     if kind in {list, tuple, set, frozenset}:
         return f"a {kind.__name__} of {len(cast('list[object]', referrer))} items"
     plain = {CellType: "a closure", MethodType: "a bound method", partial: "a functools.partial"}
-    return plain.get(kind) or f"an object of type {kind.__module__}.{kind.__qualname__}"
+    return plain.get(kind) or f"an object of type {full_name(kind)}"

@@ -6,15 +6,15 @@ neither is asked.
 
 from __future__ import annotations
 
-from types import ModuleType
 from typing import TYPE_CHECKING, Final, cast
 
 from ancestry_obs.patcher.members import is_class
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from types import ModuleType
 
-__all__ = ["MISSING", "delete", "namespace_of", "subclasses_of", "write"]
+__all__ = ["MISSING", "delete", "full_name", "namespace_of", "subclasses_of", "write"]
 
 MISSING: Final = object()
 
@@ -32,10 +32,16 @@ def write(container: type | ModuleType, name: str, value: object) -> None:
     Raises:
         TypeError: The class is implemented in C.
     """
-    if isinstance(container, ModuleType):
-        cast("dict[str, object]", namespace_of(container))[name] = value
+    if is_class(container):
+        type.__setattr__(cast("type", container), name, value)
     else:
-        type.__setattr__(container, name, value)
+        cast("dict[str, object]", namespace_of(container))[name] = value
+
+
+def full_name(cls: type) -> str:
+    """Return ``module.qualname`` of a class."""
+    qualname = type.__dict__["__qualname__"].__get__(cls)
+    return f"{namespace_of(cls).get('__module__', 'builtins')}.{qualname}"
 
 
 def delete(container: type, name: str) -> None:

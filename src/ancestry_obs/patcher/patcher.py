@@ -158,10 +158,10 @@ class Patcher:
         self._run(partial(self._take_in_imported, name, module))
 
     def _take_in_imported(self, name: str, module: ModuleType) -> None:
-        is_first = name not in self._settled
         self._take_in(name, module, settled=True)
-        late = [each for each in self._imports.watched() if self._look_at(each)]
-        self._bring_about(name if is_first and not late else None)
+        for each in self._imports.watched():
+            self._look_at(each)
+        self._bring_about(name)
 
     def _take_in(self, name: str, module: ModuleType, *, settled: bool) -> None:
         if settled:

@@ -91,7 +91,7 @@ class Resolver:
         """Yield the overrides of `found` in every present subclass of the class that was named."""
         for subclass in () if found.named is None else subclasses_of(found.named):
             override = self.override(found, subclass)
-            if override is not None and subclass is not found.owner:
+            if override is not None:
                 yield override
 
     def _walk(self, names: list[str], module: ModuleType) -> _Place:

@@ -19,6 +19,7 @@ def unreached(patcher):
         ("table = (f, [])", "a tuple of 2 items"),
         ("table = {'key': f}", "a dict under the key 'key'"),
         ("table = {f: 1}", "the keys of a dict"),
+        ("table = {(1, 2): f}", "a dict"),
         ("table = {f}", "a set of 1 items"),
         ("def use(a=f): ...", "a default value of user.use"),
         ("def use(*, a=f): ...", "a default value of user.use"),
@@ -94,3 +95,26 @@ def test_it_is_searched_for_on_demand_only(program, patcher, weave):
     weave("prog:f")
 
     assert patcher.report()[0].unreached == ()
+
+
+def test_a_hostile_class_somewhere_in_the_process_is_no_obstacle(program, weave, unreached):
+    user = program(
+        """
+        class Meta(type):
+            def __getattribute__(cls, name): raise RuntimeError(name)
+        class Lazy:
+            __slots__ = ("use",)
+            @property
+            def __class__(self): raise RuntimeError("not now")
+        class Hostile(metaclass=Meta): ...
+        """,
+        "user",
+    )
+    prog = program(SOURCE)
+    lazy, user.Hostile.use = user.Lazy(), prog.f
+    lazy.use = prog.f
+    weave("prog:f")
+
+    assert unreached() == {
+        "prog:f": ("an object of type user.Lazy", "the namespace of class user.Hostile")
+    }

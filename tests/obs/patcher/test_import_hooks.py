@@ -38,6 +38,7 @@ def test_a_target_that_the_imported_module_has_not_is_an_error_logged_once(
     load("later_c")
 
     assert states() == {"later_c:fetsch": "error"}
+    weave("later_c:fetsch")
     assert reason("later_c:fetsch") == "'later_c' has no 'fetsch'; did you mean 'fetch'?"
     assert [r.getMessage() for r in caplog.records] == [
         "target later_c:fetsch: 'later_c' has no 'fetsch'; did you mean 'fetch'?"
@@ -77,6 +78,20 @@ def test_a_glob_finds_modules_that_are_there_already(project, weave, states):
     weave("pkg_e.*:*")
 
     assert states() == {"pkg_e.one:f": "installed"}
+
+
+def test_a_glob_reaches_through_packages_that_it_does_not_match(project, weave, weaver):
+    load = project(
+        {
+            "pkg_s/__init__.py": "",
+            "pkg_s/sub/__init__.py": "",
+            "pkg_s/sub/deep.py": "def f(): ...",
+        }
+    )
+    weave("pkg_s.*.deep:f")
+    load("pkg_s.sub.deep").f()
+
+    assert weaver.calls == ["pkg_s.sub.deep:f"]
 
 
 def test_a_glob_that_matches_nothing_is_an_error(project, weave, states, reason):
@@ -214,6 +229,18 @@ def test_no_exception_leaves_a_hook(project, caplog):
     assert messages == ["module 'breaks_o' is not instrumented: its import hook failed"] * 2
 
 
+def test_closed_hooks_tell_nothing(project):
+    load = project({"closed_t.py": ""})
+    told = []
+    hooks = ImportHooks(lambda name, module: told.append(name))
+    hooks.watch("closed_t")
+    hooks.close()
+    load("closed_t")
+
+    assert told == []
+    assert hooks.watched() == frozenset()
+
+
 def test_a_module_is_told_of_once_however_often_it_is_watched(project):
     load = project({"once_p.py": ""})
     told = []
@@ -271,14 +298,41 @@ def test_a_program_that_installs_in_the_midst_of_its_own_import(project, weaver)
     }
 
 
-def test_patterns_that_meet_from_two_modules_keep_the_maps_order(project, patcher, weaver):
+def test_patterns_that_meet_from_two_modules_keep_the_maps_order(project, program, patcher, weaver):
     load = project({"two_r/__init__.py": "", "two_r/base.py": "class A:\n    def run(self): ..."})
-    (load("two_r.base"))
+    load("two_r.base")
+    user = program("", "user")
+    user.run = sys.modules["two_r.base"].A.run
     patcher.apply([Pointcut("two_r.late:A.run", "first"), Pointcut("two_r.base:A.run", "second")])
     project({"two_r/late.py": "from two_r.base import A"})
     load("two_r.late")
 
     (report,) = patcher.report()
     assert report.woven.advices == ("first", "second")
+    assert user.run is report.woven.function  # bound long before the import that changed it
     sys.modules["two_r.late"].A().run()
     assert weaver.calls == ["two_r.base:A.run"]
+
+
+def test_what_was_under_way_is_taken_in_with_the_next_import(project, weaver):
+    load = project(
+        {
+            "under_u.py": "import sys\nsys.test_patcher_hook()\ndef late(): ...",
+            "next_u.py": "",
+        }
+    )
+    patcher = Patcher(weaver)
+    sys.test_patcher_hook = lambda: patcher.apply(
+        [Pointcut("under_u:late", "count"), Pointcut("next_u:f", "count")]
+    )
+    try:
+        module = load("under_u")
+    finally:
+        del sys.test_patcher_hook
+    assert weaver.made == []
+
+    load("next_u")
+    module.late()
+    patcher.apply(())
+
+    assert weaver.calls == ["under_u:late"]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import abc
 import functools
+import inspect
 
 import pytest
 import wrapt
@@ -144,3 +145,13 @@ def test_a_descriptor_that_must_be_bound_is_called_through_its_binding():
 
     assert kind == "callable"
     assert function(owner, 1) == (owner, (1,))
+
+
+def test_a_partial_method_does_not_show_the_parameters_that_it_has_filled():
+    class Owner:
+        method = functools.partialmethod(lambda self, a, b: (a, b), 1)
+
+    function = unpack(vars(Owner)["method"], "fget", Owner)[1]
+
+    assert list(inspect.signature(function).parameters) == ["instance", "args", "kwargs"]
+    assert function(Owner(), 2) == (1, 2)

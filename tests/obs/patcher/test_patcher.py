@@ -22,7 +22,7 @@ SOURCE = """
 """
 
 
-def test_a_function_and_a_method_are_woven_and_put_back(program, weave, weaver, picture):
+def test_a_function_and_a_method_are_woven_and_put_back(program, patcher, weave, weaver, picture):
     prog = program(SOURCE)
     before = picture(prog, prog.Base, prog.Child)
     weave("prog:f", "prog:Base.run")
@@ -32,6 +32,7 @@ def test_a_function_and_a_method_are_woven_and_put_back(program, weave, weaver, 
     weave()
     assert picture(prog, prog.Base, prog.Child) == before
     assert (prog.f(2), weaver.calls) == (2, [])
+    assert patcher._fabric._originals == {}  # ids are reused: a stale one would name a stranger
 
 
 def test_an_inherited_method_leaves_nothing_on_the_subclass(program, weave, weaver):

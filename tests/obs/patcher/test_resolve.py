@@ -123,6 +123,21 @@ def test_a_function_that_was_only_imported_is_found_in_its_own_module(program, r
     assert found.target == "elsewhere:shared"
 
 
+def test_a_wrapper_of_an_imported_function_is_the_importing_modules_own(program, resolver):
+    program("def shared(): ...", "elsewhere")
+    module = program(
+        """
+        import functools
+        from elsewhere import shared
+        shared = functools.wraps(shared)(lambda: None)
+        """
+    )
+
+    (found,) = resolver.find(Pattern.parse("prog:shared"), module)
+
+    assert found.target == "prog:shared"
+
+
 @pytest.mark.parametrize(
     ("qualname", "message"),
     [

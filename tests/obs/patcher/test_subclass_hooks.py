@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 
+from ancestry_obs.patcher import Patcher, Pointcut
 from ancestry_obs.patcher.subclass_hooks import SubclassHooks
 
 SOURCE = """
@@ -188,3 +189,34 @@ def test_abstract_classes_stay_as_abstract_as_they_were(program, weave, weaver):
     assert Half.__abstractmethods__ == {"size"}
     assert Whole().size == 1
     assert Whole.__abstractmethods__ == frozenset()
+
+
+def test_a_hook_that_was_taken_off_tells_nothing_though_somebody_still_calls_it():
+    class Base:
+        pass
+
+    told = []
+    hooks = SubclassHooks(lambda: told.append("told"))
+    hooks.watch_only([Base])
+    ours = Base.__init_subclass__
+    hooks.watch_only([])
+    Base.__init_subclass__ = classmethod(lambda cls: ours())
+    type("Late", (Base,), {})
+
+    assert told == []
+
+
+def test_a_class_that_is_derived_while_others_are_woven_is_found(program, weaver):
+    prog = program(SOURCE)
+
+    def weave_and_derive(found, advices):
+        if not weaver.made:
+            prog.Late = type("Late", (prog.Base,), {"run": lambda self: ["late"]})
+        return weaver(found, advices)
+
+    patcher = Patcher(weave_and_derive)
+    patcher.apply([Pointcut("prog:Base.run", "count", subclasses=True)])
+    prog.Late().run()
+    patcher.apply(())
+
+    assert len(weaver.calls) == 1
