@@ -54,3 +54,16 @@ def test_a_gauge_buffers_what_has_to_be_counted():
     bad = LatestChannel(site, (gauge,))
     bad.append(math.nan)
     assert (gauge.value, len(bad)) == (2.0, 1)
+
+
+def test_what_another_thread_appends_while_a_chunk_is_taken_stays():
+    class Racing(Channel):
+        def __getitem__(self, index):
+            chunk = super().__getitem__(index)
+            self.append(9.0)  # the other thread, between the copy and the removal
+            return chunk
+
+    channel = Racing(Site("m:f"), ())
+    channel.extend([1.0, 2.0])
+    assert channel.take() == [1.0, 2.0]
+    assert (list(channel), channel.folded) == ([9.0], 2)
