@@ -5,7 +5,7 @@ import re
 from dataclasses import fields
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ancestry_obs.exceptions import SettingsError
@@ -239,14 +239,15 @@ def test_the_process_environment_is_the_default(monkeypatch, tmp_path):
     assert "METRICS_EXPORT_PORT" not in os.environ
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(st.dictionaries(st.sampled_from(list(VARIABLES.values())), st.text(max_size=20)))
 def test_any_text_gives_settings_or_an_error_that_names_the_variable(environ):
     named = None
     try:
-        settings = read(environ)
+        read_settings = read(environ)
     except SettingsError as error:
         named = str(error).partition(" ")[0]
     else:
-        again = {name: getattr(settings, name) for name in VARIABLES}
-        assert ObservabilitySettings(**again) == settings
+        again = {name: getattr(read_settings, name) for name in VARIABLES}
+        assert ObservabilitySettings(**again) == read_settings
     assert named in {None, *environ}

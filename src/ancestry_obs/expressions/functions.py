@@ -106,12 +106,17 @@ def get(mapping: Mapping[object, object], key: object, default: object = None) -
 
 def _status(value: object) -> int | None:
     """Find the HTTP status that a response or an exception carries."""
-    for holder in (value, getattr(value, "response", None)):
-        for attribute in ("status_code", "status"):
-            status = getattr(holder, attribute, None)
-            if isinstance(status, int):
-                return status
-    return None
+    # The usual case first and without a loop: most calls return a response of this form.
+    status = getattr(value, "status_code", None)
+    if isinstance(status, int):
+        return status
+    response = getattr(value, "response", None)
+    candidates = (
+        getattr(value, "status", None),
+        getattr(response, "status_code", None),
+        getattr(response, "status", None),
+    )
+    return next((status for status in candidates if isinstance(status, int)), None)
 
 
 BUILTIN_FUNCTIONS: Final[Mapping[str, Callable[..., object]]] = MappingProxyType(

@@ -247,14 +247,17 @@ def test_at_the_call_these_names_are_left_to_parameters(good, change, name):
 
 def test_findings_have_the_line_of_their_key_and_come_in_that_order(toml, write, findings_of):
     text = (
-        toml.replace('type = "ratio"', 'type = "ration"')
+        toml.replace("[0.5, 1, 2]", "[0.5, 2, 1]")
+        .replace('type = "ratio"', 'type = "ration"')
         .replace("subclasses = true", "subclases = true")
         .replace('"hits", hit =', '"hits", on = "cal", hit =')
         .replace('target = "shop.pool:Pool"\n', "")
     )
     found = [finding.partition(";")[0] for finding in findings_of(write(text))]
     bad_type, bad_moment = line_of("ration", text), line_of('"cal"', text)
+    # The order of buckets is looked at long after the types.
     assert found == [
+        ":6: metrics.requests_seconds.buckets: the bucket 1 comes after 2",
         f":{bad_type}: metrics.hits.type: found the text 'ration'",
         f":{line_of('subclases', text)}: instrument[0].subclases: unknown key 'subclases'",
         f":{bad_moment}: instrument[1].record[1].on: found the text 'cal'",

@@ -34,12 +34,12 @@ def test_a_metrics_name_follows_prometheus_rules(findings_of, name):
 def test_a_labels_name_follows_prometheus_rules(findings_of, name):
     bad = declare()
     bad["metrics"]["x"] = metric("gauge", labels={name: ["a"]})
+    rule = (
+        "allowed are letters, digits and underscores, no digit or '__' in front, and not the "
+        "reserved le and quantile (Prometheus documentation, 'Data model')"
+    )
     assert findings_of(bad) == [
-        (
-            f": metrics.x.labels.{name}: the name {name!r} is not allowed; allowed are letters, "
-            "digits and underscores, no digit or '__' in front, and not the reserved le and quantile "
-            "(Prometheus documentation, 'Data model')"
-        )
+        f": metrics.x.labels.{name}: the name {name!r} is not allowed; {rule}"
     ]
 
 
