@@ -56,6 +56,7 @@ def emit(expression: Expression, *, names: Mapping[str, str], functions: Mapping
         ExpressionError: A name of the expression is in neither mapping.
 
     Example:
+        >>> from ancestry_obs.expressions import parse
         >>> emit(parse("upper(method)"), names={"method": "method"}, functions={"upper": "_f0"})
         '_f0(method)'
     """
