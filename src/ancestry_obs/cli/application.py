@@ -11,7 +11,7 @@ import sys
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from ancestry_obs.cli import check, explain, listing, run, schema, status
+from ancestry_obs.cli import check, dashboards, explain, listing, rules, run, schema, status
 from ancestry_obs.exceptions import ObservabilityError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-_COMMANDS = (run, check, listing, explain, status, schema)
+_COMMANDS = (run, check, listing, explain, status, schema, dashboards, rules)
 _USAGE = 2
 
 

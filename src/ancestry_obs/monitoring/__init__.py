@@ -1,0 +1,35 @@
+"""A map goes in; a Grafana dashboard, and Prometheus' rules and alerts, come out.
+
+    map -> catalogue -> plan -> queries -> dashboard
+                         |----> objectives, alerts -> rules
+
+The catalogue says which metrics and labels there are, the plan (data beside the map, or made of the
+map alone) what is shown and promised. No stage writes a name that the catalogue does not have, so a
+panel cannot ask for what nobody records.
+
+`dashboard` and `drawing` need the extra ``[dashboards]`` and are imported by those who have it;
+this module and everything else here need the base install only.
+"""
+
+from __future__ import annotations
+
+from ancestry_obs.monitoring.catalogue import Catalogue
+from ancestry_obs.monitoring.plan import Plan
+from ancestry_obs.monitoring.plan_loader import load_plan
+from ancestry_obs.monitoring.probes import Probe, dashboard_probes, rule_probes
+from ancestry_obs.monitoring.rule import Group, Rule
+from ancestry_obs.monitoring.rules import build_rules
+from ancestry_obs.monitoring.rules_text import rules_yaml
+
+__all__ = [
+    "Catalogue",
+    "Group",
+    "Plan",
+    "Probe",
+    "Rule",
+    "build_rules",
+    "dashboard_probes",
+    "load_plan",
+    "rule_probes",
+    "rules_yaml",
+]

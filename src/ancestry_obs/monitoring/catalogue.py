@@ -1,0 +1,124 @@
+"""A map comes in; the metrics that a dashboard or a rule may name go out, as Prometheus has them.
+
+Those are the map's, under their exposed names, and the toolkit's own ``ancestry_obs_*``, which are
+the same for every map. What is not in here cannot get into an expression.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal
+
+if TYPE_CHECKING:
+    from ancestry_obs.spec import MapSpec, MetricSpec
+
+__all__ = ["BUILD_INFO", "SELF_METRICS", "Catalogue", "Kind", "Metric"]
+
+Kind = Literal["counter", "gauge", "histogram", "in_flight", "info", "ratio", "summary"]
+
+_FEW: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A metric as expressions name it.
+
+    Args:
+        name: As a plan writes it: the map's name, or the full name of one of the toolkit's own.
+        series: The exposed name; a histogram's and a summary's series add a suffix to it.
+        kind: What it is.
+        help: The line that Prometheus has beside it.
+        labels: Each label with its enumeration; empty where the values are not listed.
+        buckets: A histogram's bounds without ``+Inf``.
+    """
+
+    name: str
+    series: str
+    kind: Kind
+    help: str
+    labels: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    buckets: tuple[float, ...] = ()
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """The labels' names."""
+        return tuple(name for name, _ in self.labels)
+
+    @property
+    def enumerated(self) -> tuple[str, ...]:
+        """The labels whose values the map lists: few, and the same in every run."""
+        return tuple(name for name, values in self.labels if values)
+
+    @property
+    def telling(self) -> tuple[str, ...]:
+        """The label that says most in a graph: the last short enumeration, or else the first.
+
+        Maps write labels from the general to the particular; what became of a call comes last.
+        """
+        short = [name for name, values in self.labels if 1 < len(values) <= _FEW]
+        return tuple(short[-1:] or self.label_names[:1])
+
+    @property
+    def any_series(self) -> str:
+        """The name of a series that every instance of the metric has, for a list of values."""
+        return f"{self.series}_count" if self.kind in {"histogram", "summary"} else self.series
+
+
+def _own(name: str, kind: Kind, text: str, *labels: str) -> Metric:
+    full = f"ancestry_obs_{name}"
+    return Metric(full, full, kind, text, tuple((label, ()) for label in labels))
+
+
+SELF_METRICS: Final = (
+    _own("build_info", "info", "The toolkit and the Python that runs it.", "version", "python"),
+    _own("target_info", "info", "Every target of the map and its state.", "target", "state"),
+    _own("calls_total", "counter", "Calls of instrumented targets.", "target"),
+    _own(
+        "expression_errors_total", "counter", "Expressions of the map that failed.",
+        "target", "metric", "label",
+    ),
+    _own(
+        "label_overflow_total", "counter", "Label values beyond a limit, kept as other.",
+        "metric", "label",
+    ),
+    _own("series", "gauge", "Recorded series of each metric.", "metric"),
+    _own("scrape_seconds", "summary", "Time that scrapes took to read, fold and write."),
+)  # fmt: skip
+"""What `ancestry_obs.collector` tells of itself; a test compares the two."""
+
+BUILD_INFO: Final = SELF_METRICS[0]
+
+
+class Catalogue:
+    """The metrics of a map and the toolkit's own.
+
+    Args:
+        spec: The map.
+        namespace: What the exposed names begin with.
+
+    Attributes:
+        metrics: The map's metrics, in its order.
+    """
+
+    def __init__(self, spec: MapSpec, namespace: str) -> None:
+        self.namespace = namespace
+        self.metrics = tuple(_exposed(metric, namespace) for metric in spec.metrics)
+        self._by_name = {metric.name: metric for metric in (*self.metrics, *SELF_METRICS)}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every name that a plan may write."""
+        return tuple(self._by_name)
+
+    def get(self, name: str) -> Metric | None:
+        """Find a metric by the name that a plan writes; `None` where there is none."""
+        return self._by_name.get(name)
+
+    def __getitem__(self, name: str) -> Metric:
+        return self._by_name[name]
+
+
+def _exposed(spec: MetricSpec, namespace: str) -> Metric:
+    labels = tuple((label.name, label.values or ()) for label in spec.labels)
+    series = f"{namespace}_{spec.name}"
+    return Metric(spec.name, series, spec.type, spec.help, labels, spec.buckets)

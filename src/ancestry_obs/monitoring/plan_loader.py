@@ -1,0 +1,91 @@
+"""A monitoring plan's file comes in, a checked `Plan` goes out, or a `MapError` with every mistake.
+
+A map ``shop.toml`` has its plan beside it as ``shop.monitoring.toml``; without one the metrics are
+arranged by their kinds. Every metric, label and label value that a plan names must be there.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from ancestry_obs.exceptions import Finding, MapError, Where
+from ancestry_obs.monitoring.arrangement import completed, default_plan
+from ancestry_obs.monitoring.plan_grammar import PLAN
+from ancestry_obs.monitoring.plan_reader import PlanReader
+from ancestry_obs.spec.report import Report
+from ancestry_obs.spec.toml_lines import locate_keys, syntax_error_line
+
+if TYPE_CHECKING:
+    from ancestry_obs.monitoring.catalogue import Catalogue
+    from ancestry_obs.monitoring.plan import Plan
+
+__all__ = ["load_plan", "plan_path", "read_plan"]
+
+_OWN: Final = Path(__file__).with_name("instrumentation.toml")
+
+
+def load_plan(map_source: str, catalogue: Catalogue) -> Plan:
+    """Load the whole plan of a map.
+
+    Args:
+        map_source: The map's file as it was named; its plan is looked for beside it.
+        catalogue: The map's metrics.
+
+    Returns:
+        The plan beside the map or else a default one, with what it leaves out, and with what every
+        map has: the row and the alerts on the instrumentation itself.
+
+    Raises:
+        MapError: A plan has mistakes; all of them are in its findings.
+    """
+    path = plan_path(map_source)
+    name = Path(map_source).stem
+    plan = read_plan(path, catalogue) if path.is_file() else default_plan(catalogue, name)
+    own = read_plan(_OWN, catalogue)
+    rows = (*completed(plan.rows, catalogue), *own.rows)
+    return replace(plan, rows=rows, alerts=(*plan.alerts, *own.alerts))
+
+
+def plan_path(map_source: str) -> Path:
+    """Give the place of a map's plan, which need not exist.
+
+    Example:
+        >>> plan_path("maps/shop.toml").name
+        'shop.monitoring.toml'
+    """
+    return Path(map_source).with_suffix(".monitoring.toml")
+
+
+def read_plan(path: Path, catalogue: Catalogue) -> Plan:
+    """Read one plan's file.
+
+    Args:
+        path: The file.
+        catalogue: The metrics that it may name.
+
+    Raises:
+        MapError: It cannot be read or has mistakes.
+    """
+    text, data = _parsed(path)
+    report = Report(str(path), locate_keys(text))
+    reader = PlanReader(catalogue, report)
+    plan = reader.plan(PLAN.check(data, (), report), path.name.split(".")[0])
+    if report.findings:
+        raise MapError(sorted(report.findings, key=lambda finding: finding.where.line or 0))
+    return plan
+
+
+def _parsed(path: Path) -> tuple[str, dict[str, Any]]:
+    text = ""
+    try:
+        text = path.read_text("utf-8")
+        return text, tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        where = Where(str(path), syntax_error_line(error, text), "")
+        raise MapError([Finding(f"not TOML: {error}", where)]) from None
+    except (OSError, UnicodeDecodeError) as error:
+        where = Where(str(path), None, "")
+        raise MapError([Finding(f"cannot be read: {error}", where, "name a UTF-8 file")]) from None

@@ -1,0 +1,182 @@
+"""A panel comes in, the queries behind it go out: what each view asks Prometheus.
+
+Windows are Grafana's: ``$__rate_interval`` for a moment, ``$__interval`` for bars that must not
+overlap, ``$__range`` for all that is on the screen. How it is drawn is the affair of `drawing`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from ancestry_obs.monitoring.promql import (
+    aggregated,
+    gained,
+    good_and_all,
+    or_zero,
+    quantile,
+    share,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from ancestry_obs.monitoring.catalogue import Kind
+    from ancestry_obs.monitoring.plan import Aggregation, Panel, View
+    from ancestry_obs.monitoring.promql import Scope
+
+__all__ = ["Query", "queries"]
+
+_MOMENT: Final = "$__rate_interval"
+_BAR: Final = "$__interval"
+_ALL: Final = "$__range"
+
+# What several series of a kind are together: threads add up, ratios do not.
+_TOGETHER: Final[Mapping[Kind, Aggregation]] = {"gauge": "max", "in_flight": "sum", "ratio": "avg"}
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One query of a panel.
+
+    Args:
+        expression: PromQL with Grafana's variables.
+        legend: What a series is called, with ``{{label}}`` for its labels.
+        instant: Whether it is asked once, for the end of the time range.
+    """
+
+    expression: str
+    legend: str
+    instant: bool = False
+
+
+def queries(panel: Panel, scope: Scope) -> tuple[Query, ...]:
+    """Write the queries of a panel.
+
+    Args:
+        panel: The panel; its labels are its metric's.
+        scope: The series that are meant.
+    """
+    return tuple(_QUERIES[panel.view](panel, scope))
+
+
+def _rate(panel: Panel, scope: Scope) -> Iterable[Query]:
+    rate = f"rate({scope.series(panel.metric, _count(panel))}[{_MOMENT}])"
+    expression = aggregated("sum", panel.by, rate)
+    yield Query(or_zero(expression, scope, _first(panel.by)), _legend(panel))
+
+
+def _events(panel: Panel, scope: Scope) -> Iterable[Query]:
+    expression = aggregated("sum", panel.by, gained(scope.series(panel.metric), _BAR))
+    yield Query(or_zero(expression, scope, _first(panel.by)), _legend(panel))
+
+
+def _total(panel: Panel, scope: Scope) -> Iterable[Query]:
+    series = scope.series(panel.metric, _count(panel))
+    expression = aggregated("sum", panel.by, gained(series, _ALL))
+    yield Query(or_zero(expression, scope, _first(panel.by)), _legend(panel), instant=True)
+
+
+def _share(panel: Panel, scope: Scope) -> Iterable[Query]:
+    def count(matchers: Iterable[str]) -> str:
+        series = scope.series(panel.metric, "", *matchers)
+        return aggregated("sum", panel.by, gained(series, _ALL))
+
+    good, everything = map(count, good_and_all(panel.good, panel.ignore))
+    yield Query(share(good, everything, panel.by), _legend(panel), instant=True)
+
+
+def _share_trend(panel: Panel, scope: Scope) -> Iterable[Query]:
+    def rate(matchers: Iterable[str]) -> str:
+        series = scope.series(panel.metric, "", *matchers)
+        return aggregated("sum", panel.by, f"rate({series}[{_MOMENT}])")
+
+    good, everything = map(rate, good_and_all(panel.good, panel.ignore))
+    yield Query(share(good, everything, panel.by), _legend(panel))
+
+
+def _level(panel: Panel, scope: Scope) -> Iterable[Query]:
+    how = panel.aggregate or _TOGETHER.get(panel.metric.kind, "max")
+    yield Query(aggregated(how, panel.by, scope.series(panel.metric)), _legend(panel))
+
+
+def _quantiles(panel: Panel, scope: Scope) -> Iterable[Query]:
+    rate = f"rate({scope.series(panel.metric, '_bucket')}[{_MOMENT}])"
+    for each in panel.quantiles:
+        legend = " ".join([_percent(each), *_fields(panel.by)])
+        # One quantile of several series is what the title says already.
+        single = len(panel.quantiles) == 1 and panel.by
+        yield Query(quantile(each, panel.by, rate), _legend(panel) if single else legend)
+
+
+def _quantile_table(panel: Panel, scope: Scope) -> Iterable[Query]:
+    increase = gained(scope.series(panel.metric, "_bucket"), _ALL)
+    count = gained(scope.series(panel.metric, "_count"), _ALL)
+    yield Query(aggregated("sum", panel.by, count), "count", instant=True)
+    for each in panel.quantiles:
+        yield Query(quantile(each, panel.by, increase), _percent(each), instant=True)
+
+
+def _heatmap(panel: Panel, scope: Scope) -> Iterable[Query]:
+    series = scope.series(panel.metric, "_bucket")
+    yield Query(aggregated("sum", ("le",), f"increase({series}[{_MOMENT}])"), "{{le}}")
+
+
+def _mean(panel: Panel, scope: Scope) -> Iterable[Query]:
+    def rate(suffix: str) -> str:
+        series = scope.series(panel.metric, suffix)
+        return aggregated("sum", panel.by, f"rate({series}[{_MOMENT}])")
+
+    yield Query(f"{rate('_sum')} / {rate('_count')}", _legend(panel))
+
+
+def _states(panel: Panel, scope: Scope) -> Iterable[Query]:
+    yield Query(aggregated("max", panel.by, scope.series(panel.metric)), _legend(panel))
+
+
+def _how_many(panel: Panel, scope: Scope) -> Iterable[Query]:
+    labels = ", ".join(panel.by)
+    yield Query(f"count by ({labels}) ({scope.series(panel.metric)})", _legend(panel), instant=True)
+
+
+def _inventory(panel: Panel, scope: Scope) -> Iterable[Query]:
+    expression = aggregated("max", panel.by, scope.series(panel.metric))
+    yield Query(expression, panel.title, instant=True)
+
+
+def _count(panel: Panel) -> str:
+    return "_count" if panel.metric.kind in {"histogram", "summary"} else ""
+
+
+def _first(labels: tuple[str, ...]) -> str:
+    return labels[0] if labels else ""
+
+
+def _fields(labels: Iterable[str]) -> list[str]:
+    return [f"{{{{{label}}}}}" for label in labels]
+
+
+def _legend(panel: Panel) -> str:
+    return " · ".join(_fields(panel.by)) or panel.title
+
+
+def _percent(quantile_: float) -> str:
+    return f"p{quantile_ * 100:g}"
+
+
+_QUERIES: Final[Mapping[View, Callable[[Panel, Scope], Iterable[Query]]]] = {
+    "count": _how_many,
+    "events": _events,
+    "heatmap": _heatmap,
+    "inventory": _inventory,
+    "mean": _mean,
+    "now": _level,
+    "quantile_table": _quantile_table,
+    "quantiles": _quantiles,
+    "rate": _rate,
+    "share": _share,
+    "share_trend": _share_trend,
+    "states": _states,
+    "total": _total,
+    "trend": _level,
+}
