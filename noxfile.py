@@ -47,8 +47,15 @@ def tests(session: nox.Session) -> None:
 def instrumented(session: nox.Session) -> None:
     """Run the core's own tests a second time with the platform's map woven into it."""
     _install(session, EVERYTHING, *TEST_TOOLS)
-    environment = {**LIVE, "ANCESTRY_OBS_TEST_MAP": "ancestry.toml"}
-    session.run("pytest", "tests/core", "-m", "not real", *session.posargs, env=environment)
+    environment = {
+        **LIVE,
+        "PYTHONPATH": "tests/plugins",
+        # For the processes that tests start: each is instrumented, on a port of its own.
+        "PROMETHEUS_METRICS_ENABLED": "true",
+        "METRICS_EXPORT_PORT": "0",
+    }
+    options = ("-p", "woven_core", "-m", "not real")
+    session.run("pytest", *options, "tests/core", *session.posargs, env=environment)
 
 
 @nox.session(python=NEWEST, reuse_venv=False)
