@@ -42,9 +42,7 @@ EMBEDDED_SESSION_SECONDS = 10.0
 EMBEDDED_ENVIRONMENT: Mapping[str, str] = {
     # A real service is asked twice a second and left alone for half a minute when it fails. The
     # embedded one is there to be seen working: the same things happen, within a minute.
-    "ANCESTRY_REQUESTS_PER_SECOND": "20",
-    "ANCESTRY_MAX_REQUESTS_PER_SECOND": "30",
-    "ANCESTRY_MIN_REQUESTS_PER_SECOND": "5",
+    "ANCESTRY_REQUESTS_PER_SECOND": "25",
     "ANCESTRY_HTTP_BACKOFF_SECONDS": "0.1",
     "ANCESTRY_HTTP_BACKOFF_MAX_SECONDS": "1",
     "ANCESTRY_BREAKER_RECOVERY_SECONDS": "1",
@@ -63,6 +61,8 @@ class Workflow:
         options: What to do.
         display: Shows how far it is.
         environ: The environment; the process's own when left out.
+        clock: Monotonic seconds, of the platform and of the embedded service.
+        sleep: Waits the given seconds.
 
     Attributes:
         session_manager: The platform, from entering on.
@@ -71,13 +71,21 @@ class Workflow:
     session_manager: SessionManager
 
     def __init__(
-        self, options: RunOptions, display: Display, environ: Mapping[str, str] | None = None
+        self,
+        options: RunOptions,
+        display: Display,
+        environ: Mapping[str, str] | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._options = options
         self._display = display
         self._environ = dict(os.environ if environ is None else environ)
+        self._clock = clock
+        self._sleep = sleep
         self._stack = ExitStack()
-        self._started = time.monotonic()
+        self._started = clock()
         self._summaries: list[ActionSummary] = []
         self._trips = 0
 
@@ -89,7 +97,9 @@ class Workflow:
         """
         with ExitStack() as stack:
             settings = self._settings(stack)
-            self.session_manager = stack.enter_context(SessionManager(settings))
+            self.session_manager = stack.enter_context(
+                SessionManager(settings, clock=self._clock, sleep=self._sleep)
+            )
             self.session_manager.breaker.add_listener(self._count_trip)
             self._stack = stack.pop_all()
         return self
@@ -119,7 +129,7 @@ class Workflow:
             self.session_manager,
             tuple(self._summaries),
             breaker_trips=self._trips,
-            seconds=time.monotonic() - self._started,
+            seconds=self._clock() - self._started,
             sent=self._options.send,
         )
 
@@ -156,7 +166,9 @@ class Workflow:
                 seed=self._options.seed,
                 session_seconds=EMBEDDED_SESSION_SECONDS,
                 faults=FaultRates.realistic(),
-            )
+            ),
+            clock=self._clock,
+            sleep=self._sleep,
         )
 
     def _action(self, number: int) -> Callable[..., ActionSummary]:
