@@ -128,9 +128,6 @@ class Tracker:
                 ``__slots__`` and without ``__weakref__``) is counted as a failure.
         """
         key = id(instance)
-        known = self._instances.get(key)
-        if known is not None and known() is instance:
-            return
 
         def forget(dead: ReferenceType[object]) -> None:
             # The address may belong to another instance by now.

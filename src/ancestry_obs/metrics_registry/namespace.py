@@ -83,7 +83,7 @@ class Metrics:
     def __dir__(self) -> list[str]:
         with self._lock:
             self._load()
-            return [*super().__dir__(), *self._helpers, *self._aliases]
+            return sorted({*super().__dir__(), *self._helpers, *self._aliases})
 
     def _load(self) -> None:
         if self._declare is not None:
@@ -102,14 +102,12 @@ class Metrics:
             gone.disconnect()
         self._aliases = {}
         for name in self._helpers:
-            short = _without_unit(name)
-            if short not in self._helpers:
-                self._aliases.setdefault(short, []).append(name)
+            self._aliases.setdefault(_without_unit(name), []).append(name)
 
     def _refusal(self, name: str, meant: list[str]) -> str:
         if meant:
             return f"{name!r} may be {' or '.join(meant)}; write the whole name"
-        known = [*self._helpers, *self._aliases]
+        known = {*self._helpers, *self._aliases}
         nearest = get_close_matches(name, known, n=1)
         if nearest:
             return f"the map has no metric {name!r}; did you mean {nearest[0]!r}?"

@@ -103,6 +103,16 @@ def test_when_full_the_oldest_connection_is_put_off(start, fetch, connect):
     assert stuck[0].recv(1) == b""
 
 
+def test_a_connection_that_is_over_is_forgotten(start, fetch):
+    exporter = start()
+    for _ in range(3):
+        fetch(exporter)
+    for thread in ours():
+        if thread is not exporter._acceptor:
+            thread.join()
+    assert list(exporter._connections) == []
+
+
 def test_a_silent_connection_is_closed_after_its_time(start, connect):
     sock = connect(start(timeout=0.01))
     assert sock.recv(1) == b""

@@ -85,6 +85,13 @@ def test_declarations_that_cannot_be_read_are_tried_again(specs):
     assert namespace.api_latency.spec.name == "api_latency_seconds"
 
 
+def test_installing_makes_earlier_declarations_void(specs, records):
+    namespace = Metrics()
+    namespace.declare(list)
+    namespace.connect(specs, lambda _spec: records)
+    assert namespace.api_latency.spec.name == "api_latency_seconds"
+
+
 def test_a_helper_that_was_kept_works_once_metrics_are_on(specs, records):
     namespace = Metrics()
     namespace.declare(lambda: specs)
@@ -98,7 +105,7 @@ def test_a_helper_that_was_kept_works_once_metrics_are_on(specs, records):
 
 
 def test_a_reload_keeps_what_did_not_change(connected, metric, specs, records):
-    namespace, _ = connected
+    namespace, recorders = connected
     unchanged, changed = namespace.api_requests, namespace.api_latency
     gone = namespace.cache_hit
     newer = metric("api_latency_seconds", "histogram", "endpoint", "status_family")
@@ -109,6 +116,7 @@ def test_a_reload_keeps_what_did_not_change(connected, metric, specs, records):
     changed.observe("/a", 1.0)
     namespace.api_latency.observe("/a", "2xx", 1.0)
     assert records.seen == [(("/a", "2xx"), 1.0)]
+    assert all(each.seen == [] for each in recorders.values())
     assert not hasattr(namespace, "cache_hit_ratio")
 
 
