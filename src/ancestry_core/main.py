@@ -170,5 +170,6 @@ def _add_metrics_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _fail(message: str, code: int) -> int:
+    ancestry_obs.mark_failed()
     sys.stderr.write(f"ancestry: {message}\n")
     return code

@@ -37,6 +37,7 @@ from ancestry_obs.exceptions import (
 from ancestry_obs.lifecycle import (
     Disabled,
     install,
+    mark_failed,
     reload,
     start_exporter,
     status,
@@ -70,6 +71,7 @@ __all__ = [
     "TargetStatus",
     "get_registry",
     "install",
+    "mark_failed",
     "metrics",
     "reload",
     "start_exporter",

@@ -8,18 +8,13 @@ metrics are on: this module imports wrapt and prometheus_client by way of the st
 
 from __future__ import annotations
 
-import atexit
-import logging
-import os
-import urllib.request
 from typing import TYPE_CHECKING
 
 from ancestry_obs import aspects
-from ancestry_obs.collector import Collector, Samples, SelfMetrics, render, summarize
+from ancestry_obs.collector import Collector, Samples, SelfMetrics, summarize
 from ancestry_obs.compiler import Advice, Runtime, weave
-from ancestry_obs.exceptions import ExporterError
-from ancestry_obs.metrics_exporter import Exporter, start_exporter, write_textfile
 from ancestry_obs.metrics_registry import attach, connect, detach, disconnect
+from ancestry_obs.outlets import Outlets
 from ancestry_obs.patcher import Found, Patcher
 from ancestry_obs.recording import Store
 from ancestry_obs.spec import MapDiff, MapSpec, SampleSpec, difference
@@ -33,14 +28,11 @@ if TYPE_CHECKING:
 
     from ancestry_obs.collector import Row
     from ancestry_obs.compiler import Woven
+    from ancestry_obs.metrics_exporter import Exporter
     from ancestry_obs.patcher import TargetReport
     from ancestry_obs.settings import ObservabilitySettings
 
 __all__ = ["Instrumentation"]
-
-logger = logging.getLogger("ancestry_obs")
-
-_SECONDS = 10.0
 
 
 class Instrumentation:
@@ -71,23 +63,22 @@ class Instrumentation:
         self._functions = aspects.LabelFunctions(spec.functions)
         self._samples = Samples(self._store, self._functions)
         self._trackers: dict[SampleSpec, Callable[[object], None]] = {}
+        actions = {"exporter.start": self.start_exporter, "exporter.stop": self.stop_exporter}
+        self._runtime = Runtime(self._store, self._functions, actions, self._trackers)
         self._patcher = Patcher(self._weave)
-        self._exporter: Exporter | None = None
-        self._exporter_error = ""
-        self._pid = os.getpid()
         self._declare(spec)
         self_metrics = SelfMetrics(self._store, self._targets, version)
         collector = Collector(self._store, self._samples, self_metrics)
         self.registry = attach(collector, registry)
+        self._outlets = Outlets(settings, self.registry, self._status_page)
         self._apply(spec)
 
     def publish(self) -> None:
-        """Let the metrics out as the settings say: over HTTP, and as a file at exit.
+        """Let the metrics out as the settings say: over HTTP now, by file and push at the end.
 
         Where the map has a hook that starts the exporter, that hook decides when it starts.
         """
-        if self._settings.textfile:
-            atexit.register(self._write_textfile_at_exit)
+        self._outlets.arrange_end()
         if not _starts_exporter_by_hook(self._spec):
             self.start_exporter()
 
@@ -115,16 +106,16 @@ class Instrumentation:
         self._patcher.apply(())
         disconnect()
         detach()
-        self.stop_exporter()
-        atexit.unregister(self._write_textfile_at_exit)
+        self._outlets.close()
 
     def status(self) -> Status:
         """Tell the state of every target and of the exporter."""
+        exporter = self._outlets.exporter
         return Status(
             enabled=True,
             map=self._spec.source,
-            url=self._running_exporter.url if self._running_exporter else "",
-            exporter_error=self._exporter_error,
+            url=exporter.url if exporter else "",
+            exporter_error=self._outlets.error,
             targets=self._targets(search=True),
         )
 
@@ -138,21 +129,15 @@ class Instrumentation:
         Returns:
             The exporter; None if it could not start, which is logged and in `status()`.
         """
-        if self._running_exporter is None:
-            host = self._settings.metrics_export_host if host is None else host
-            port = self._settings.metrics_export_port if port is None else port
-            self._exporter = self._serve(host, port)
-        return self._exporter
+        return self._outlets.start_exporter(host, port)
 
     def stop_exporter(self) -> None:
         """Stop serving; nothing happens if nothing serves."""
-        if self._running_exporter is not None:
-            self._running_exporter.stop()
-        self._exporter = None
+        self._outlets.stop_exporter()
 
-    def render(self, accept: str = "") -> tuple[bytes, str]:
-        """Give the exposition and its content type for an Accept header."""
-        return render(self.registry, accept)
+    def mark_failed(self) -> None:
+        """Note that the program will not end well, so that no success is pushed."""
+        self._outlets.failed = True
 
     def summary(self) -> list[Row]:
         """Read the map's own metrics back from the exposition, in a form for people.
@@ -160,15 +145,9 @@ class Instrumentation:
         Returns:
             A few rows for each metric, from the page that is served, or that would be.
         """
-        exporter = self._running_exporter
-        if exporter is None:
-            text = self.render()[0]
-        else:
-            with urllib.request.urlopen(exporter.url, timeout=_SECONDS) as page:  # noqa: S310  our own http page
-                text = page.read()
-        return summarize(
-            text.decode(), {family.name: family.spec.name for family in self._store.families()}
-        )
+        text = self._outlets.read_back()
+        names = {family.name: family.spec.name for family in self._store.families()}
+        return summarize(text, names)
 
     def offer(self, module: ModuleType, name: str) -> None:
         """Weave what a module defines so far, under another module's name; for the launcher."""
@@ -213,44 +192,11 @@ class Instrumentation:
             runtime=self._runtime,
         )
 
-    @property
-    def _runtime(self) -> Runtime:
-        return Runtime(self._store, self._functions, self._actions, self._trackers)
-
-    @property
-    def _actions(self) -> dict[str, Callable[[], object]]:
-        return {"exporter.start": self.start_exporter, "exporter.stop": self.stop_exporter}
-
     def _targets(self, *, search: bool = False) -> tuple[TargetStatus, ...]:
         return tuple(map(_status_of, self._patcher.report(search=search)))
 
-    @property
-    def _running_exporter(self) -> Exporter | None:
-        # A forked child has a copy of the object, but neither its socket nor its threads.
-        return self._exporter if self._pid == os.getpid() else None
-
-    def _serve(self, host: str, port: int) -> Exporter | None:
-        self._pid = os.getpid()
-        try:
-            exporter = start_exporter(host, port, self.render, status=self._status_page)
-        except ExporterError as error:
-            if self._exporter_error != str(error):
-                logger.warning("metrics are not served: %s", error)
-            self._exporter_error = str(error)
-            return None
-        self._exporter_error = ""
-        logger.info("metrics are served at %s", exporter.url)
-        return exporter
-
     def _status_page(self) -> dict[str, object]:
         return self.status().as_dict()
-
-    def _write_textfile_at_exit(self) -> None:
-        if self._settings.textfile and self._pid == os.getpid():
-            try:
-                write_textfile(self._settings.textfile, self.render()[0])
-            except ExporterError as error:
-                logger.warning("metrics are not written: %s", error)
 
 
 def _reaches(pattern: str, report: TargetReport) -> bool:

@@ -37,6 +37,7 @@ __all__ = [
     "Disabled",
     "build",
     "install",
+    "mark_failed",
     "offer",
     "reload",
     "start_exporter",
@@ -201,6 +202,16 @@ def offer(module: ModuleType, name: str) -> None:
     """
     if _current.instrumentation is not None:
         _current.instrumentation.offer(module, name)
+
+
+def mark_failed() -> None:
+    """Note that the program will not end well.
+
+    A push at the end then leaves the time of the last success as it was. An exception that nobody
+    catches is noticed without this; a program that ends by an exit code is not.
+    """
+    if _current.instrumentation is not None:
+        _current.instrumentation.mark_failed()
 
 
 def start_exporter(host: str | None = None, port: int | None = None) -> Exporter | None:

@@ -15,7 +15,6 @@ from ancestry_obs.settings import ObservabilitySettings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import ModuleType
 
 _EPILOG = """\
 Everything after -- is the program and belongs to it:
@@ -66,7 +65,12 @@ def command(arguments: argparse.Namespace) -> int:
     )
     _log_to_stderr()
     lifecycle.install(arguments.map, settings=settings)
-    launcher.run(program, rest, _offer)
+    try:
+        launcher.run(program, rest, lifecycle.offer)
+    except SystemExit as end:
+        if end.code not in {None, 0}:
+            lifecycle.mark_failed()
+        raise
     return 0
 
 
@@ -76,10 +80,6 @@ def _find(words: list[str]) -> tuple[launcher.Program, list[str]]:
     if len(words) == 1:
         raise LaunchError("-m: names no module; write '-- -m package.module'")
     return launcher.find_module(words[1]), words[2:]
-
-
-def _offer(module: ModuleType, name: str) -> None:
-    lifecycle.offer(module, name)
 
 
 def _log_to_stderr() -> None:
