@@ -63,7 +63,10 @@ class Instrumentation:
         self._functions = aspects.LabelFunctions(spec.functions)
         self._samples = Samples(self._store, self._functions)
         self._trackers: dict[SampleSpec, Callable[[object], None]] = {}
-        actions = {"exporter.start": self.start_exporter, "exporter.stop": self.stop_exporter}
+        actions: dict[str, Callable[[], object]] = {
+            "exporter.start": self.start_exporter,
+            "exporter.stop": self.stop_exporter,
+        }
         self._runtime = Runtime(self._store, self._functions, actions, self._trackers)
         self._patcher = Patcher(self._weave)
         self._declare(spec)
