@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from ancestry_obs.monitoring.catalogue import Catalogue, Metric
     from ancestry_obs.monitoring.plan import View
 
-__all__ = ["completed", "default_plan", "default_view", "heading", "telling_labels"]
+__all__ = ["DEFAULT_DOCS", "completed", "default_plan", "default_view", "heading", "telling_labels"]
 
 _UNITS: Final = frozenset({"seconds", "bytes", "ratio", "total"})
 _MOST_VARIABLES: Final = 3
 _AT_A_GLANCE: Final = 6
-_DOCS: Final = "docs/monitoring.md"
+DEFAULT_DOCS: Final = "docs/monitoring.md"
 
 # Labels that become one line each; beyond that a graph is no longer read.
 _SPLIT_BY_DEFAULT: Final[frozenset[View]] = frozenset(
@@ -45,7 +45,7 @@ def default_plan(catalogue: Catalogue, name: str) -> Plan:
     return Plan(
         title=f"{heading(name)} overview",
         description=f"What {name} measures, arranged by kind of metric.",
-        docs=_DOCS,
+        docs=DEFAULT_DOCS,
         variables=tuple(_variables(catalogue.metrics)),
         rows=tuple(_rows(catalogue.metrics)),
     )

@@ -22,6 +22,7 @@ from grafana_foundation_sdk.models import dashboard as sdk
 from grafana_foundation_sdk.models.heatmap import HeatmapColorMode
 from grafana_foundation_sdk.models.prometheus import Dataquery, PromQueryFormat
 
+from ancestry_obs.monitoring.styling import property_of, styled
 from ancestry_obs.monitoring.units import unit
 
 if TYPE_CHECKING:
@@ -35,7 +36,6 @@ __all__ = ["DATASOURCE", "drawn"]
 DATASOURCE: Final = sdk.DataSourceRef(type_val="prometheus", uid="${datasource}")
 """The variable of the dashboard, so that it works with any Prometheus."""
 
-_NOTHING: Final = "nothing yet"
 _SMALLEST_BAR: Final = "1m"
 _TABLES: Final = frozenset({"inventory", "quantile_table"})
 
@@ -52,12 +52,7 @@ def drawn(panel: Panel, queries: Sequence[Query]) -> sdk.Panel:
     result.description = panel.description
     result.datasource = DATASOURCE
     result.targets = [_target(panel, query, index) for index, query in enumerate(queries)]
-    config = result.field_config
-    config.defaults.unit = unit(panel)
-    config.defaults.no_value = _NOTHING
-    config.defaults.thresholds = _thresholds(panel)
-    config.defaults.mappings = [*_states(panel), _not_a_number()]
-    config.overrides = [*(config.overrides or []), *_colored(panel)]
+    styled(panel, result.field_config)
     return result
 
 
@@ -197,22 +192,22 @@ def _quantile_table(panel: Panel) -> sdk.Panel:
         .with_transformation(_organized(values))
         .sort_by([sort])
         .color_scheme(_color_by(sdk.FieldColorModeId.CONTINUOUS_BL_YL_RD))
-        .override_by_name("Requests", [_property("unit", "short"), _property("decimals", 0)])
-        .override_by_name(slowest, [_property("custom.cellOptions", gauge)])
+        .override_by_name("Requests", [property_of("unit", "short"), property_of("decimals", 0)])
+        .override_by_name(slowest, [property_of("custom.cellOptions", gauge)])
         .build()
     )
 
 
 def _inventory(panel: Panel) -> sdk.Panel:
     """Draw a table of labels; the number behind each line is always one, and left out."""
-    cells = [_property("custom.cellOptions", {"type": "color-text"})]
+    cells = [property_of("custom.cellOptions", {"type": "color-text"})]
     options = {value: {"text": value, "color": color} for value, color in panel.colors}
-    cells.append(_property("mappings", [{"type": "value", "options": options}]))
+    cells.append(property_of("mappings", [{"type": "value", "options": options}]))
     return (
         table.Panel()
         .with_transformation(_organized({}, hidden=("Value",)))
         .override_by_name(panel.by[-1], cells)
-        .override_by_name(panel.by[-1], [_property("custom.width", 120)])
+        .override_by_name(panel.by[-1], [property_of("custom.width", 120)])
         .build()
     )
 
@@ -244,51 +239,6 @@ def _color_by(mode: sdk.FieldColorModeId) -> FieldColor:
     return FieldColor().mode(mode)
 
 
-def _thresholds(panel: Panel) -> sdk.ThresholdsConfig:
-    # Grafana's first step has no value: it holds for everything below the second.
-    neutral = [sdk.Threshold(None, "text" if panel.view in _NEUTRAL else "blue")]
-    steps = [
-        sdk.Threshold(step.at if index else None, step.color)
-        for index, step in enumerate(panel.thresholds)
-    ]
-    return sdk.ThresholdsConfig(sdk.ThresholdsMode.ABSOLUTE, steps or neutral)
-
-
-def _states(panel: Panel) -> list[sdk.ValueMapping]:
-    if not panel.states:
-        return []
-    options = {
-        f"{state.value:g}": sdk.ValueMappingResult(state.text, state.color, index=index)
-        for index, state in enumerate(panel.states)
-    }
-    return [sdk.ValueMap(options)]
-
-
-def _not_a_number() -> sdk.ValueMapping:
-    """A share or a quantile of nothing is not a number; words say that better than "NaN"."""
-    result = sdk.ValueMappingResult(_NOTHING, "text")
-    return sdk.SpecialValueMap(
-        sdk.DashboardSpecialValueMapOptions(sdk.SpecialValueMatch.NULL_AND_NAN, result)
-    )
-
-
-def _colored(panel: Panel) -> list[sdk.DashboardFieldConfigSourceOverrides]:
-    if panel.view in _TABLES:
-        return []
-    return [
-        sdk.DashboardFieldConfigSourceOverrides(
-            sdk.MatcherConfig("byName", value),
-            [_property("color", {"mode": "fixed", "fixedColor": color})],
-        )
-        for value, color in panel.colors
-    ]
-
-
-def _property(name: str, value: object) -> sdk.DynamicConfigValue:
-    return sdk.DynamicConfigValue(name, value)
-
-
-_NEUTRAL: Final[frozenset[View]] = frozenset({"count"})
 _DRAWINGS: Final[Mapping[View, Callable[[Panel], sdk.Panel]]] = {
     "count": _single,
     "events": _bars,

@@ -8,29 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from ancestry_obs.monitoring.arrangement import default_view, heading, telling_labels
-from ancestry_obs.monitoring.objectives import FASTEST_BURN
-from ancestry_obs.monitoring.plan import (
-    DEFAULT_QUANTILES,
-    VIEWS,
-    Alert,
-    Annotation,
-    Objective,
-    Panel,
-    Plan,
-    Row,
-    State,
-    Threshold,
-    Variable,
-)
-from ancestry_obs.spec.metrics import ALWAYS_POSSIBLE
-from ancestry_obs.spec.report import allowed_names
+from ancestry_obs.monitoring.alert_reader import AlertReader
+from ancestry_obs.monitoring.arrangement import DEFAULT_DOCS, heading
+from ancestry_obs.monitoring.lookup import Lookup
+from ancestry_obs.monitoring.panel_reader import PanelReader
+from ancestry_obs.monitoring.plan import Annotation, Plan, Row, Variable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from ancestry_obs.monitoring.catalogue import Catalogue, Kind, Metric
-    from ancestry_obs.monitoring.plan import Choice
+    from ancestry_obs.monitoring.catalogue import Catalogue, Kind
     from ancestry_obs.spec.report import Report
     from ancestry_obs.spec.toml_lines import KeyPath
 
@@ -38,21 +25,7 @@ __all__ = ["PlanReader"]
 
 _Part = TypeVar("_Part")
 
-
-_DOCS: Final = "docs/monitoring.md"
-# Which keys of a panel mean something in which views.
-_ONLY_IN: Final[Mapping[str, tuple[str, ...]]] = {
-    "good": ("share", "share_trend"),
-    "ignore": ("share", "share_trend"),
-    "quantiles": ("quantiles", "quantile_table"),
-    "aggregate": ("now", "trend"),
-    "states": ("states",),
-}
-_KEYS: Final[Mapping[str, frozenset[str]]] = {
-    "thresholds": frozenset({"from", "color"}),
-    "states": frozenset({"value", "text", "color"}),
-}
-_NEEDED: Final[Mapping[str, str]] = {"share": "good", "share_trend": "good", "states": "states"}
+_COUNTERS: Final[tuple[Kind, ...]] = ("counter",)
 
 
 class PlanReader:
@@ -64,8 +37,9 @@ class PlanReader:
     """
 
     def __init__(self, catalogue: Catalogue, report: Report) -> None:
-        self._catalogue = catalogue
-        self._report = report
+        self._lookup = Lookup(catalogue, report)
+        self._panels = PanelReader(self._lookup)
+        self._alerts = AlertReader(self._lookup)
 
     def plan(self, tables: Mapping[str, Any], name: str) -> Plan:
         """Read the whole file.
@@ -77,12 +51,12 @@ class PlanReader:
         return Plan(
             title=tables.get("title") or f"{heading(name)} overview",
             description=tables.get("description") or f"What {name} measures.",
-            docs=tables.get("docs") or _DOCS,
+            docs=tables.get("docs") or DEFAULT_DOCS,
             variables=tuple(self._each(tables, "variable", self._variable)),
             annotations=tuple(self._each(tables, "annotation", self._annotation)),
             rows=tuple(self._each(tables, "row", self._row)),
-            objectives=tuple(self._each(tables, "objective", self._objective)),
-            alerts=tuple(self._each(tables, "alert", self._alert)),
+            objectives=tuple(self._each(tables, "objective", self._alerts.objective)),
+            alerts=tuple(self._each(tables, "alert", self._alerts.alert)),
         )
 
     def _each(
@@ -97,66 +71,9 @@ class PlanReader:
                 yield built
 
     def _row(self, table: Mapping[str, Any], path: KeyPath) -> Row:
-        return Row(table.get("title") or "", tuple(self._each(table, "panel", self._panel, path)))
-
-    def _panel(self, table: Mapping[str, Any], path: KeyPath) -> Panel | None:
-        metric = self._metric(table, path)
-        if metric is None:
-            return None
-        view = table.get("view") or default_view(metric)
-        self._check_view(table, view, metric, path)
-        by = self._labels(table, metric, path)
-        return Panel(
-            metric=metric,
-            view=view,
-            title=table.get("title") or heading(metric.name),
-            description=table.get("description") or metric.help,
-            by=telling_labels(metric, view) if by is None else by,
-            good=self._choice(table, "good", metric, path),
-            ignore=self._choice(table, "ignore", metric, path),
-            quantiles=tuple(table.get("quantiles") or DEFAULT_QUANTILES),
-            aggregate=table.get("aggregate"),
-            unit=table.get("unit"),
-            thresholds=self._thresholds(table, path),
-            states=tuple(State(s["value"], s["text"], s["color"]) for s in _whole(table, "states")),
-            colors=self._colors(table, metric, path),
-            width=table.get("width"),
-            height=table.get("height"),
+        return Row(
+            table.get("title") or "", tuple(self._each(table, "panel", self._panels.panel, path))
         )
-
-    def _check_view(
-        self, table: Mapping[str, Any], view: str, metric: Metric, path: KeyPath
-    ) -> None:
-        if view not in VIEWS[metric.kind]:
-            message = f"a {metric.kind} cannot be shown as {view!r}"
-            self._report.add((*path, "view"), message, allowed_names(view, VIEWS[metric.kind]))
-        for key, views in _ONLY_IN.items():
-            if key in table and view not in views:
-                message = f"{key} means nothing to the view {view!r}"
-                self._report.add((*path, key), message, f"it is for {', '.join(views)}")
-        needed = _NEEDED.get(view)
-        if needed and needed not in table:
-            self._report.add(path, f"the view {view!r} needs the key {needed!r}", f"add {needed}")
-
-    def _thresholds(self, table: Mapping[str, Any], path: KeyPath) -> tuple[Threshold, ...]:
-        steps = tuple(
-            Threshold(step["from"], step["color"]) for step in _whole(table, "thresholds")
-        )
-        if list(steps) != sorted(steps, key=lambda step: step.at):
-            self._report.add((*path, "thresholds"), "the thresholds do not ascend", "sort them")
-        return steps
-
-    def _colors(
-        self, table: Mapping[str, Any], metric: Metric, path: KeyPath
-    ) -> tuple[tuple[str, str], ...]:
-        colors: Mapping[str, str | None] = table.get("colors") or {}
-        enumerations = [dict(metric.labels).get(label, ()) for label in table.get("by") or ()]
-        possible = [value for values in enumerations for value in values]
-        for value in colors:
-            if all(enumerations) and value not in (*possible, *ALWAYS_POSSIBLE):
-                message = f"{value!r} is no value of what is told apart"
-                self._report.add((*path, "colors", value), message, allowed_names(value, possible))
-        return tuple((value, color) for value, color in colors.items() if color)
 
     def _variable(self, table: Mapping[str, Any], path: KeyPath) -> Variable | None:
         label, names = table.get("label"), table.get("metrics") or ()
@@ -165,137 +82,14 @@ class PlanReader:
         metrics = []
         for index, name in enumerate(names):
             place = (*path, "metrics", index)
-            metric = self._find(name, place)
+            metric = self._lookup.find(name, place)
             if metric is not None:
-                self._check_label(label, metric, place)
+                self._lookup.check_label(label, metric, place)
                 metrics.append(metric)
         return Variable(label, table.get("title") or "", tuple(metrics)) if metrics else None
 
     def _annotation(self, table: Mapping[str, Any], path: KeyPath) -> Annotation | None:
-        metric = self._metric(table, path)
-        if metric is None or not self._is_a(("counter",), metric, (*path, "metric")):
+        metric = self._lookup.metric(table, path, _COUNTERS)
+        if metric is None:
             return None
         return Annotation(table.get("title") or "", metric, table.get("color") or "")
-
-    def _objective(self, table: Mapping[str, Any], path: KeyPath) -> Objective | None:
-        metric = self._metric(table, path)
-        if metric is None or not self._is_a(("counter", "histogram"), metric, (*path, "metric")):
-            return None
-        self._check_target(table.get("target"), path)
-        self._check_good(table, metric, path)
-        return Objective(
-            name=table.get("name") or "",
-            title=table.get("title") or "",
-            metric=metric,
-            target=table.get("target") or 0.0,
-            good=self._choice(table, "good", metric, path),
-            ignore=self._choice(table, "ignore", metric, path),
-            within=table.get("within"),
-        )
-
-    def _check_target(self, target: float | None, path: KeyPath) -> None:
-        least = 1 - 1 / FASTEST_BURN
-        if target is not None and target <= least:
-            message = f"a target of {target:g} can never be missed {FASTEST_BURN:g} times over"
-            self._report.add((*path, "target"), message, f"choose one above {least:.3f}")
-
-    def _check_good(self, table: Mapping[str, Any], metric: Metric, path: KeyPath) -> None:
-        needed, other = ("within", "good") if metric.kind == "histogram" else ("good", "within")
-        if needed not in table:
-            message = f"an objective on a {metric.kind} needs the key {needed!r}"
-            self._report.add(path, message, f"add {needed}")
-        if other in table:
-            message = f"{other} means nothing for a {metric.kind}"
-            self._report.add((*path, other), message, f"write {needed}")
-        bound = table.get("within")
-        if needed == "within" and bound is not None and bound not in metric.buckets:
-            message = f"{bound:g} is no bucket bound of {metric.name!r}"
-            bounds = ", ".join(f"{each:g}" for each in metric.buckets)
-            self._report.add((*path, "within"), message, f"allowed: {bounds}")
-
-    def _alert(self, table: Mapping[str, Any], path: KeyPath) -> Alert | None:
-        metric = self._metric(table, path)
-        levels: tuple[Kind, ...] = ("gauge", "in_flight", "ratio", "info")
-        if metric is None or not self._is_a((*levels, "counter"), metric, (*path, "metric")):
-            return None
-        if "within" in table and metric.kind != "counter":
-            message = f"within means nothing for a {metric.kind}"
-            self._report.add((*path, "within"), message, "it is for counters")
-        busy = None if table.get("while") is None else self._busy(table["while"], path)
-        return Alert(
-            name=table.get("name") or "",
-            metric=metric,
-            above=table.get("above") or 0,
-            severity=table.get("severity") or "warning",
-            summary=table.get("summary") or "",
-            description=table.get("description") or "",
-            by=self._labels(table, metric, path) or (),
-            ignore=self._choice(table, "ignore", metric, path),
-            hold=table.get("for") or "0s",
-            window=table.get("within") or "15m",
-            busy=busy,
-        )
-
-    def _busy(self, name: str, path: KeyPath) -> Metric | None:
-        place = (*path, "while")
-        metric = self._find(name, place)
-        usable = metric is not None and self._is_a(("counter",), metric, place)
-        return metric if usable else None
-
-    def _metric(self, table: Mapping[str, Any], path: KeyPath) -> Metric | None:
-        name = table.get("metric")
-        return None if name is None else self._find(name, (*path, "metric"))
-
-    def _find(self, name: str | None, place: KeyPath) -> Metric | None:
-        metric = self._catalogue.get(name or "")
-        if metric is None and name is not None:
-            remedy = allowed_names(name, self._catalogue.names)
-            self._report.add(place, f"unknown metric {name!r}", remedy)
-        return metric
-
-    def _is_a(self, kinds: tuple[Kind, ...], metric: Metric, place: KeyPath) -> bool:
-        if metric.kind not in kinds:
-            message = f"{metric.name!r} is a {metric.kind}"
-            self._report.add(place, message, f"allowed is a {' or '.join(kinds)}")
-        return metric.kind in kinds
-
-    def _labels(
-        self, table: Mapping[str, Any], metric: Metric, path: KeyPath
-    ) -> tuple[str, ...] | None:
-        labels = table.get("by")
-        if labels is None:
-            return None
-        for index, label in enumerate(labels):
-            if label is not None:
-                self._check_label(label, metric, (*path, "by", index))
-        return tuple(labels)
-
-    def _check_label(self, label: str, metric: Metric, place: KeyPath) -> bool:
-        known = label in metric.label_names
-        if not known:
-            message = f"{metric.name!r} has no label {label!r}"
-            self._report.add(place, message, allowed_names(label, metric.label_names))
-        return known
-
-    def _choice(self, table: Mapping[str, Any], key: str, metric: Metric, path: KeyPath) -> Choice:
-        enumerations = dict(metric.labels)
-        choice: Mapping[str, Any] = table.get(key) or {}
-        for label, values in choice.items():
-            place = (*path, key, label)
-            if self._check_label(label, metric, place) and enumerations[label]:
-                possible = (*enumerations[label], *ALWAYS_POSSIBLE)
-                for value in values or ():
-                    if value is not None and value not in possible:
-                        message = f"{value!r} is no value of the label {label!r}"
-                        self._report.add(place, message, allowed_names(value, possible))
-        return tuple((label, tuple(values or ())) for label, values in choice.items())
-
-
-def _whole(table: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
-    """Give the tables of an array that no mistake was found in."""
-    tables: list[Mapping[str, Any] | None] = table.get(key) or []
-    return [each for each in tables if each and not _KEYS[key] - _known(each)]
-
-
-def _known(table: Mapping[str, Any]) -> set[str]:
-    return {key for key, value in table.items() if value is not None}

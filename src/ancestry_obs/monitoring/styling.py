@@ -1,0 +1,80 @@
+"""A panel comes in; the field settings that every kind of drawing shares go out.
+
+Units, colours by value, words for values, and words where there is nothing to show.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from grafana_foundation_sdk.models import dashboard as sdk
+
+from ancestry_obs.monitoring.units import unit
+
+if TYPE_CHECKING:
+    from ancestry_obs.monitoring.plan import Panel
+
+__all__ = ["NOTHING", "property_of", "styled"]
+
+NOTHING: Final = "nothing yet"
+# Their columns and cells have colours of their own.
+_TABLES: Final = frozenset({"inventory", "quantile_table"})
+
+
+def styled(panel: Panel, config: sdk.FieldConfigSource) -> None:
+    """Complete a drawing's settings.
+
+    Args:
+        panel: What is drawn.
+        config: The settings; what the kind of drawing put there stays.
+    """
+    config.defaults.unit = unit(panel)
+    config.defaults.no_value = NOTHING
+    config.defaults.thresholds = _thresholds(panel)
+    config.defaults.mappings = [*_states(panel), _not_a_number()]
+    config.overrides = [*(config.overrides or []), *_colored(panel)]
+
+
+def _thresholds(panel: Panel) -> sdk.ThresholdsConfig:
+    # Grafana's first step has no value: it holds for everything below the second.
+    neutral = [sdk.Threshold(None, "text" if panel.view == "count" else "blue")]
+    steps = [
+        sdk.Threshold(step.at if index else None, step.color)
+        for index, step in enumerate(panel.thresholds)
+    ]
+    return sdk.ThresholdsConfig(sdk.ThresholdsMode.ABSOLUTE, steps or neutral)
+
+
+def _states(panel: Panel) -> list[sdk.ValueMapping]:
+    if not panel.states:
+        return []
+    options = {
+        f"{state.value:g}": sdk.ValueMappingResult(state.text, state.color, index=index)
+        for index, state in enumerate(panel.states)
+    }
+    return [sdk.ValueMap(options)]
+
+
+def _not_a_number() -> sdk.ValueMapping:
+    """A share or a quantile of nothing is not a number; words say that better than "NaN"."""
+    result = sdk.ValueMappingResult(NOTHING, "text")
+    return sdk.SpecialValueMap(
+        sdk.DashboardSpecialValueMapOptions(sdk.SpecialValueMatch.NULL_AND_NAN, result)
+    )
+
+
+def _colored(panel: Panel) -> list[sdk.DashboardFieldConfigSourceOverrides]:
+    if panel.view in _TABLES:
+        return []
+    return [
+        sdk.DashboardFieldConfigSourceOverrides(
+            sdk.MatcherConfig("byName", value),
+            [property_of("color", {"mode": "fixed", "fixedColor": color})],
+        )
+        for value, color in panel.colors
+    ]
+
+
+def property_of(name: str, value: object) -> sdk.DynamicConfigValue:
+    """Make a setting for some fields only."""
+    return sdk.DynamicConfigValue(name, value)
