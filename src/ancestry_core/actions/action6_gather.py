@@ -83,7 +83,6 @@ class _Gathering:
         page = self._first_page() if start is None else start
         last = page
         while page <= last:
-            self._session_manager.check_health()
             listing = self._patience.insist(self._api.fetch_match_page, page, self._page_size)
             last = listing["totalPages"]
             self._expect(listing, last - page)
@@ -127,6 +126,7 @@ class _Gathering:
             known = known_matches(session, sample_ids)
         records: list[MatchRecord] = []
         for match in usable:
+            self._session_manager.check_health()
             result = self._gather_one(match, in_my_tree, known, records)
             # A match that was read counts when its page is stored, not before.
             if result != "success":

@@ -70,7 +70,6 @@ class _Reading:
     def walk(self) -> None:
         cursor: str | None = None
         while True:
-            self._session_manager.check_health()
             page = self._patience.insist(
                 self._session_manager.api.fetch_conversations,
                 cursor,
@@ -89,6 +88,7 @@ class _Reading:
         with self._database.transaction() as session:
             known = newest_times(session, [each["id"].upper() for each in fresh])
         for conversation in fresh:
+            self._session_manager.check_health()
             created = conversation["last_message"]["created"]
             self._next_floor = max(self._next_floor, created)
             result = self._read(conversation, known)

@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING, Protocol, Self
 
 from rich.logging import RichHandler
+from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 from rich.text import Text
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 _LOGGER = logging.getLogger("ancestry_core")
 _ORIGIN = re.compile(r"https?://[^/\s]+")
+_LONG_PATH = re.compile(r"(?<=\s)/\S+(?=/[^/\s]+/[^/\s]+)")
 _LONG_ID = re.compile(r"\b([0-9a-fA-F]{8})-[0-9a-fA-F]{4}-[0-9a-fA-F-]{22}\b")
 _LINES_PER_ACTION = 4
 
@@ -166,7 +168,7 @@ class Notes(logging.Handler):
 
 
 class _ShortHandler(RichHandler):
-    """Shows a record as one line of the terminal: ids and the service's address cut short."""
+    """Shows a record as one line of the terminal: addresses and ids cut short."""
 
     def render(
         self,
@@ -176,5 +178,8 @@ class _ShortHandler(RichHandler):
         message_renderable: ConsoleRenderable,  # noqa: ARG002 - the same
     ) -> ConsoleRenderable:
         """Return the line for a record."""
-        text = _LONG_ID.sub(r"\1…", _ORIGIN.sub("", record.getMessage()))
-        return Text(f"· {text}", style="yellow dim", no_wrap=True, overflow="ellipsis")
+        text = _LONG_PATH.sub("…", _ORIGIN.sub("", record.getMessage()))
+        text = _LONG_ID.sub(r"\1…", text)
+        line = Text(f"· {text}", style="yellow dim", no_wrap=True, overflow="ellipsis")
+        # A console joins bare texts into one of its own, which wraps.
+        return Padding(line, 0)

@@ -63,7 +63,7 @@ def test_a_terminal_shows_a_bar_and_short_log_lines(show):
     assert "7  Read inbox" in text
     assert "8/8" in text
     assert "1 failed" in text
-    assert "· not read: GET /app-api/conversations/f24c214a…/messages: 500" in text
+    assert "· not read: GET …/f24c214a…/messages: 500 Internal Server Error; give…" in text
     assert "127.0.0.1" not in text
     assert "after the run" not in text
 
