@@ -4,13 +4,28 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import nox
 
 PYTHONS = ("3.11", "3.12", "3.13")
-PRESENT = [version for version in PYTHONS if shutil.which(f"python{version}")]
-# Any supported Python does where one is enough; the newest is the fastest.
+
+
+def _runs(version: str) -> bool:
+    """Tell whether a Python is present; a version manager's shim for one may only refuse."""
+    command = shutil.which(f"python{version}")
+    return (
+        command is not None
+        and not subprocess.run(  # noqa: S603  the name is ours
+            [command, "-c", ""], capture_output=True, check=False
+        ).returncode
+    )
+
+
+PRESENT = [version for version in PYTHONS if _runs(version)]
+# Any supported Python does where one is enough; the newest is the fastest. Without one that is
+# found by its name, the Python that runs nox does.
 NEWEST = PRESENT[-1] if PRESENT else None
 
 EVERYTHING = ".[prometheus,platform,browser,dashboards]"

@@ -29,7 +29,7 @@ def test_the_workflow_runs_to_its_end(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
-    assert report["requests"]["sent"] > 0
+    assert report["requests"] > 0
 
 
 def test_metrics_on_names_the_extra(tmp_path):
