@@ -106,8 +106,9 @@ def test_sides_are_those_of_the_persons_parents(family, relative, sides):
     assert (kinship.on_fathers_side, kinship.on_mothers_side) == sides
 
 
-def test_a_descendant_is_on_neither_side(family):
-    child = kinship_with(family, "@WA@")["@C@"]
+@pytest.mark.parametrize("parent", ["@A@", "@WA@"])
+def test_a_descendant_is_on_neither_side(family, parent):
+    child = kinship_with(family, parent)["@C@"]
     assert (child.on_fathers_side, child.on_mothers_side) == (False, False)
 
 

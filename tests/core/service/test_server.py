@@ -36,6 +36,13 @@ def test_a_connection_is_kept_alive(start, browse):
     assert len(workers) == 1  # a thread for each connection, so there was one
 
 
+def test_small_answers_are_not_held_back(start, browse):
+    service = start()
+    browse.get(f"{service.base_url}/account/signin", timeout=5)
+    (connection,) = service._server._connections
+    assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 def test_a_sign_in_by_a_real_client_ends_at_home(start, browse):
     service = start()
     answer = browse.post(f"{service.base_url}/account/signin", data=CREDENTIALS, timeout=5)
