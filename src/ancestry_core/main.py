@@ -126,6 +126,8 @@ def _hold() -> None:
     """Wait until somebody ends the run."""
     ended = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: ended.set())
+    # Whoever reads the report through a pipe is to have it now.
+    sys.stdout.flush()
     sys.stderr.write("Holding on, so that the metrics can be scraped; Ctrl-C ends the run.\n")
     with suppress(KeyboardInterrupt):
         ended.wait()
