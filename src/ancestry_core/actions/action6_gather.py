@@ -165,6 +165,6 @@ class _Gathering:
         except (KeyError, TypeError, ValueError) as error:
             _log.warning("match %s not gathered: unexpected answer (%r)", sample_id, error)
             return "failure"
-        # The list may show a match twice, when it shifts between two pages.
+        # Should the page show it twice, it is read once.
         known[sample_id] = fingerprint
         return "success"

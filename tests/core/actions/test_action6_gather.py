@@ -233,6 +233,19 @@ def test_an_answer_without_what_is_needed_fails_its_match_alone(platform, caplog
     assert "unexpected answer (KeyError('relationship'))" in caplog.text
 
 
+def test_a_match_that_one_page_shows_twice_is_read_once(platform, service):
+    platform.ensure_session_ready()
+    fetch = platform.api.fetch_match_page
+
+    def doubled_page(page, size):
+        listing = fetch(page, size)
+        return {**listing, "matchList": listing["matchList"] + listing["matchList"][:1]}
+
+    platform.api.fetch_match_page = doubled_page
+    assert counts(coord(platform)) == (50, 0, 5)
+    assert service.record.count(DETAILS) == 50
+
+
 def test_the_cache_is_not_filled_with_what_is_stored(platform):
     coord(platform)
     assert platform.cache.statistics("matches").invalidations > 50
