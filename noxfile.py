@@ -103,7 +103,11 @@ def typing(session: nox.Session) -> None:
 def demo(session: nox.Session) -> None:
     """Run the main job: the platform's workflow, scraped while it works."""
     _install(session, EVERYTHING)
-    session.run("ancestry", "run", "--metrics", *session.posargs)
+    # A database of its own each time: on an old one there would be little left to do.
+    database = Path(session.create_tmp(), "demo.db")
+    for old in database.parent.glob("demo.db*"):
+        old.unlink()
+    session.run("ancestry", "run", "--metrics", "--database", str(database), *session.posargs)
 
 
 @nox.session(python=NEWEST)
