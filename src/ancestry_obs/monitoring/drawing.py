@@ -158,6 +158,7 @@ def _heatmap(panel: Panel) -> sdk.Panel:
         .cell_values(heatmap.CellValues().unit("short"))
         .rows_frame(heatmap.RowsHeatmapOptions().layout(looks.HeatmapCellLayout.AUTO))
         .filter_values(heatmap.FilterValueRange().le(1e-9))
+        .scale_distribution(common.ScaleDistributionConfig().type(looks.ScaleDistribution.LINEAR))
         .show_legend()
         .show_tooltip()
         .show_y_histogram()
@@ -205,6 +206,7 @@ def _inventory(panel: Panel) -> sdk.Panel:
     cells.append(property_of("mappings", [{"type": "value", "options": options}]))
     return (
         table.Panel()
+        .show_header(True)
         .with_transformation(_organized({}, hidden=("Value",)))
         .override_by_name(panel.by[-1], cells)
         .override_by_name(panel.by[-1], [property_of("custom.width", 120)])
