@@ -52,7 +52,7 @@ def drawn(panel: Panel, queries: Sequence[Query]) -> sdk.Panel:
     result.description = panel.description
     result.datasource = DATASOURCE
     result.targets = [_target(panel, query, index) for index, query in enumerate(queries)]
-    styled(panel, result.field_config)
+    result.field_config = styled(panel, result.field_config or sdk.FieldConfigSource())
     return result
 
 
@@ -136,7 +136,7 @@ def _bars(panel: Panel) -> sdk.Panel:
 def _share_graph(panel: Panel) -> sdk.Panel:
     lines = _lines(panel).max(1).axis_soft_min(0.8)
     if panel.thresholds:
-        style = common.GraphThresholdsStyleConfig().mode(looks.GraphTresholdsStyleMode.DASHED)
+        style = common.GraphThresholdsStyleConfig().mode(looks.GraphThresholdsStyleMode.DASHED)
         lines.thresholds_style(style)
     return lines.build()
 
@@ -160,7 +160,6 @@ def _heatmap(panel: Panel) -> sdk.Panel:
         .filter_values(heatmap.FilterValueRange().le(1e-9))
         .scale_distribution(common.ScaleDistributionConfig().type(looks.ScaleDistribution.LINEAR))
         .show_legend()
-        .show_tooltip()
         .show_y_histogram()
         .build()
     )
@@ -189,6 +188,7 @@ def _quantile_table(panel: Panel) -> sdk.Panel:
     gauge = {"type": "gauge", "mode": "gradient", "valueDisplayMode": "text"}
     return (
         table.Panel()
+        .filterable(True)
         .with_transformation(sdk.DataTransformerConfig("merge", options={}))
         .with_transformation(_organized(values))
         .sort_by([sort])
@@ -206,6 +206,7 @@ def _inventory(panel: Panel) -> sdk.Panel:
     cells.append(property_of("mappings", [{"type": "value", "options": options}]))
     return (
         table.Panel()
+        .filterable(True)
         .show_header(True)
         .with_transformation(_organized({}, hidden=("Value",)))
         .override_by_name(panel.by[-1], cells)

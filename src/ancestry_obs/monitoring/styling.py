@@ -21,7 +21,7 @@ NOTHING: Final = "nothing yet"
 _TABLES: Final = frozenset({"inventory", "quantile_table"})
 
 
-def styled(panel: Panel, config: sdk.FieldConfigSource) -> None:
+def styled(panel: Panel, config: sdk.FieldConfigSource) -> sdk.FieldConfigSource:
     """Complete a drawing's settings.
 
     Args:
@@ -33,6 +33,7 @@ def styled(panel: Panel, config: sdk.FieldConfigSource) -> None:
     config.defaults.thresholds = _thresholds(panel)
     config.defaults.mappings = [*_states(panel), _not_a_number()]
     config.overrides = [*(config.overrides or []), *_colored(panel)]
+    return config
 
 
 def _thresholds(panel: Panel) -> sdk.ThresholdsConfig:

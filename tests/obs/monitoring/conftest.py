@@ -1,4 +1,4 @@
-"""What the tests of monitoring share: a small map with one metric of each kind, and the platform's."""
+"""What these tests share: a small map with a metric of each kind, and the platform's."""
 
 from __future__ import annotations
 

@@ -48,28 +48,38 @@ def test_objectives_and_alerts_are_read(plan_of):
     [
         (
             PANEL + 'metric = "order_secnds"',
-            "5: row[0].panel[0].metric: unknown metric 'order_secnds'; did you mean "
-            "'order_seconds'? allowed: ",
+            (
+                "5: row[0].panel[0].metric: unknown metric 'order_secnds'; did you mean "
+                "'order_seconds'? allowed: "
+            ),
         ),
         (
             PANEL + 'metric = "orders_total"\nby = ["way", "shp"]',
-            "6: row[0].panel[0].by[1]: 'orders_total' has no label 'shp'; did you mean 'shop'? "
-            "allowed: shop, way, result",
+            (
+                "6: row[0].panel[0].by[1]: 'orders_total' has no label 'shp'; did you mean 'shop'? "
+                "allowed: shop, way, result"
+            ),
         ),
         (
             PANEL + 'metric = "orders_total"\nview = "share"\ngood = { result = ["payed"] }',
-            "7: row[0].panel[0].good.result: 'payed' is no value of the label 'result'; "
-            "did you mean 'paid'? allowed: paid, refused, other, error",
+            (
+                "7: row[0].panel[0].good.result: 'payed' is no value of the label 'result'; "
+                "did you mean 'paid'? allowed: paid, refused, other, error"
+            ),
         ),
         (
             PANEL + 'metric = "orders_total"\nview = "heatmap"',
-            "6: row[0].panel[0].view: a counter cannot be shown as 'heatmap'; "
-            "allowed: rate, events, total, share, share_trend",
+            (
+                "6: row[0].panel[0].view: a counter cannot be shown as 'heatmap'; "
+                "allowed: rate, events, total, share, share_trend"
+            ),
         ),
         (
             PANEL + 'metric = "orders_total"\nquantiles = [0.5]',
-            "6: row[0].panel[0].quantiles: quantiles means nothing to the view 'rate'; "
-            "it is for quantiles, quantile_table",
+            (
+                "6: row[0].panel[0].quantiles: quantiles means nothing to the view 'rate'; "
+                "it is for quantiles, quantile_table"
+            ),
         ),
         (
             PANEL + 'metric = "orders_total"\nview = "share"',
@@ -77,8 +87,10 @@ def test_objectives_and_alerts_are_read(plan_of):
         ),
         (
             PANEL + 'metric = "orders_total"\nby = ["result"]\ncolors = { paid_ = "green" }',
-            "7: row[0].panel[0].colors.paid_: 'paid_' is no value of what is told apart; "
-            "did you mean 'paid'? allowed: paid, refused",
+            (
+                "7: row[0].panel[0].colors.paid_: 'paid_' is no value of what is told apart; "
+                "did you mean 'paid'? allowed: paid, refused"
+            ),
         ),
         (
             PANEL + 'metric = "busy_tills"\n'
@@ -112,13 +124,17 @@ def test_objectives_and_alerts_are_read(plan_of):
         ),
         (
             OBJECTIVE + 'metric = "orders_total"\ngood = { result = ["paid"] }\ntarget = 0.9',
-            "7: objective[0].target: a target of 0.9 can never be missed 14.4 times over; "
-            "choose one above 0.931",
+            (
+                "7: objective[0].target: a target of 0.9 can never be missed 14.4 times over; "
+                "choose one above 0.931"
+            ),
         ),
         (
             ALERT + 'metric = "order_seconds"',
-            "8: alert[0].metric: 'order_seconds' is of the kind histogram; "
-            "allowed: counter, gauge, in_flight, info, ratio",
+            (
+                "8: alert[0].metric: 'order_seconds' is of the kind histogram; "
+                "allowed: counter, gauge, in_flight, info, ratio"
+            ),
         ),
         (
             ALERT + 'metric = "busy_tills"\nwithin = "5m"',
@@ -162,7 +178,7 @@ def test_a_broken_entry_does_not_hide_the_others(findings_of):
 def test_a_file_that_is_no_toml_or_cannot_be_read(findings_of, shop, tmp_path):
     (found,) = findings_of("title = ")
     assert found.startswith("2: not TOML: ")
-    with pytest.raises(MapError, match="cannot be read: .*; name a UTF-8 file"):
+    with pytest.raises(MapError, match=r"cannot be read: .*; name a UTF-8 file"):
         read_plan(tmp_path, shop)
 
 
