@@ -39,7 +39,7 @@ def report_sites(
                 reason=part.reason or covered,
                 aliases=tuple(sorted(part.aliases)),
                 unreached=unreached.get(id(core), ()),
-                defined_at=_defined_at(part),
+                defined_at="" if site.is_added else _defined_at(part),
                 patterns=part.want.patterns,
                 woven=part.woven,
             )

@@ -2,9 +2,9 @@
 
 A named target is followed to its home: an inherited method to the class that has it, a function
 that the module only imported to the module that wrote it, an alias to the name it was defined by.
-A glob takes only what the module defines itself. Nothing is imported, patched or evaluated: names
-are read from the namespaces themselves, so that no property, descriptor or module `__getattr__`
-runs.
+An `__init__` of C is found as one of the class's own, which is not there yet. A glob takes only
+what the module defines itself. Nothing is imported, patched or evaluated: names are read from the
+namespaces themselves, so that no property, descriptor or module `__getattr__` runs.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, cast
 
 from ancestry_obs.exceptions import TargetError
+from ancestry_obs.patcher.initializers import NAME, is_overridable, own_initializer
 from ancestry_obs.patcher.members import core_of, is_class, unpack, weavable_unnamed
 from ancestry_obs.patcher.model import Found
 from ancestry_obs.patcher.namespaces import MISSING, namespace_of, subclasses_of
@@ -68,7 +69,7 @@ class Resolver:
         """
         if not pattern.spans_names:
             place = self._walk(pattern.qualname.split("."), module)
-            return (self._found(_at_home(place, self._home(place))),)
+            return (self._found(_overriding(_at_home(place, self._home(place)))),)
         found = {_key(each): each for each in self._globbed(pattern, module)}
         if not found:
             raise TargetError(f"matches nothing that {self._name(module.__name__)!r} defines")
@@ -207,6 +208,14 @@ def _key(found: Found) -> tuple[int, str, Accessor]:
 def _at_home(place: _Place, home: _Place) -> _Place:
     # The class that the pattern names stays the one below which overrides are looked for.
     return replace(home, named=place.named, accessor=place.accessor)
+
+
+def _overriding(place: _Place) -> _Place:
+    """Return the place of an own `__init__` where a class has none but C's."""
+    owner = place.named
+    if place.attribute != NAME or owner is None or not is_overridable(place.raw, owner):
+        return place
+    return replace(place, container=owner, raw=own_initializer(owner, place.raw))
 
 
 def _module_of(place: _Place) -> ModuleType:

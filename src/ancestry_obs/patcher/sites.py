@@ -1,16 +1,17 @@
 """One name in one namespace: what was there, what is woven in its place, and how to undo it.
 
 A property has up to three functions and is still one site, because one object holds them all. A
-site is always woven from what was there before, never from a wrapper of ours.
+site is always woven from what was there before, never from a wrapper of ours. Where nothing was
+there (see `initializers`), the name is removed again.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from ancestry_obs.patcher.members import core_of, repack
-from ancestry_obs.patcher.namespaces import MISSING, namespace_of, write
+from ancestry_obs.patcher.namespaces import MISSING, delete, namespace_of, write
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Mapping
@@ -79,6 +80,7 @@ class Site:
         self.attribute = found.attribute
         self.original: object = found.raw
         self.replacement: object = found.raw
+        self.is_added = found.attribute not in namespace_of(found.container)
         self.parts: dict[Accessor, Part] = {}
 
     @property
@@ -135,7 +137,7 @@ class Site:
         """
         current = self.current
         if current is self.replacement:
-            write(self.container, self.attribute, self.original)
+            self._write(self.original)
             return ""
         if current is MISSING or not self.is_installed:
             return ""
@@ -170,11 +172,17 @@ class Site:
         }
         try:
             replacement = repack(self.original, functions) if functions else self.original
-            write(self.container, self.attribute, replacement)
+            self._write(replacement)
         except Exception as failure:  # noqa: BLE001 - whatever a foreign class raises is its state
             self._fail(f"cannot be replaced: {failure}")
         else:
             self.replacement = replacement
+
+    def _write(self, value: object) -> None:
+        if not self.is_added or value is not self.original:
+            write(self.container, self.attribute, value)
+        elif self.current is not MISSING:
+            delete(cast("type", self.container), self.attribute)
 
     def _fail(self, reason: str) -> None:
         for part in self.parts.values():

@@ -155,8 +155,8 @@ def test_a_wrapper_of_an_imported_function_is_the_importing_modules_own(program,
             f"'builtins:sorted' {IN_C}",
         ),
         (
-            "Base.__init__",
-            f"'builtins:object.__init__' {IN_C}",
+            "Base.__repr__",
+            f"'builtins:object.__repr__' {IN_C}",
         ),
     ],
 )
