@@ -24,6 +24,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from ancestry_obs.monitoring import dashboard_probes
+
 SECONDS = 60
 # The default run takes less than a minute where it has a processor to itself.
 RUN_SECONDS = 400
@@ -77,15 +79,21 @@ class Running:
 
         return wait_until(look, f"{self._name} to say {pattern!r}", seconds)
 
+    def finish(self):
+        """Tell it that there is no more to come, and return its exit code."""
+        self.process.stdin.close()
+        return self.process.wait(SECONDS)
+
     def end(self):
         """End it, by force if need be; the exit code is returned."""
         self.process.terminate()
         try:
-            self.process.communicate(timeout=SECONDS)
+            return self.process.wait(SECONDS)
         except subprocess.TimeoutExpired:
             self.process.kill()
-            self.process.communicate()
-        return self.process.returncode
+            return self.process.wait()
+        finally:
+            self.process.stdin.close()
 
 
 class Server:
@@ -108,8 +116,9 @@ class Server:
 
     def number(self, expression):
         """Give the one number that an expression has."""
-        ((_, text),) = [each["value"] for each in self.query(expression)]
-        return float(text)
+        found = self.query(expression)
+        assert len(found) == 1, f"{expression} has {len(found)} results: {found}"
+        return float(found[0]["value"][1])
 
     def numbers(self, expression, label):
         """Give the numbers of an expression by the values of one label."""
@@ -127,6 +136,13 @@ class Server:
         samples = [each["values"] for each in self.query(f"{series}[{window}]")]
         return [float(text) for values in samples for _, text in values]
 
+    def ever(self, expression, since):
+        """Tell whether an expression had a number at any time since a moment."""
+        now = time.time()
+        step = max(0.25, (now - since) / 200)
+        found = self.ask("query_range", query=expression, start=since, end=now, step=step)
+        return any(text != "NaN" for each in found["result"] for _, text in each["values"])
+
     def scraped_since(self, moment, job):
         """Tell whether every target of the job was scraped after a moment, without an error."""
         moments = self.query(f'timestamp(ancestry_obs_build_info{{job="{job}"}})')
@@ -140,7 +156,7 @@ class Watched:
     prometheus: Server
     program: Running
     address: str
-    job: str
+    began: float
     report: dict
 
     def page(self):
@@ -149,11 +165,14 @@ class Watched:
 
 
 def wait_until(check, what, seconds=SECONDS):
-    """Ask again and again until the answer is true, and return it."""
+    """Ask again and again until the answer is true, and return it.
+
+    What is waited for is a text, or a function that gives one when it was in vain.
+    """
     deadline = time.monotonic() + seconds
     while not (answer := check()):
         if time.monotonic() > deadline:
-            pytest.fail(f"waited {seconds} seconds for {what}")
+            pytest.fail(f"waited {seconds} seconds for {what() if callable(what) else what}")
         time.sleep(0.05)
     return answer
 
@@ -199,6 +218,12 @@ def real(tmp_path_factory):
 def repository():
     """The folder with the files that are committed beside the code."""
     return Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="session")
+def ask_server():
+    """Ask a server that has Prometheus' HTTP interface."""
+    return Server
 
 
 @pytest.fixture(scope="session")
@@ -263,6 +288,7 @@ def default_run(real, start_prometheus, repository):
     )
     command = [sys.executable, "-m", "ancestry_core", "run", "--metrics", "--hold", "--json"]
     port = address.rpartition(":")[2]
+    began = time.time()
     program = real.start("ancestry", command, environment={"METRICS_EXPORT_PORT": port})
     program.wait_for("Holding on", RUN_SECONDS)
     over = time.time()
@@ -270,4 +296,36 @@ def default_run(real, start_prometheus, repository):
         lambda: prometheus.scraped_since(over, "ancestry"), "Prometheus to see the end of the run"
     )
     report = json.loads(program.wait_for(r"(?m)^\{.*\}$")[0])
-    return Watched(prometheus, program, address, "ancestry", report)
+    return Watched(prometheus, program, address, began, report)
+
+
+@pytest.fixture
+def unanswered():
+    """List what a dashboard of the time since a moment has no data for, marks included."""
+
+    def ask(prometheus, dashboard, since):
+        return [
+            (probe.where, probe.expression)
+            for probe in dashboard_probes(dashboard)
+            if not prometheus.ever(probe.expression, since)
+        ]
+
+    return ask
+
+
+@pytest.fixture
+def failing_rules():
+    """List the rules that Prometheus cannot evaluate, and those that record nothing."""
+
+    def ask(prometheus):
+        groups = prometheus.ask("rules")["groups"]
+        rules = [rule for group in groups for rule in group["rules"]]
+        assert rules
+        return [
+            (rule["name"], rule["health"], rule.get("lastError", ""))
+            for rule in rules
+            if rule["health"] != "ok"
+            or (rule["type"] == "recording" and not prometheus.query(rule["name"]))
+        ]
+
+    return ask

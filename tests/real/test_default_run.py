@@ -1,7 +1,8 @@
-"""The default run as a real Prometheus saw it: the whole plan, and the same figures as the report."""
+"""The default run as a real Prometheus saw it: the whole plan, and the report's figures."""
 
 from __future__ import annotations
 
+import itertools
 import re
 import subprocess
 
@@ -26,25 +27,25 @@ PLAN = [
 ACTIONS = (
     "action6_gather", "action7_inbox", "action8_messaging", "action9_process_productive",
 )  # fmt: skip
-VALUES = [
-    *(("api_requests_total", {"result": each}) for each in ("success", "retry", "failure", "cached")),
-    *(("api_requests_total", {"method": each}) for each in ("GET", "POST")),
-    *(("api_latency_seconds_count", {"status_family": each}) for each in ("2xx", "5xx", "error")),
+RESULTS = ("success", "failure", "skipped")
+SELECTORS = [
+    *(f'api_requests_total{{result="{each}"}}' for each in (*RESULTS[:2], "retry", "cached")),
+    *(f'api_requests_total{{method="{each}"}}' for each in ("GET", "POST")),
+    *(f'api_latency_seconds_count{{status_family="{each}"}}' for each in ("2xx", "5xx", "error")),
     *(
-        ("cache_operations_total", {"operation": each})
+        f'cache_operations_total{{operation="{each}"}}'
         for each in ("get", "set", "invalidate", "expire")
     ),
     *(
-        ("session_refresh_total", {"reason": each})
+        f'session_refresh_total{{reason="{each}"}}'
         for each in ("proactive", "api_forced", "browser_error")
     ),
     *(
-        ("action_processed_total", {"action": action, "result": result})
-        for action in ACTIONS
-        for result in ("success", "failure", "skipped")
+        f'action_processed_total{{action="{action}",result="{result}"}}'
+        for action, result in itertools.product(ACTIONS, RESULTS)
     ),
-    ("circuit_breaker_trip_total", {"breaker": "api"}),
-]  # fmt: skip
+    'circuit_breaker_trip_total{breaker="api"}',
+]
 # The plan's name, whatever the checker thinks of a gauge that is called so.
 PLANNED = (
     "ancestry_worker_thread_count non-histogram and non-summary metrics should not have "
@@ -79,12 +80,9 @@ def test_the_latency_has_the_buckets_of_the_plan(prometheus):
     assert sorted(map(float, found)) == [0.5, 1, 2, 4, 8, 16, float("inf")]
 
 
-@pytest.mark.parametrize(
-    ("metric", "labels"), VALUES, ids=[f"{m}-{'-'.join(v.values())}" for m, v in VALUES]
-)
-def test_every_value_that_the_plan_names_occurs(prometheus, metric, labels):
-    matchers = ",".join(f'{name}="{value}"' for name, value in labels.items())
-    assert prometheus.number(f"max(max_over_time(ancestry_{metric}{{{matchers}}}[1h]))") > 0
+@pytest.mark.parametrize("selector", SELECTORS)
+def test_every_value_that_the_plan_names_occurs(prometheus, selector):
+    assert prometheus.number(f"max(max_over_time(ancestry_{selector}[1h]))") > 0
 
 
 def test_the_breaker_is_seen_closed_and_open(prometheus):
@@ -110,7 +108,7 @@ def test_labels_hold_no_ids(prometheus):
 def test_actions_agree_with_the_report(prometheus, default_run):
     for action, told in default_run.report["actions"].items():
         query = f'ancestry_action_processed_total{{action="{action}"}}'
-        expected = {result: told[result] for result in ("success", "failure", "skipped")}
+        expected = {result: told[result] for result in RESULTS}
         assert prometheus.numbers(query, "result") == expected, action
     assert set(default_run.report["actions"]) == set(ACTIONS)
 
@@ -134,7 +132,7 @@ def test_session_cache_and_breaker_agree_with_the_report(prometheus, default_run
     lookups = prometheus.number('sum(ancestry_cache_operations_total{operation="get"})')
     assert lookups == report["cache"]["lookups"]
     assert prometheus.number("ancestry_circuit_breaker_trip_total") == report["breaker_trips"]
-    assert 0 <= prometheus.number("ancestry_session_uptime_seconds")
+    assert prometheus.number("ancestry_session_uptime_seconds") > 0
     assert prometheus.number("ancestry_worker_thread_count") >= 2
 
 
