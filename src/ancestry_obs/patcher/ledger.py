@@ -10,7 +10,7 @@ from ancestry_obs.patcher.members import core_of
 from ancestry_obs.patcher.model import TargetReport
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from ancestry_obs.patcher.plan import Plan, Target
     from ancestry_obs.patcher.sites import Part, Site
@@ -48,19 +48,34 @@ def report_sites(
 def report_unreached_patterns(plan: Plan, watched: Collection[str]) -> Iterator[TargetReport]:
     """Yield the state of each pattern that has reached nothing, and of modules yet to come.
 
+    One such as ``pkg:*`` that finds nothing is left out where another of its list makes up for it.
+
     Args:
         plan: The patterns and what they found.
         watched: The modules whose import is waited for or was seen.
     """
     missing = [name for name in sorted(watched) if name not in sys.modules]
+    reports = {id(target): tuple(_report(target, missing)) for target in plan.targets}
     for target in plan.targets:
-        text = target.pointcut.pattern
-        if target.pattern is None:
-            yield TargetReport(text, "error", target.reason, patterns=(text,))
-        elif target.pattern.spans_modules:
-            yield from _report_spanning(target, missing)
-        else:
-            yield from _report_named(target)
+        companions = plan.companions(target)
+        # A pattern without a report of its own has found something.
+        excused = any(not _has_failed(reports[id(each)]) for each in companions)
+        if not (excused and _has_failed(reports[id(target)])):
+            yield from reports[id(target)]
+
+
+def _has_failed(reports: Iterable[TargetReport]) -> bool:
+    return any(report.state == "error" for report in reports)
+
+
+def _report(target: Target, missing: Collection[str]) -> Iterator[TargetReport]:
+    text = target.pointcut.pattern
+    if target.pattern is None:
+        yield TargetReport(text, "error", target.reason, patterns=(text,))
+    elif target.pattern.spans_modules:
+        yield from _report_spanning(target, missing)
+    else:
+        yield from _report_named(target)
 
 
 def _report_named(target: Target) -> Iterator[TargetReport]:

@@ -169,7 +169,8 @@ class Patcher:
         if self._plan.concerned(name):
             self._imports.watch(name)
         for target, outcome in self._plan.resolve(name, module, settled=settled):
-            if outcome.reason and settled and target.pattern and not target.pattern.spans_modules:
+            spans = target.pattern is None or target.pattern.spans_modules
+            if outcome.reason and settled and not spans and not self._plan.companions(target):
                 self._say(target.pointcut.pattern, outcome.reason)
         if self._plan.reaches_below(name):
             self._imports.watch(name)

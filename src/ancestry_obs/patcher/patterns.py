@@ -63,6 +63,11 @@ class Pattern:
         return "*" in self.qualname
 
     @property
+    def takes_all(self) -> bool:
+        """Whether every name in a module is meant, so that it promises none in particular."""
+        return self.qualname == "*"
+
+    @property
     def package(self) -> str:
         """The innermost module that is spelt out in full: where the watch begins."""
         if not self.spans_modules:

@@ -71,9 +71,11 @@ class Plan:
         self._named: dict[str, list[Target]] = {}
         self._spanning: list[tuple[Target, Pattern]] = []
         self._concerned: dict[str, tuple[Target, ...]] = {}
+        self._companions: dict[int, list[Target]] = {}
         for target in self.targets:
             if target.pattern is None:
                 continue
+            self._companions.setdefault(id(target.pointcut.advice), []).append(target)
             if target.pattern.spans_modules:
                 self._spanning.append((target, target.pattern))
             else:
@@ -94,6 +96,17 @@ class Plan:
             spanning = [target for target, each in self._spanning if each.matches_module(name)]
             targets = self._concerned[name] = (*self._named.get(name, ()), *spanning)
         return targets
+
+    def companions(self, target: Target) -> list[Target]:
+        """Return the others of one list of patterns, which make up for one that finds nothing.
+
+        ``["pkg:*", "pkg.*:*"]`` means a package, whose own module is often empty. There are none
+        for a pattern that has part of a name in it: that one is wrong if it finds nothing.
+        """
+        if target.pattern is None or not target.pattern.takes_all:
+            return []
+        # One list, one advice; two that are merely equal are two wishes.
+        return [each for each in self._companions[id(target.pointcut.advice)] if each is not target]
 
     def resolve(
         self, name: str, module: ModuleType, *, label: str = "", settled: bool = True

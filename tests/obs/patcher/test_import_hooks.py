@@ -336,3 +336,40 @@ def test_what_was_under_way_is_taken_in_with_the_next_import(project, weaver):
     patcher.apply(())
 
     assert weaver.calls == ["under_u:late"]
+
+
+def test_an_empty_module_is_no_error_where_the_rest_of_its_list_finds_something(
+    project, patcher, states, caplog
+):
+    load = project({"pkg_l/__init__.py": "", "pkg_l/one.py": "def f(): pass"})
+    load("pkg_l")
+    wish = object()
+    patcher.apply([Pointcut("pkg_l:*", wish), Pointcut("pkg_l.*:*", wish)])
+    assert states() == {"pkg_l.one:*": "pending"}
+    load("pkg_l.one")
+    assert states() == {"pkg_l.one:f": "installed"}
+    assert not caplog.messages
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [("pkg_n:*", "pkg_n.typo:*"), ("pkg_n:Typo.*", "pkg_n.one:*")]
+)
+def test_a_list_excuses_neither_its_last_hope_nor_a_part_of_a_name(
+    project, patcher, states, first, second
+):
+    load = project(
+        {"pkg_n/__init__.py": "", "pkg_n/one.py": "def f(): pass", "pkg_n/typo.py": "x = 1"}
+    )
+    load("pkg_n.one")
+    load("pkg_n.typo")
+    wish = object()
+    patcher.apply([Pointcut(first, wish), Pointcut(second, wish)])
+    assert states()[first] == "error"
+
+
+def test_another_list_is_no_excuse(project, patcher, states, caplog):
+    load = project({"pkg_o/__init__.py": "", "pkg_o/one.py": "def f(): pass"})
+    load("pkg_o.one")
+    patcher.apply([Pointcut("pkg_o:*", frozenset("a")), Pointcut("pkg_o.*:*", frozenset("a"))])
+    assert states() == {"pkg_o.one:f": "installed", "pkg_o:*": "error"}
+    assert caplog.messages == ["target pkg_o:*: matches nothing that 'pkg_o' defines"]
