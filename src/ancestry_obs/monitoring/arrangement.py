@@ -26,6 +26,8 @@ __all__ = ["DEFAULT_DOCS", "completed", "default_plan", "default_view", "heading
 
 _UNITS: Final = frozenset({"seconds", "bytes", "ratio", "total"})
 _MOST_VARIABLES: Final = 3
+# Variables that every dashboard has; Prometheus renames a label of the map that is called so.
+_TAKEN: Final = ("datasource", "instance")
 _AT_A_GLANCE: Final = 6
 DEFAULT_DOCS: Final = "docs/monitoring.md"
 
@@ -123,6 +125,8 @@ def _variables(metrics: Iterable[Metric]) -> Iterator[Variable]:
     for metric in metrics:
         for label in metric.label_names:
             users.setdefault(label, []).append(metric)
+    for taken in _TAKEN:
+        users.pop(taken, None)
     common = sorted(users, key=lambda label: -len(users[label]))[:_MOST_VARIABLES]
     for label in common:
         yield Variable(label, heading(label), tuple(users[label]))

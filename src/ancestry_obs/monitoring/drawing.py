@@ -22,6 +22,7 @@ from grafana_foundation_sdk.models import dashboard as sdk
 from grafana_foundation_sdk.models.heatmap import HeatmapColorMode
 from grafana_foundation_sdk.models.prometheus import Dataquery, PromQueryFormat
 
+from ancestry_obs.monitoring.queries import percent
 from ancestry_obs.monitoring.styling import property_of, styled
 from ancestry_obs.monitoring.units import unit
 
@@ -77,16 +78,17 @@ def _single(panel: Panel) -> sdk.Panel:
     mode = looks.BigValueColorMode.BACKGROUND if fills else looks.BigValueColorMode.VALUE
     named = looks.BigValueTextMode.VALUE_AND_NAME if panel.by else looks.BigValueTextMode.VALUE
     graph = looks.BigValueGraphMode.AREA if panel.view == "now" else looks.BigValueGraphMode.NONE
-    return (
+    number = (
         stat.Panel()
         .color_mode(mode)
         .graph_mode(graph)
         .text_mode(named)
-        .decimals(2 if panel.view == "share" else 0)
         .color_scheme(_by_threshold())
         .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]).values(False))
-        .build()
     )
+    # What is counted is whole, though `increase` estimates it; a level may be a fraction.
+    decimals = {"count": 0, "share": 2, "total": 0}.get(panel.view)
+    return (number if decimals is None else number.decimals(decimals)).build()
 
 
 def _lines(panel: Panel) -> timeseries.Panel:
@@ -181,7 +183,7 @@ def _timeline(_: Panel) -> sdk.Panel:
 
 def _quantile_table(panel: Panel) -> sdk.Panel:
     """Draw one line for each label value; the queries' values become columns."""
-    names = ["Requests" if q == "count" else q for q in ["count", *_percents(panel)]]
+    names = ["Count", *map(percent, panel.quantiles)]
     values = {f"Value #{chr(ord('A') + index)}": name for index, name in enumerate(names)}
     slowest = names[-1]
     sort = common.TableSortByFieldState().display_name(slowest).desc(True)
@@ -193,7 +195,7 @@ def _quantile_table(panel: Panel) -> sdk.Panel:
         .with_transformation(_organized(values))
         .sort_by([sort])
         .color_scheme(_color_by(sdk.FieldColorModeId.CONTINUOUS_BL_YL_RD))
-        .override_by_name("Requests", [property_of("unit", "short"), property_of("decimals", 0)])
+        .override_by_name("Count", [property_of("unit", "short"), property_of("decimals", 0)])
         .override_by_name(slowest, [property_of("custom.cellOptions", gauge)])
         .build()
     )
@@ -220,10 +222,6 @@ def _organized(names: Mapping[str, str], hidden: Sequence[str] = ()) -> sdk.Data
     return sdk.DataTransformerConfig(
         "organize", options={"excludeByName": excluded, "renameByName": dict(names)}
     )
-
-
-def _percents(panel: Panel) -> list[str]:
-    return [f"p{quantile * 100:g}" for quantile in panel.quantiles]
 
 
 def _legend(panel: Panel) -> common.VizLegendOptions:

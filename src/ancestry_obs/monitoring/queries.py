@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ancestry_obs.monitoring.plan import Aggregation, Panel, View
     from ancestry_obs.monitoring.promql import Scope
 
-__all__ = ["Query", "queries"]
+__all__ = ["Query", "percent", "queries"]
 
 _MOMENT: Final = "$__rate_interval"
 _BAR: Final = "$__interval"
@@ -103,7 +103,7 @@ def _level(panel: Panel, scope: Scope) -> Iterable[Query]:
 def _quantiles(panel: Panel, scope: Scope) -> Iterable[Query]:
     rate = f"rate({scope.series(panel.metric, '_bucket')}[{_MOMENT}])"
     for each in panel.quantiles:
-        legend = " ".join([_percent(each), *_fields(panel.by)])
+        legend = " ".join([percent(each), *_fields(panel.by)])
         # One quantile of several series is what the title says already.
         single = len(panel.quantiles) == 1 and panel.by
         yield Query(quantile(each, panel.by, rate), _legend(panel) if single else legend)
@@ -114,7 +114,7 @@ def _quantile_table(panel: Panel, scope: Scope) -> Iterable[Query]:
     count = gained(scope.series(panel.metric, "_count"), _ALL)
     yield Query(aggregated("sum", panel.by, count), "count", instant=True)
     for each in panel.quantiles:
-        yield Query(quantile(each, panel.by, increase), _percent(each), instant=True)
+        yield Query(quantile(each, panel.by, increase), percent(each), instant=True)
 
 
 def _heatmap(panel: Panel, scope: Scope) -> Iterable[Query]:
@@ -160,7 +160,8 @@ def _legend(panel: Panel) -> str:
     return " · ".join(_fields(panel.by)) or panel.title
 
 
-def _percent(quantile_: float) -> str:
+def percent(quantile_: float) -> str:
+    """Name a quantile: 0.95 is ``p95``."""
     return f"p{quantile_ * 100:g}"
 
 

@@ -14,9 +14,9 @@ from ancestry_obs.monitoring.units import unit
 if TYPE_CHECKING:
     from ancestry_obs.monitoring.plan import Panel
 
-__all__ = ["NOTHING", "property_of", "styled"]
+__all__ = ["property_of", "styled"]
 
-NOTHING: Final = "nothing yet"
+_NOTHING: Final = "nothing yet"
 # Their columns and cells have colours of their own.
 _TABLES: Final = frozenset({"inventory", "quantile_table"})
 
@@ -29,7 +29,7 @@ def styled(panel: Panel, config: sdk.FieldConfigSource) -> sdk.FieldConfigSource
         config: The settings; what the kind of drawing put there stays.
     """
     config.defaults.unit = unit(panel)
-    config.defaults.no_value = NOTHING
+    config.defaults.no_value = _NOTHING
     config.defaults.thresholds = _thresholds(panel)
     config.defaults.mappings = [*_states(panel), _not_a_number()]
     config.overrides = [*(config.overrides or []), *_colored(panel)]
@@ -58,7 +58,7 @@ def _states(panel: Panel) -> list[sdk.ValueMapping]:
 
 def _not_a_number() -> sdk.ValueMapping:
     """A share or a quantile of nothing is not a number; words say that better than "NaN"."""
-    result = sdk.ValueMappingResult(NOTHING, "text")
+    result = sdk.ValueMappingResult(_NOTHING, "text")
     return sdk.SpecialValueMap(
         sdk.DashboardSpecialValueMapOptions(sdk.SpecialValueMatch.NULL_AND_NAN, result)
     )

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import pytest
 
+from ancestry_obs.monitoring import Catalogue
 from ancestry_obs.monitoring.arrangement import completed, default_plan, heading
 from ancestry_obs.monitoring.plan import Row
+from ancestry_obs.spec import load
 
 
 def test_a_map_without_a_plan_is_arranged_by_what_a_reader_asks(shop):
@@ -31,6 +33,13 @@ def test_the_labels_that_most_metrics_share_can_be_chosen(shop):
     assert [(v.label, len(v.metrics)) for v in plan.variables] == [
         ("shop", 3), ("way", 1), ("result", 1),
     ]  # fmt: skip
+
+
+def test_a_label_cannot_take_the_place_of_a_variable_that_is_always_there():
+    labels = {"instance": ["a"], "shop": ["b"]}
+    metric = {"type": "gauge", "help": "G.", "labels": labels}
+    catalogue = Catalogue(load({"version": 1, "metrics": {"g": metric}}), "x")
+    assert [variable.label for variable in default_plan(catalogue, "x").variables] == ["shop"]
 
 
 def test_a_metric_that_a_plan_leaves_out_is_added_at_the_end(shop):

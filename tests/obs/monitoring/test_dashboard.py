@@ -159,7 +159,7 @@ def test_a_table_of_quantiles_names_its_columns(generated):
     table = titled(generated.dashboard, "Latency by endpoint")
     assert [step["id"] for step in table["transformations"]] == ["merge", "organize"]
     assert table["transformations"][1]["options"]["renameByName"] == {
-        "Value #A": "Requests", "Value #B": "p50", "Value #C": "p95", "Value #D": "p99",
+        "Value #A": "Count", "Value #B": "p50", "Value #C": "p95", "Value #D": "p99",
     }  # fmt: skip
     assert all(target["format"] == "table" for target in table["targets"])
 

@@ -26,6 +26,11 @@ def test_what_does_not_divide_goes_to_the_first():
     assert [place.width for place in places([panel(5), panel(5), panel(6)], 0)] == [8, 8, 8]
 
 
+def test_what_does_not_fit_begins_a_new_shelf():
+    assert [place.y for place in places([panel(12, 3), panel(12, 3)], 0)] == [0, 0]
+    assert [place.y for place in places([panel(12, 3), panel(13, 3)], 0)] == [0, 3]
+
+
 def test_a_view_has_a_size_of_its_own():
     assert places([panel(), panel()], 0) == [Place(0, 0, 12, 4), Place(12, 0, 12, 4)]
 
