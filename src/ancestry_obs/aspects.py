@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import gc
 import importlib
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from operator import attrgetter
 from typing import TYPE_CHECKING
@@ -20,6 +19,8 @@ from ancestry_obs.expressions import BUILTIN_FUNCTIONS
 from ancestry_obs.patcher import Pointcut
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from ancestry_obs.spec import HookSpec, InstrumentSpec, MapSpec, MetricSpec, SampleSpec
 
 __all__ = ["LabelFunctions", "instances_of", "is_instance_of", "pointcuts"]
@@ -33,26 +34,29 @@ def pointcuts(spec: MapSpec) -> tuple[Pointcut, ...]:
     """
     metrics = {metric.name: metric for metric in spec.metrics}
     return (
-        *(each for instrument in spec.instruments for each in _instrument(instrument, metrics)),
-        *map(_sample, spec.samples),
+        *(each for part in spec.instruments for each in _instrument(part, metrics, spec)),
+        *(_sample(sample, spec) for sample in spec.samples),
         *map(_hook, spec.hooks),
     )
 
 
 def _instrument(
-    instrument: InstrumentSpec, metrics: Mapping[str, MetricSpec]
+    instrument: InstrumentSpec, metrics: Mapping[str, MetricSpec], spec: MapSpec
 ) -> Iterator[Pointcut]:
     advice = Advice(
         records=instrument.records,
         metrics=tuple(metrics[record.metric] for record in instrument.records),
+        functions=spec.functions_of(*instrument.records),
         subclasses=instrument.subclasses,
     )
     for target in instrument.targets:
         yield Pointcut(target, advice, subclasses=instrument.subclasses)
 
 
-def _sample(sample: SampleSpec) -> Pointcut:
-    return Pointcut(f"{sample.target}.__init__", Advice(track=(sample,)))
+def _sample(sample: SampleSpec, spec: MapSpec) -> Pointcut:
+    advice = Advice(track=(sample,), functions=spec.functions_of(sample))
+    # Overrides too: one that does not call `super().__init__()` would hide its instances.
+    return Pointcut(sample.initializer, advice, subclasses=True)
 
 
 def _hook(hook: HookSpec) -> Pointcut:
@@ -72,27 +76,28 @@ def is_instance_of(instance: object, target: str) -> bool:
         target: the class as `module:qualname`. One of the program's main module counts too, since
             `python -m module` defines the module's classes under that name.
     """
-    module, _, qualname = target.partition(":")
-    return any(
-        each.__qualname__ == qualname and each.__module__ in {module, "__main__"}
-        for each in type(instance).__mro__
-    )
+    return _is_or_inherits(type(instance), target)
 
 
 def instances_of(target: str) -> list[object]:
     """Find the living instances of a class that were made before it was woven.
 
     Args:
-        target: the class as `module:qualname`; while its module is not imported there are none.
+        target: the class, as for `is_instance_of`.
     """
+    objects = gc.get_objects()
+    # A metaclass may have made its classes unhashable.
+    kinds = {id(kind): kind for kind in map(type, objects)}
+    wanted = {key for key, kind in kinds.items() if _is_or_inherits(kind, target)}
+    return [each for each in objects if id(type(each)) in wanted]
+
+
+def _is_or_inherits(kind: type, target: str) -> bool:
     module, _, qualname = target.partition(":")
-    if module not in sys.modules:
-        return []
-    try:
-        wanted = attrgetter(qualname)(sys.modules[module])
-    except AttributeError:
-        return []  # the patcher reports the missing class
-    return [each for each in gc.get_objects() if wanted in type(each).__mro__]
+    return any(
+        each.__qualname__ == qualname and each.__module__ in (module, "__main__")
+        for each in kind.__mro__
+    )
 
 
 class LabelFunctions(Mapping[str, Callable[..., object]]):
@@ -106,12 +111,22 @@ class LabelFunctions(Mapping[str, Callable[..., object]]):
     """
 
     def __init__(self, own: tuple[tuple[str, str], ...]) -> None:
+        self._modules: dict[str, ModuleType] = {}
         self.replace(own)
 
     def replace(self, own: tuple[tuple[str, str], ...]) -> None:
         """Take another map's functions instead; they are imported anew when they are needed."""
         self._own = dict(own)
         self._found: dict[str, Callable[..., object]] = dict(BUILTIN_FUNCTIONS)
+
+    def offer(self, module: ModuleType, name: str) -> None:
+        """Look in a module for what another name promises, rather than import it a second time.
+
+        Args:
+            module: the program's `__main__`, which is being executed.
+            name: the module name that the map uses for it.
+        """
+        self._modules[name] = module
 
     def __getitem__(self, name: str) -> Callable[..., object]:
         """Give a function by its name.
@@ -121,7 +136,7 @@ class LabelFunctions(Mapping[str, Callable[..., object]]):
             CompileError: it cannot be imported.
         """
         if name not in self._found:
-            self._found[name] = _import(name, self._own[name])
+            self._found[name] = self._import(name, self._own[name])
         return self._found[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -130,16 +145,16 @@ class LabelFunctions(Mapping[str, Callable[..., object]]):
     def __len__(self) -> int:
         return len({**self._found, **self._own})
 
-
-def _import(name: str, path: str) -> Callable[..., object]:
-    module, _, qualname = path.partition(":")
-    try:
-        found = attrgetter(qualname)(importlib.import_module(module))
-    except Exception as error:
-        raise CompileError(
-            f"functions.{name}: cannot import {path!r}: {error}; it has to be 'module:callable' "
-            "of a module that can be imported"
-        ) from error
-    if not callable(found):
-        raise CompileError(f"functions.{name}: {path!r} is no callable but {found!r:.60}")
-    return found  # type: ignore[no-any-return]  # callable() narrows Any to nothing better
+    def _import(self, name: str, path: str) -> Callable[..., object]:
+        module, _, qualname = path.partition(":")
+        try:
+            place = self._modules.get(module) or importlib.import_module(module)
+            found = attrgetter(qualname)(place)
+        except Exception as error:
+            raise CompileError(
+                f"functions.{name}: cannot import {path!r}: {error}; it has to be "
+                "'module:callable' of a module that can be imported"
+            ) from error
+        if not callable(found):
+            raise CompileError(f"functions.{name}: {path!r} is no callable but {found!r:.60}")
+        return found  # type: ignore[no-any-return]  # callable() narrows Any to nothing better

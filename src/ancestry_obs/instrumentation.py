@@ -8,11 +8,14 @@ metrics are on: this module imports wrapt and prometheus_client by way of the st
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ancestry_obs import aspects
 from ancestry_obs.collector import Collector, Samples, SelfMetrics, summarize
 from ancestry_obs.compiler import Advice, Runtime, weave
+from ancestry_obs.exceptions import CompileError
 from ancestry_obs.metrics_registry import attach, connect, detach, disconnect
 from ancestry_obs.outlets import Outlets
 from ancestry_obs.patcher import Found, Patcher
@@ -21,7 +24,7 @@ from ancestry_obs.spec import MapDiff, MapSpec, SampleSpec, difference
 from ancestry_obs.status import Status, TargetStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
+    from collections.abc import Collection, Hashable
     from types import ModuleType
 
     from prometheus_client import CollectorRegistry
@@ -62,7 +65,7 @@ class Instrumentation:
         self._store = Store(settings.metrics_namespace)
         self._functions = aspects.LabelFunctions(spec.functions)
         self._samples = Samples(self._store, self._functions)
-        self._trackers: dict[SampleSpec, Callable[[object], None]] = {}
+        self._trackers = _Trackers(self._tracker)
         actions: dict[str, Callable[[], object]] = {
             "exporter.start": self.start_exporter,
             "exporter.stop": self.stop_exporter,
@@ -96,11 +99,12 @@ class Instrumentation:
         """
         changes = difference(self._spec, spec)
         self._functions.replace(spec.functions)
+        self._samples.retain(_alike(self._spec, spec))
+        self._trackers.clear()
         for name in changes.metrics_removed:
             self._store.drop(name)
         self._declare(spec)
         self._apply(spec)
-        self._samples.retain(spec.samples)
         self._spec = spec
         return changes
 
@@ -111,15 +115,20 @@ class Instrumentation:
         detach()
         self._outlets.close()
 
-    def status(self) -> Status:
-        """Tell the state of every target and of the exporter."""
+    def status(self, *, search: bool = True) -> Status:
+        """Tell the state of every target and of the exporter.
+
+        Args:
+            search: also find what still holds bare functions, which takes a look at every object
+                of the process.
+        """
         exporter = self._outlets.exporter
         return Status(
             enabled=True,
             map=self._spec.source,
             url=exporter.url if exporter else "",
             exporter_error=self._outlets.error,
-            targets=self._targets(search=True),
+            targets=self._targets(search=search),
         )
 
     def start_exporter(self, host: str | None = None, port: int | None = None) -> Exporter | None:
@@ -154,14 +163,15 @@ class Instrumentation:
 
     def offer(self, module: ModuleType, name: str) -> None:
         """Weave what a module defines so far, under another module's name; for the launcher."""
+        self._functions.offer(module, name)
         self._patcher.offer(module, name)
 
-    def sources(self, pattern: str) -> dict[str, str]:
-        """Give the generated source of each wrapper that a pattern of the map leads to."""
+    def sources(self, patterns: Collection[str]) -> dict[str, str]:
+        """Give the generated source of each wrapper that one of the patterns leads to."""
         return {
             report.target: report.woven.source  # type: ignore[attr-defined]  # the compiler's
             for report in self._patcher.report()
-            if report.woven and _reaches(pattern, report)
+            if report.woven and not set(patterns).isdisjoint(report.patterns)
         }
 
     def _declare(self, spec: MapSpec) -> None:
@@ -170,11 +180,12 @@ class Instrumentation:
         connect(spec.metrics, self._store.family)
 
     def _apply(self, spec: MapSpec) -> None:
-        self._trackers.update({sample: self._tracker(sample) for sample in spec.samples})
         self._patcher.apply(aspects.pointcuts(spec))
         for sample in spec.samples:
-            for instance in aspects.instances_of(sample.target):
-                self._trackers[sample](instance)
+            # Unlike the wrappers of a class that is woven later, those who live now are not seen.
+            with suppress(CompileError):  # the patcher met it too, and reports it
+                for instance in aspects.instances_of(sample.target):
+                    self._trackers[sample](instance)
 
     def _tracker(self, sample: SampleSpec) -> Callable[[object], None]:
         tracker = self._samples.tracker(sample)
@@ -202,9 +213,31 @@ class Instrumentation:
         return self.status().as_dict()
 
 
-def _reaches(pattern: str, report: TargetReport) -> bool:
-    # A sample's pattern is the class, but what is woven is its __init__.
-    return not {pattern, f"{pattern}.__init__"}.isdisjoint(report.patterns)
+class _Trackers(dict[SampleSpec, Callable[[object], None]]):
+    """What takes each sample's new instances, made when a wrapper is that needs it.
+
+    Then a label function that cannot be imported is that target's error and nobody else's.
+
+    Args:
+        make: makes one; may raise CompileError.
+    """
+
+    def __init__(self, make: Callable[[SampleSpec], Callable[[object], None]]) -> None:
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, sample: SampleSpec) -> Callable[[object], None]:
+        self[sample] = tracker = self._make(sample)
+        return tracker
+
+
+def _alike(old: MapSpec, new: MapSpec) -> set[SampleSpec]:
+    """Give the samples that two maps have alike, with the label functions that they call."""
+    return {
+        sample
+        for sample in {*old.samples} & {*new.samples}
+        if old.functions_of(sample) == new.functions_of(sample)
+    }
 
 
 def _starts_exporter_by_hook(spec: MapSpec) -> bool:

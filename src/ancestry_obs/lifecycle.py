@@ -7,6 +7,7 @@ stands in a function.
 
 from __future__ import annotations
 
+import os
 import threading
 from importlib.metadata import version
 from typing import TYPE_CHECKING
@@ -55,7 +56,7 @@ class Disabled:
 
     enabled = False
 
-    def status(self) -> Status:
+    def status(self, *, search: bool = True) -> Status:  # noqa: ARG002  as an Instrumentation has
         """Tell that metrics are off."""
         return Status(enabled=False)
 
@@ -68,12 +69,17 @@ class _Current:
     """The installation in force and the lock under which it changes."""
 
     def __init__(self) -> None:
-        self.lock = threading.RLock()
+        self.renew_lock()
         self.instrumentation: Instrumentation | None = None
         self.map: MapSource | None = None
 
+    def renew_lock(self) -> None:
+        """Forget who holds the lock: in a forked child that thread does not exist."""
+        self.lock = threading.RLock()
+
 
 _current = _Current()
+os.register_at_fork(after_in_child=_current.renew_lock)
 
 
 def install(
@@ -91,8 +97,8 @@ def install(
         map: a file, the name of a shipped map, a mapping of the same structure, or a built spec.
             The setting `instrumentation_map` if None, and `ancestry.toml` where that is not set.
         settings: from the environment and `.env` if None.
-        registry: an own registry for whoever serves it by themselves; the toolkit starts no
-            exporter for it.
+        registry: an own registry for whoever serves it by themselves: the toolkit then starts no
+            exporter by itself, and neither writes nor pushes at the end.
 
     Returns:
         The installation; one whose `enabled` is false when metrics are off.

@@ -12,12 +12,14 @@ import logging
 import os
 import socket
 import sys
-import urllib.request
+import threading
+import weakref
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ancestry_obs.collector import render
 from ancestry_obs.exceptions import ExporterError
-from ancestry_obs.metrics_exporter import Exporter, file_sd, start_exporter, write_textfile
+from ancestry_obs.metrics_exporter import Exporter, file_sd, get, start_exporter, write_textfile
 from ancestry_obs.metrics_exporter.push import Gateway
 
 if TYPE_CHECKING:
@@ -30,8 +32,6 @@ __all__ = ["Outlets"]
 
 logger = logging.getLogger("ancestry_obs")
 
-_SECONDS = 10.0
-
 
 class Outlets:
     """Exporter, `file_sd` entry, textfile and push of one installation.
@@ -42,7 +42,8 @@ class Outlets:
         status: gives what the exporter's `/status` page shows.
 
     Attributes:
-        error: why no exporter answers although one was asked for; empty otherwise.
+        error: why no exporter answers, or none can be found, although one was asked for; empty
+            otherwise.
         failed: whether the program is known to end badly, so that no success is pushed.
     """
 
@@ -52,17 +53,22 @@ class Outlets:
         self._settings = settings
         self._registry = registry
         self._status = status
+        self.failed = False
+        self._closed = False
+        self._begin_process()
+        os.register_at_fork(after_in_child=partial(_begin_child, weakref.ref(self)))
+
+    def _begin_process(self) -> None:
+        """Begin with nothing: a forked child has neither its parent's socket nor its threads."""
+        self._lock = threading.RLock()
         self._exporter: Exporter | None = None
         self._registration: file_sd.Registration | None = None
-        # A forked child has copies of all this, but neither the socket nor the threads.
-        self._process = os.getpid()
         self.error = ""
-        self.failed = False
 
     @property
     def exporter(self) -> Exporter | None:
         """The exporter that answers in this process, if one does."""
-        return self._exporter if self._process == os.getpid() else None
+        return self._exporter
 
     def start_exporter(self, host: str | None, port: int | None) -> Exporter | None:
         """Serve; what serves already goes on.
@@ -74,36 +80,31 @@ class Outlets:
         Returns:
             The exporter; None if it could not start.
         """
-        if self.exporter is None:
-            self._process = os.getpid()
-            self._exporter = self._registration = None
-            host = self._settings.metrics_export_host if host is None else host
-            port = self._settings.metrics_export_port if port is None else port
-            try:
-                self._exporter = start_exporter(host, port, self.render, status=self._status)
-            except ExporterError as error:
-                self._say(f"metrics are not served: {error}")
-                return None
-            self.error = ""
-            logger.info("metrics are served at %s", self._exporter.url)
-            self._register(self._exporter)
-        return self._exporter
+        with self._lock:
+            if self._exporter is None and not self._closed:
+                host = self._settings.metrics_export_host if host is None else host
+                port = self._settings.metrics_export_port if port is None else port
+                self._start(host, port)
+            return self._exporter
 
     def stop_exporter(self) -> None:
         """Stop serving and withdraw the `file_sd` entry; nothing happens if nothing serves."""
-        if self.exporter is not None:
+        with self._lock:
+            exporter, self._exporter = self._exporter, None
             self._withdraw()
-            self.exporter.stop()
-        self._exporter = None
+        if exporter is not None:
+            exporter.stop()
 
     def arrange_end(self) -> None:
         """See to it that the end of the program writes and pushes what the settings ask for."""
         atexit.register(self._end, os.getpid())
 
     def close(self) -> None:
-        """Give out nothing any more."""
+        """Give out nothing any more, whatever a hook in a call that is still running asks for."""
+        self._closed = True
         atexit.unregister(self._end)
         self.stop_exporter()
+        atexit.unregister(self.stop_exporter)
 
     def render(self, accept: str = "") -> tuple[bytes, str]:
         """Give the exposition and its content type for an Accept header."""
@@ -111,12 +112,25 @@ class Outlets:
 
     def read_back(self) -> str:
         """Give the exposition as a scrape gets it: over HTTP where an exporter answers."""
-        if self.exporter is None:
+        exporter = self.exporter
+        if exporter is None:
             return self.render()[0].decode()
-        page = urllib.request.urlopen(self.exporter.url, timeout=_SECONDS)  # noqa: S310  our own
-        with page:
-            text: bytes = page.read()
-        return text.decode()
+        try:
+            return get(exporter.url).decode()
+        except OSError as error:
+            logger.warning("%s does not answer: %s", exporter.url, error)
+            return self.render()[0].decode()
+
+    def _start(self, host: str, port: int) -> None:
+        try:
+            self._exporter = start_exporter(host, port, self.render, status=self._status)
+        except ExporterError as error:
+            self._say(f"metrics are not served: {error}")
+            return
+        self.error = ""
+        atexit.register(self.stop_exporter)
+        logger.info("metrics are served at %s", self._exporter.url)
+        self._register(self._exporter)
 
     def _register(self, exporter: Exporter) -> None:
         if self._settings.file_sd:
@@ -135,24 +149,32 @@ class Outlets:
 
     def _say(self, message: str) -> None:
         # Whoever asks again and again, such as a hook at every call, is told once.
-        if message != self.error:
+        said, self.error = self.error, message
+        if message != said:
             logger.warning("%s", message)
-        self.error = message
 
     def _end(self, process: int) -> None:
         # A forked child leaves through the same door, but the run is its parent's.
         if process == os.getpid():
             if self._settings.textfile:
-                try:
-                    write_textfile(self._settings.textfile, self.render()[0])
-                except ExporterError as error:
-                    logger.warning("metrics are not written: %s", error)
+                self._write(self._settings.textfile)
             if self._settings.push_url:
                 self._push(self._settings.push_url)
-        self.stop_exporter()
+
+    def _write(self, path: str) -> None:
+        try:
+            write_textfile(path, self.render()[0])
+        except Exception as error:  # noqa: BLE001  other collectors in the registry may raise anything
+            logger.warning("metrics are not written: %s", error)
 
     def _push(self, url: str) -> None:
         # An exception that nobody caught has been noted by the interpreter before it ends.
         succeeded = not self.failed and getattr(sys, "last_value", None) is None
         job = self._settings.metrics_namespace or "ancestry_obs"
         Gateway(url, job, socket.gethostname()).push(self._registry, succeeded=succeeded)
+
+
+def _begin_child(reference: weakref.ref[Outlets]) -> None:
+    outlets = reference()
+    if outlets is not None:
+        outlets._begin_process()  # noqa: SLF001  one module

@@ -47,7 +47,7 @@ class Status:
         enabled: whether metrics are on; if not, everything else is empty.
         map: the map's file as it was named.
         url: where the exporter answers; empty while none does.
-        exporter_error: why no exporter answers although one was asked for.
+        exporter_error: why no exporter answers, or none can be found, although one was asked for.
         targets: every target, in the map's order.
     """
 
@@ -76,10 +76,13 @@ class Status:
         """Read what `as_dict` gave; keys that a newer version added are passed over.
 
         Raises:
-            KeyError: it is not the form of a status.
+            ValueError: it has not the form of a status.
         """
-        targets = tuple(TargetStatus(**_known(TargetStatus, each)) for each in data["targets"])
-        return cls(**_known(cls, {**data, "targets": targets}))
+        try:
+            targets = tuple(TargetStatus(**_known(TargetStatus, each)) for each in data["targets"])
+            return cls(**_known(cls, {**data, "targets": targets}))
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"{data!r:.60} is no status") from error
 
 
 def _known(form: type, data: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import argparse
 import sys
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from ancestry_obs.cli import check, dashboards, explain, listing, rules, run, schema, status
 from ancestry_obs.exceptions import ObservabilityError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 __all__ = ["main"]
 
@@ -31,19 +31,30 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Returns:
         The exit code.
+
+    Raises:
+        SystemExit: the arguments are wrong, or the program that was run ended so.
     """
     arguments = _parser().parse_args(run.protect(sys.argv[1:] if argv is None else argv))
     try:
-        code: int = arguments.command(arguments)
+        outcome: int | Callable[[], int] = arguments.command(arguments)
     except ObservabilityError as error:
         for line in str(error).splitlines():
             print(f"ancestry-obs: {line}", file=sys.stderr)  # noqa: T201  a command prints
         return _USAGE
-    return code
+    # A program that is run may raise anything, one of our errors too; that is not for us to catch.
+    return outcome if isinstance(outcome, int) else outcome()
+
+
+class _Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are one line: what is wrong, and where help is."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(_USAGE, f"ancestry-obs: {message}; '{self.prog} --help' shows what is allowed\n")
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="ancestry-obs",
         description="Prometheus metrics for any Python program from one declarative map.",
     )

@@ -7,9 +7,12 @@ the program: what is found here is what a run would find. Importing runs the mod
 from __future__ import annotations
 
 import importlib
+import logging
+import os
 import pkgutil
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import asdict
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,15 +21,15 @@ from ancestry_obs.cli.output import say, say_json
 from ancestry_obs.exceptions import Finding, MapError
 from ancestry_obs.lifecycle import build
 from ancestry_obs.settings import ObservabilitySettings
-from ancestry_obs.spec import load, parse_target, worst_case_series
+from ancestry_obs.spec import load, parse_target, resolve_map, worst_case_series
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from ancestry_obs.exceptions import Where
     from ancestry_obs.instrumentation import Instrumentation
-    from ancestry_obs.spec import HookSpec, MapSpec, SampleSpec
+    from ancestry_obs.spec import MapSpec
     from ancestry_obs.status import TargetStatus
 
 
@@ -39,16 +42,22 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def command(arguments: argparse.Namespace) -> int:
-    """Print every finding; 0 if there is none, otherwise 1."""
+    """Print every finding; 0 if there is none, otherwise 1.
+
+    Raises:
+        MapError: there is no such file, or it cannot be read.
+    """
     notes: list[str] = []
     try:
         spec = load(arguments.map)
     except MapError as error:
+        if not os.access(resolve_map(arguments.map), os.R_OK):
+            raise
         findings = list(error.findings)
     else:
         findings, notes = examine(spec)
     if arguments.json:
-        say_json({"findings": [str(each) for each in findings], "notes": notes})
+        say_json({"findings": [_as_dict(each) for each in findings], "notes": notes})
     else:
         for line in (*map(str, findings), *notes):
             say(line)
@@ -65,54 +74,78 @@ def examine(spec: MapSpec) -> tuple[list[Finding], list[str]]:
     Returns:
         What is wrong, and notes on what is right but worth knowing.
     """
-    places = _places(spec)
     with _installed(spec) as instrumentation:
-        findings = [each for target in places for each in _import(target, places[target])]
+        findings = _findings(spec, instrumentation, _places(spec))
         targets = instrumentation.status().targets
-    reported = {each.where for each in findings}
-    states = [_finding(each, places) for each in targets if each.state != "installed"]
-    # A module that cannot be imported has been told; that its targets are pending follows from it.
-    findings += [each for each in states if each.where not in reported]
     return findings, [*_notes(targets), *_series(spec)]
 
 
-def woven(spec: MapSpec, pattern: str) -> dict[str, str]:
-    """Give the wrappers that a pattern of the map leads to.
+def woven(spec: MapSpec, target: str) -> tuple[dict[str, str], list[Finding]]:
+    """Give the wrappers that a target of the map leads to.
 
     Args:
         spec: a map without mistakes of its own.
-        pattern: a target as the map writes it.
+        target: as the map writes it.
 
     Returns:
-        The generated source by target; nothing for what cannot be woven.
+        The generated source by target, and why there is none.
     """
+    patterns = {target, *(each.initializer for each in spec.samples if each.target == target)}
     with _installed(spec) as instrumentation:
-        for _ in _import(pattern, _places(spec)[pattern]):
-            return {}
-        return instrumentation.sources(pattern)
+        places = {name: where for name, where in _places(spec).items() if name in patterns}
+        findings = _findings(spec, instrumentation, places)
+        return instrumentation.sources(patterns), findings
 
 
 @contextmanager
 def _installed(spec: MapSpec) -> Iterator[Instrumentation]:
+    """Weave a map while what is imported can neither print between our lines nor serve anything."""
+    # A map's hook may start the exporter at a call that an import makes.
+    settings = ObservabilitySettings(enable_prometheus_metrics=True, metrics_export_port=0)
+    # The states that it would log are the findings.
+    logger = logging.getLogger("ancestry_obs")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
     sys.path.insert(0, str(Path.cwd()))
-    instrumentation = build(spec, ObservabilitySettings(enable_prometheus_metrics=True))
+    instrumentation = build(spec, settings)
     try:
-        yield instrumentation
+        with redirect_stdout(sys.stderr):
+            yield instrumentation
     finally:
         instrumentation.close()
-        del sys.path[0]
+        sys.path.remove(str(Path.cwd()))
+        logger.setLevel(level)
 
 
 def _places(spec: MapSpec) -> dict[str, Where]:
-    """Give each pattern of the map and where it stands, without what names it again."""
+    """Give each pattern that is woven and where it stands, without what names it again."""
     places: dict[str, Where] = {}
     for instrument in spec.instruments:
         for target in instrument.targets:
             places.setdefault(target, instrument.where)
-    parts: tuple[SampleSpec | HookSpec, ...] = (*spec.samples, *spec.hooks)
-    for part in parts:
-        places.setdefault(part.target, part.where)
+    for sample in spec.samples:
+        places.setdefault(sample.initializer, sample.where)
+    for hook in spec.hooks:
+        places.setdefault(hook.target, hook.where)
     return places
+
+
+def _findings(
+    spec: MapSpec, instrumentation: Instrumentation, places: Mapping[str, Where]
+) -> list[Finding]:
+    """Import the modules of some patterns, and tell what became of them."""
+    missing = {
+        target: [*_import(target, places[target])]
+        for target in places  # in the map's order, which is the order of what is found
+    }
+    findings = [each for found in missing.values() for each in found]
+    for each in instrumentation.status(search=False).targets:
+        patterns = [name for name in each.patterns if name in places]
+        # That the targets of a module which cannot be imported are pending need not be told.
+        told = each.state == "pending" and any(missing[name] for name in patterns)
+        if patterns and each.state != "installed" and not told:
+            findings.append(_finding(each, places[patterns[0]], spec))
+    return findings
 
 
 def _import(target: str, where: Where) -> Iterator[Finding]:
@@ -137,10 +170,19 @@ def _modules(pattern: str) -> Iterator[str]:
             yield found.name
 
 
-def _finding(target: TargetStatus, places: dict[str, Where]) -> Finding:
-    patterns = [each for each in target.patterns if each in places] or list(places)
-    reason = target.reason or "its module is there, but the target has not been defined"
-    return Finding(f"{target.target}: {target.state}: {reason}", places[patterns[0]])
+def _finding(target: TargetStatus, where: Where, spec: MapSpec) -> Finding:
+    """Say what is wrong with a target, at the record whose expression it is if it is one."""
+    message = f"{target.target}: {target.state}: {target.reason}"
+    for instrument in spec.instruments:
+        for record in instrument.records:
+            if f"{record.where}: " in message:
+                return Finding(message.replace(f"{record.where}: ", ""), record.where)
+    return Finding(message, where)
+
+
+def _as_dict(finding: Finding) -> dict[str, object]:
+    where = asdict(finding.where)
+    return {**where, "message": finding.message, "remedy": finding.remedy, "text": str(finding)}
 
 
 def _notes(targets: tuple[TargetStatus, ...]) -> Iterator[str]:
@@ -153,10 +195,9 @@ def _notes(targets: tuple[TargetStatus, ...]) -> Iterator[str]:
 
 def _series(spec: MapSpec) -> Iterator[str]:
     counts = {metric.name: worst_case_series(metric) for metric in spec.metrics}
-    largest = max(counts, key=counts.__getitem__)
-    yield (
-        f"note: at most {sum(counts.values()):,} series, of which {counts[largest]:,} of {largest}"
-    )
+    if counts:
+        total, largest = sum(counts.values()), max(counts, key=counts.__getitem__)
+        yield f"note: at most {total:,} series, of which {counts[largest]:,} of {largest}"
 
 
 def _verdict(name: str, findings: int) -> str:

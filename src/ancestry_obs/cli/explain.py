@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from ancestry_obs.cli.check import woven
@@ -48,8 +49,10 @@ def explain(spec: MapSpec, name: str) -> Iterator[str]:
         return _metric(spec, metrics[name])
     if any(use.target == name for use in uses(spec)):
         return _target(spec, name)
+    known = {*metrics, *(use.target for use in uses(spec))}
+    hint = "".join(f"did you mean {near!r}? " for near in get_close_matches(name, known, n=1))
     raise TargetError(
-        f"{spec.source} has no target or metric {name!r}; 'ancestry-obs list {spec.source}' "
+        f"{spec.source} has no target or metric {name!r}; {hint}'ancestry-obs list {spec.source}' "
         "shows what it has"
     )
 
@@ -83,7 +86,10 @@ def _target(spec: MapSpec, name: str) -> Iterator[str]:
         for use in uses(spec)
         if use.target == name and use.how not in {"call", "return", "raise", "exit"}
     )
-    for target, source in woven(spec, name).items():
+    sources, findings = woven(spec, name)
+    for finding in findings:
+        yield f"  not woven: {finding}"
+    for target, source in sources.items():
         yield ""
         yield f"The wrapper of {target}:"
         yield source

@@ -20,11 +20,12 @@ import io
 import operator
 import os
 import sys
+import warnings
 from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
 from types import ModuleType, TracebackType
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from ancestry_obs.exceptions import LaunchError
 
@@ -96,7 +97,7 @@ def find_module(name: str) -> Program:
         if spec is not None and spec.submodule_search_locations is not None:
             name = f"{name}.__main__"
             spec = importlib.util.find_spec(name)
-    except ImportError as error:
+    except (ImportError, ValueError) as error:
         msg = f"-m {name}: {error}; is its package installed for {sys.executable}?"
         raise LaunchError(msg) from error
     finally:
@@ -104,6 +105,10 @@ def find_module(name: str) -> Program:
     if spec is None or not isinstance(spec.loader, importlib.machinery.SourceFileLoader):
         msg = f"-m {name}: no module of that name with Python source; is it installed?"
         raise LaunchError(msg)
+    if name in sys.modules:
+        # The interpreter warns too: the two copies share nothing.
+        msg = f"{name!r} was imported by its own package, and now runs once more as __main__"
+        warnings.warn(msg, RuntimeWarning, stacklevel=2)
     file = spec.loader.path
     return Program(name, file, file, str(Path.cwd()), spec)
 
@@ -117,12 +122,13 @@ def run(program: Program, arguments: Sequence[str], offer: Offer) -> None:
         offer: called with the main module and its importable name after each statement.
 
     Raises:
-        BaseException: whatever the program raises, `SystemExit` included; an exception that ends
-            the program has already been shown the way the interpreter would show it.
+        BaseException: whatever the program raises, `SystemExit` included.
     """
     main = _main_module(program)
     sys.argv = [program.argv0, *arguments]
-    sys.path.insert(0, program.path_entry)
+    if not sys.flags.safe_path:
+        # What stands there is the folder of our own command.
+        sys.path[0] = program.path_entry
     sys.modules["__main__"] = main
     try:
         for code in _statements(program.file):
@@ -130,8 +136,9 @@ def run(program: Program, arguments: Sequence[str], offer: Offer) -> None:
             offer(main, program.name)
     except SystemExit:
         raise
-    except BaseException as error:  # noqa: BLE001  the interpreter, too, catches all here
-        _show_and_end(error)
+    except BaseException as error:
+        _hide_own_frames(error)
+        raise
 
 
 def _main_module(program: Program) -> ModuleType:
@@ -176,16 +183,19 @@ def _is_text(statement: ast.stmt) -> bool:
     )
 
 
-def _show_and_end(error: BaseException) -> NoReturn:
-    """Show an exception without this module's frames, then let the interpreter end as it does.
+def _hide_own_frames(error: BaseException) -> None:
+    """Let the interpreter show and end as it does, but without the frames below the program's.
 
-    Raising it again, rather than exiting, keeps the interpreter's own ending: exit code 1, or
-    death by SIGINT after a KeyboardInterrupt.
+    They are added as the exception goes up, so that only the hook, at the end of its way, can take
+    them out again.
     """
-    trimmed = _without_own_frames(error.__traceback__)
-    sys.excepthook(type(error), error.with_traceback(trimmed), trimmed)
-    sys.excepthook = lambda *_: None
-    raise error
+    hook, trimmed = sys.excepthook, _without_own_frames(error.__traceback__)
+
+    def show(kind: type[BaseException], value: BaseException, _: TracebackType | None) -> None:
+        sys.excepthook = hook
+        hook(kind, value.with_traceback(trimmed), trimmed)
+
+    sys.excepthook = show
 
 
 def _without_own_frames(traceback: TracebackType | None) -> TracebackType | None:

@@ -4,24 +4,34 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ancestry_obs import lifecycle
 from ancestry_obs.cli import launcher
-from ancestry_obs.exceptions import LaunchError
+from ancestry_obs.exceptions import LaunchError, SettingsError
 from ancestry_obs.settings import ObservabilitySettings
+from ancestry_obs.spec import load
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+    from ancestry_obs.status import Status
+
+logger = logging.getLogger("ancestry_obs")
 
 _EPILOG = """\
 Everything after -- is the program and belongs to it:
   ancestry-obs run --map my.toml -- prog.py --its-own-flag
   ancestry-obs run --map my.toml -- -m package.module argument
 Targets in the program's own file are named by its module name (prog:function).
+Processes that the program forks are measured; those that it starts anew (multiprocessing's
+"spawn", subprocess) are not, unless they call ancestry_obs.install() themselves.
 """
+_NAMED_AT_MOST = 5
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -32,11 +42,18 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--map", metavar="M", help="the map, instead of INSTRUMENTATION_MAP")
     parser.add_argument(
-        "--map", metavar="M", help="the map; the setting INSTRUMENTATION_MAP if not given"
+        "--port",
+        type=int,
+        metavar="N",
+        help="where to serve, instead of METRICS_EXPORT_PORT; 0 takes a free port",
     )
-    parser.add_argument("--port", type=int, metavar="N", help="where to serve; 0 takes a free port")
-    parser.add_argument("--textfile", metavar="F", help="write the metrics to this file at the end")
+    parser.add_argument(
+        "--textfile",
+        metavar="F",
+        help="write the metrics to this .prom file at the end, instead of METRICS_TEXTFILE",
+    )
     parser.add_argument(
         "program", nargs="+", metavar="-- PROGRAM", help="prog.py or -m module, and arguments"
     )
@@ -51,27 +68,35 @@ def protect(argv: Sequence[str]) -> list[str]:
     return arguments
 
 
-def command(arguments: argparse.Namespace) -> int:
-    """Run the program to its end; its exit code and exceptions are left to the interpreter."""
+def command(arguments: argparse.Namespace) -> Callable[[], int]:
+    """Weave the map, and give what runs the program to its end.
+
+    Raises:
+        ObservabilityError: settings, map or program are wrong; no line of the program was run.
+    """
+    settings = _settings(arguments)
+    # What is wrong with the map is told before anything of the program is imported.
+    load(settings.instrumentation_map or "")
     program, rest = _find(arguments.program)
-    settings = ObservabilitySettings.from_environment()
-    settings = replace(
-        settings,
-        enable_prometheus_metrics=True,
-        metrics_export_port=settings.metrics_export_port
-        if arguments.port is None
-        else arguments.port,
-        textfile=arguments.textfile or settings.textfile,
-    )
     _log_to_stderr()
-    lifecycle.install(arguments.map, settings=settings)
-    try:
-        launcher.run(program, rest, lifecycle.offer)
-    except SystemExit as end:
-        if end.code not in {None, 0}:
-            lifecycle.mark_failed()
-        raise
-    return 0
+    installed = lifecycle.install(settings=settings)
+    return partial(_run, program, rest, partial(installed.status, search=False))
+
+
+def _settings(arguments: argparse.Namespace) -> ObservabilitySettings:
+    given = {
+        "instrumentation_map": arguments.map,
+        "metrics_export_port": arguments.port,
+        "textfile": arguments.textfile,
+    }
+    settings = replace(
+        ObservabilitySettings.from_environment(),
+        enable_prometheus_metrics=True,
+        **{name: value for name, value in given.items() if value is not None},
+    )
+    if settings.instrumentation_map is None:
+        raise SettingsError("no map is given; write --map M, or set INSTRUMENTATION_MAP")
+    return settings
 
 
 def _find(words: list[str]) -> tuple[launcher.Program, list[str]]:
@@ -82,9 +107,34 @@ def _find(words: list[str]) -> tuple[launcher.Program, list[str]]:
     return launcher.find_module(words[1]), words[2:]
 
 
+def _run(program: launcher.Program, rest: list[str], status: Callable[[], Status]) -> int:
+    """Run the program; its exit code and exceptions are left to the interpreter."""
+    process = os.getpid()
+    try:
+        launcher.run(program, rest, lifecycle.offer)
+    except SystemExit as end:
+        if end.code not in (None, 0):
+            lifecycle.mark_failed()
+        raise
+    finally:
+        # A child that the program has forked comes by here too.
+        if process == os.getpid():
+            _tell_unreached(status())
+    return 0
+
+
+def _tell_unreached(status: Status) -> None:
+    """Say which targets are still waited for: a name that is nowhere looks just like that."""
+    pending = [each for each in status.targets if each.state == "pending"]
+    if pending:
+        named = [f"{each.target} ({each.reason})" for each in pending[:_NAMED_AT_MOST]]
+        more = len(pending) - len(named)
+        rest = f" and {more} more" if more else ""
+        logger.warning("never reached, so not measured: %s%s", ", ".join(named), rest)
+
+
 def _log_to_stderr() -> None:
     """Show where the metrics are served and what cannot be measured, however the program logs."""
-    logger = logging.getLogger("ancestry_obs")
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("ancestry-obs: %(message)s"))
     logger.addHandler(handler)

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-import urllib.error
-import urllib.request
 from typing import TYPE_CHECKING
-from urllib.parse import urljoin, urlsplit
+from urllib.error import HTTPError
+from urllib.parse import urlsplit
 
 from ancestry_obs.cli.output import say, say_json, table
 from ancestry_obs.exceptions import ExporterError
+from ancestry_obs.metrics_exporter import get
 from ancestry_obs.status import Status
 
 if TYPE_CHECKING:
     import argparse
-
-_SECONDS = 10.0
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -40,25 +38,35 @@ def fetch(url: str) -> Status:
     """Ask an exporter.
 
     Args:
-        url: any page of the exporter, with or without a path.
+        url: any page of the exporter, with or without scheme and path.
 
     Raises:
         ExporterError: nothing answers there, or something that is no exporter of ours.
     """
-    page = urljoin(url if "://" in url else f"http://{url}", "/status")
-    if urlsplit(page).scheme not in {"http", "https"}:
-        raise ExporterError(f"{url}: is no http address; try http://127.0.0.1:9000")
+    page = _status_page(url)
     try:
-        with urllib.request.urlopen(page, timeout=_SECONDS) as answer:  # noqa: S310  checked above
-            return Status.from_dict(json.load(answer))
-    except (OSError, urllib.error.URLError) as error:
-        raise ExporterError(
-            f"{page}: no exporter answers there ({error}); is the program running with metrics on?"
-        ) from error
-    except (ValueError, KeyError, TypeError) as error:
+        return Status.from_dict(json.loads(get(page)))
+    except (HTTPError, ValueError) as error:
         raise ExporterError(
             f"{page}: does not answer as an exporter of ancestry-obs does; is it another program?"
         ) from error
+    except OSError as error:
+        raise ExporterError(
+            f"{page}: no exporter answers there ({getattr(error, 'reason', error)}); is the "
+            "program running with metrics on?"
+        ) from error
+
+
+def _status_page(url: str) -> str:
+    try:
+        parts = urlsplit(url if "://" in url else f"http://{url}")
+        # The port is only checked when it is asked for.
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ExporterError(f"{url}: is no http address; write one such as http://127.0.0.1:9000")
+    return f"{parts.scheme}://{parts.netloc}/status"
 
 
 def describe(status: Status) -> str:
@@ -66,6 +74,7 @@ def describe(status: Status) -> str:
     rows = [(each.state, each.calls, each.errors, each.target) for each in status.targets]
     lines = [f"map {status.map}, {len(rows)} targets", ""]
     lines += [table(("STATE", "CALLS", "ERRORS", "TARGET"), rows), ""]
+    lines += [f"exporter: {status.exporter_error}"] if status.exporter_error else []
     for each in status.targets:
         lines += [f"{each.target}: {each.reason}"] if each.reason else []
         lines += [f"{each.target}: not reached: {holder}" for holder in each.unreached]

@@ -195,8 +195,8 @@ def _compile(
     expression: Expression, functions: Mapping[str, Callable[..., object]]
 ) -> Callable[[object], object]:
     """Make a function of ``self``; its source is written anew from the parsed expression."""
-    identifiers = {name: f"_function_{name}" for name in functions}
+    identifiers = {name: f"_function_{name}" for name in expression.functions}
     source = emit(expression, names={"self": "self"}, functions=identifiers)
-    bound = {identifiers[name]: function for name, function in functions.items()}
+    bound = {identifiers[name]: functions[name] for name in identifiers}
     code = compile(f"lambda self: {source}", f"<ancestry_obs sample {expression.source}>", "eval")
     return eval(code, {"__builtins__": {}, **bound})  # type: ignore[no-any-return] # noqa: S307 - generated from a checked tree, never the map's text

@@ -28,6 +28,8 @@ class Advice:
         before: Names of actions to run before each call.
         after: Names of actions to run after each call that returned.
         track: Samples that read the instances whose ``__init__`` the target is.
+        functions: Where the map's own label functions among them come from. They are part of the
+            advice for the same reason.
         subclasses: Whether overrides are targets too, so that a call which goes up through
             ``super()`` has to count once.
     """
@@ -37,6 +39,7 @@ class Advice:
     before: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
     track: tuple[SampleSpec, ...] = ()
+    functions: tuple[tuple[str, str], ...] = ()
     subclasses: bool = False
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ancestry_obs.spec.model import HookSpec, MapSpec, SampleSpec
+    from ancestry_obs.spec.model import MapSpec
 
 __all__ = ["MapDiff", "difference"]
 
@@ -81,8 +81,11 @@ def _targets(spec: MapSpec) -> dict[str, list[object]]:
     asked: dict[str, list[object]] = {}
     for instrument in spec.instruments:
         for target in instrument.targets:
-            asked.setdefault(target, []).append((instrument.records, instrument.subclasses))
-    parts: tuple[SampleSpec | HookSpec, ...] = (*spec.samples, *spec.hooks)
-    for part in parts:
-        asked.setdefault(part.target, []).append(part)
+            functions = spec.functions_of(*instrument.records)
+            wanted = (instrument.records, instrument.subclasses, functions)
+            asked.setdefault(target, []).append(wanted)
+    for sample in spec.samples:
+        asked.setdefault(sample.target, []).append((sample, spec.functions_of(sample)))
+    for hook in spec.hooks:
+        asked.setdefault(hook.target, []).append(hook)
     return asked

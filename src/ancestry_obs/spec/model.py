@@ -96,6 +96,12 @@ class RecordSpec:
     when: Expression | None
     where: Where = field(compare=False)
 
+    @property
+    def expressions(self) -> tuple[Expression, ...]:
+        """Every expression of it."""
+        optional = (self.value, self.hit, self.when)
+        return (*dict(self.labels).values(), *(each for each in optional if each is not None))
+
 
 @dataclass(frozen=True, slots=True)
 class InstrumentSpec:
@@ -134,6 +140,16 @@ class SampleSpec:
     aggregate: Aggregate
     where: Where = field(compare=False)
 
+    @property
+    def expressions(self) -> tuple[Expression, ...]:
+        """Every expression of it."""
+        return (*dict(self.labels).values(), self.value)
+
+    @property
+    def initializer(self) -> str:
+        """Where new instances are met: what is woven, while the map names the class."""
+        return f"{self.target}.__init__"
+
 
 @dataclass(frozen=True, slots=True)
 class HookSpec:
@@ -171,3 +187,8 @@ class MapSpec:
     hooks: tuple[HookSpec, ...]
     functions: tuple[tuple[str, str], ...]
     source: str = field(compare=False)
+
+    def functions_of(self, *parts: RecordSpec | SampleSpec) -> tuple[tuple[str, str], ...]:
+        """Give those of one's own label functions that the expressions of some parts call."""
+        called = {name for part in parts for each in part.expressions for name in each.functions}
+        return tuple((name, path) for name, path in self.functions if name in called)

@@ -1,0 +1,33 @@
+"""Asks an exporter, from this process or another one: an address comes in, a page goes out."""
+
+from __future__ import annotations
+
+import urllib.request
+from http.client import HTTPException
+from urllib.error import URLError
+
+__all__ = ["get"]
+
+_SECONDS = 10.0
+# An exporter is near by, often on this very machine, which a proxy knows nothing of.
+_opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+def get(url: str) -> bytes:
+    """Fetch a page, from its server itself and not by way of a proxy.
+
+    Args:
+        url: The page's http or https address.
+
+    Raises:
+        HTTPError: The server answers with an error, as a program without that page does.
+        URLError: Nobody answers, or not in HTTP; `reason` says why.
+    """
+    try:
+        with _opener.open(url, timeout=_SECONDS) as answer:
+            page: bytes = answer.read()
+    except URLError:
+        raise
+    except (OSError, HTTPException) as error:
+        raise URLError(repr(error)) from error
+    return page
