@@ -33,6 +33,8 @@ SHOP = """
             return len(self.items)
     def price(name):
         return len(name)
+    def open_shop():
+        return "open"
 """
 MAP = {
     "version": 1,
@@ -68,7 +70,10 @@ MAP = {
             "aggregate": "sum",
         }
     ],
+    # No port is opened unless a test asks for it.
+    "hook": [{"target": "shopping:open_shop", "after": "exporter.start"}],
 }
+SERVED = {part: value for part, value in MAP.items() if part != "hook"}
 
 
 def values(registry=None) -> dict[str, float]:
@@ -199,8 +204,9 @@ def test_the_environment_switches_metrics_on(shop, monkeypatch, tmp_path):
         ancestry_obs.uninstall()
 
 
+@pytest.mark.live
 def test_the_exporter_serves_what_the_registry_has(shop, enabled):
-    ancestry_obs.install(MAP, settings=enabled)
+    ancestry_obs.install(SERVED, settings=enabled)
     shop.Cart().add("book")
     url = ancestry_obs.status().url
     assert ancestry_obs.start_exporter().url == url
@@ -211,12 +217,13 @@ def test_the_exporter_serves_what_the_registry_has(shop, enabled):
     assert ancestry_obs.start_exporter(port=0).port > 0
 
 
+@pytest.mark.live
 def test_a_taken_port_is_said_once_and_the_program_goes_on(shop, enabled, caplog):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         settings = replace(enabled, metrics_export_port=port)
         with caplog.at_level(logging.WARNING, logger="ancestry_obs"):
-            ancestry_obs.install(MAP, settings=settings)
+            ancestry_obs.install(SERVED, settings=settings)
             assert ancestry_obs.start_exporter() is None
     said = [each.getMessage() for each in caplog.records if str(port) in each.getMessage()]
     assert len(said) == 1

@@ -1,4 +1,4 @@
-"""The plan's gate for tests that open a port, and exporters that are stopped again."""
+"""Exporters that are stopped again, clients, and real programs."""
 
 from __future__ import annotations
 
@@ -13,23 +13,9 @@ import pytest
 from ancestry_obs.metrics_exporter.pages import Pages
 from ancestry_obs.metrics_exporter.server import Exporter
 
-TRUE = {"1", "true", "yes", "on"}
-
-
-@pytest.fixture(scope="session")
-def live():
-    """Skip as the metrics plan says: port-opening tests run if one of two variables says so."""
-    skip = os.environ.get("SKIP_LIVE_API_TESTS", "true").lower() in TRUE
-    enabled = os.environ.get("PROMETHEUS_METRICS_ENABLED", "false").lower() in TRUE
-    if skip and not enabled:
-        pytest.skip(
-            "opens the exporter's port: set SKIP_LIVE_API_TESTS=false or "
-            "PROMETHEUS_METRICS_ENABLED=true"
-        )
-
 
 @pytest.fixture
-def start(live):
+def start():
     """Start exporters on free ports; whatever a test leaves running is stopped."""
     started = []
 

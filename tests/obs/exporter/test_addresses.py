@@ -22,7 +22,8 @@ def test_the_host_to_open_elsewhere():
     assert public_host("10.0.0.1") == "10.0.0.1"
 
 
-def test_a_taken_port_names_the_address_and_the_remedy(live):
+@pytest.mark.live
+def test_a_taken_port_names_the_address_and_the_remedy():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(ExporterError) as caught:
@@ -32,6 +33,7 @@ def test_a_taken_port_names_the_address_and_the_remedy(live):
     assert text.endswith("; set METRICS_EXPORT_PORT to another port, or to 0 for any free one")
 
 
+@pytest.mark.live
 @pytest.mark.parametrize(
     ("host", "port", "remedy"),
     [
@@ -44,7 +46,7 @@ def test_a_taken_port_names_the_address_and_the_remedy(live):
         ("no-such-host.invalid", 0, "set METRICS_EXPORT_HOST to an address of this machine"),
     ],
 )
-def test_what_cannot_be_listened_on(live, host, port, remedy):
+def test_what_cannot_be_listened_on(host, port, remedy):
     with pytest.raises(ExporterError) as caught:
         listen(host, port)
     assert f"cannot serve metrics on {host}:{port}: " in str(caught.value)

@@ -10,6 +10,8 @@ from ancestry_obs.metrics_exporter.handler import gzip_accepted
 
 LARGE = b'wait_seconds_bucket{le="1.0"} 3.0\n' * 1000
 
+pytestmark = pytest.mark.live
+
 
 @pytest.mark.parametrize(
     ("header", "expected"),

@@ -28,7 +28,7 @@ def registry():
 
 
 @pytest.fixture
-def gateway_server(live):
+def gateway_server():
     """Answer every request with a status of the test's choice and keep what was asked."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -52,6 +52,7 @@ def gateway_server(live):
         thread.join()
 
 
+@pytest.mark.live
 def test_what_is_sent(gateway_server, registry):
     gateway = Gateway(f"http://{gateway_server.address}", "nightly", "host-7", clock=lambda: NOW)
     assert gateway.push(registry) is True
@@ -66,6 +67,7 @@ def test_what_is_sent(gateway_server, registry):
     assert samples[LAST_SUCCESS] == NOW
 
 
+@pytest.mark.live
 def test_a_failed_run_leaves_the_last_success_alone(gateway_server, registry):
     Gateway(f"http://{gateway_server.address}", "nightly", "x").push(registry, succeeded=False)
     ((_, _, body),) = gateway_server.asked
@@ -73,6 +75,7 @@ def test_a_failed_run_leaves_the_last_success_alone(gateway_server, registry):
     assert LAST_SUCCESS.encode() not in body
 
 
+@pytest.mark.live
 def test_user_and_password_are_sent_and_never_shown(gateway_server, registry, caplog):
     gateway_server.status = 401
     gateway = Gateway(f"http://me:s%40crt@{gateway_server.address}/base", "nightly", "x")
@@ -84,6 +87,7 @@ def test_user_and_password_are_sent_and_never_shown(gateway_server, registry, ca
     assert "crt" not in caplog.text + repr(gateway)
 
 
+@pytest.mark.live
 def test_a_refusal_is_a_warning_with_the_gateways_reason(gateway_server, registry, caplog):
     gateway_server.status, gateway_server.reason = 400, b"text format parsing error\n"
     with caplog.at_level(logging.WARNING, "ancestry_obs"):
@@ -96,7 +100,8 @@ def test_a_refusal_is_a_warning_with_the_gateways_reason(gateway_server, registr
     )
 
 
-def test_a_gateway_that_is_down_is_a_warning(live, registry, caplog):
+@pytest.mark.live
+def test_a_gateway_that_is_down_is_a_warning(registry, caplog):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
     with caplog.at_level(logging.WARNING, "ancestry_obs"):
@@ -104,7 +109,8 @@ def test_a_gateway_that_is_down_is_a_warning(live, registry, caplog):
     assert f"metrics were not pushed to {url}: " in caplog.messages[0]
 
 
-def test_a_gateway_that_does_not_answer_is_given_up(live, registry, caplog):
+@pytest.mark.live
+def test_a_gateway_that_does_not_answer_is_given_up(registry, caplog):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         with caplog.at_level(logging.WARNING, "ancestry_obs"):
@@ -121,7 +127,7 @@ def test_a_collector_that_raises_is_a_warning(registry, caplog):
 
 
 @pytest.fixture
-def pushgateway(live, program):
+def pushgateway(program):
     """Run the real one on a free port."""
     binary = program("prometheus-pushgateway")
     with socket.create_server(("127.0.0.1", 0)) as free:
@@ -147,6 +153,7 @@ def wait_until_ready(url):
     pytest.fail(f"{url} did not get ready")
 
 
+@pytest.mark.live
 @pytest.mark.real
 def test_the_real_pushgateway(pushgateway, registry):
     good = Gateway(pushgateway, "nightly", "host/7", clock=lambda: NOW)

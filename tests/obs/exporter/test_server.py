@@ -13,6 +13,8 @@ import pytest
 from ancestry_obs.exceptions import ExporterError
 from ancestry_obs.metrics_exporter import start_exporter
 
+pytestmark = pytest.mark.live
+
 
 def ours():
     return [each for each in threading.enumerate() if each.name.startswith("ancestry-obs-exporter")]
@@ -27,7 +29,7 @@ def render(_accept):
     return b"up 1\n", "text/plain"
 
 
-def test_the_url_can_be_opened(live):
+def test_the_url_can_be_opened():
     with start_exporter("127.0.0.1", 0, render) as exporter:
         assert exporter.port > 0
         assert exporter.url == f"http://127.0.0.1:{exporter.port}/metrics"
@@ -36,13 +38,13 @@ def test_the_url_can_be_opened(live):
             assert response.read() == b"up 1\n"
 
 
-def test_every_interface_is_told_as_something_to_open(live):
+def test_every_interface_is_told_as_something_to_open():
     with start_exporter("0.0.0.0", 0, render) as exporter:
         assert exporter.url == f"http://127.0.0.1:{exporter.port}/metrics"
         assert exporter.address == f"{socket.gethostname()}:{exporter.port}"
 
 
-def test_ipv6(live):
+def test_ipv6():
     if not socket.has_ipv6:
         pytest.skip("this Python has no IPv6")
     try:
@@ -55,7 +57,7 @@ def test_ipv6(live):
             assert response.read() == b"up 1\n"
 
 
-def test_start_and_stop_any_number_of_times_on_one_port(live, fetch):
+def test_start_and_stop_any_number_of_times_on_one_port(fetch):
     port = 0
     for _ in range(5):
         with start_exporter("127.0.0.1", port, render) as exporter:
@@ -217,7 +219,7 @@ print("fine")
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
-def test_a_forked_child_serves_nothing_until_asked(live):
+def test_a_forked_child_serves_nothing_until_asked():
     done = subprocess.run(
         [sys.executable, "-c", FORKING], capture_output=True, text=True, timeout=60, check=False
     )
