@@ -9,6 +9,7 @@ module, not even as the cause or context of another: see `HttpTransport.send`.
 
 from __future__ import annotations
 
+from ssl import SSLCertVerificationError
 from typing import TYPE_CHECKING
 
 import requests
@@ -123,7 +124,7 @@ def _failure(error: requests.RequestException, timeouts: tuple[float, float]) ->
     if isinstance(error, ConnectTimeout):
         return TransportError(f"no connection within {connect:g} s", never_sent=True)
     if isinstance(error, SSLError):
-        return TransportError("the TLS handshake failed", never_sent=True)
+        return _tls_failure(error)
     if isinstance(error, RequestsTimeout):
         return TransportError(f"no answer within {read:g} s")
     if isinstance(error, ChunkedEncodingError | ContentDecodingError):
@@ -133,9 +134,25 @@ def _failure(error: requests.RequestException, timeouts: tuple[float, float]) ->
     return TransportError(f"the request could not be made ({type(error).__name__})")
 
 
+def _tls_failure(error: SSLError) -> TransportError:
+    # A certificate is looked at before anything is sent. Every other fault of TLS can just as well
+    # be in the answer to a request that arrived.
+    if isinstance(_first(_reason(error)), SSLCertVerificationError):
+        return TransportError("the service's certificate is not trusted", never_sent=True)
+    return TransportError("the TLS connection failed")
+
+
 def _connection_failure(error: RequestsConnectionError) -> TransportError:
-    wrapped = error.args[0] if error.args else None
-    reason = wrapped.reason if isinstance(wrapped, MaxRetryError) else wrapped
-    if isinstance(reason, NewConnectionError):
+    if isinstance(_reason(error), NewConnectionError):
         return TransportError("nothing answers at that address", never_sent=True)
     return TransportError("the connection was dropped")
+
+
+def _reason(error: requests.RequestException) -> object:
+    """Return what urllib3 raised, without the wrapping of its retries, which are switched off."""
+    wrapped = _first(error)
+    return wrapped.reason if isinstance(wrapped, MaxRetryError) else wrapped
+
+
+def _first(error: object) -> object:
+    return error.args[0] if isinstance(error, Exception) and error.args else None

@@ -1,4 +1,5 @@
 import socket
+import ssl
 import threading
 import traceback
 
@@ -6,6 +7,7 @@ import pytest
 import requests
 from requests.exceptions import ChunkedEncodingError, ConnectTimeout, ReadTimeout, SSLError
 from urllib3.exceptions import MaxRetryError, NewConnectionError, ProtocolError
+from urllib3.exceptions import SSLError as TlsError
 
 from ancestry_core.config import HttpSettings
 from ancestry_core.transport import HttpTransport, TransportError
@@ -62,12 +64,19 @@ def test_the_environment_is_not_asked_for_proxies_or_passwords(transport, script
 REFUSED = MaxRetryError(None, URL, NewConnectionError(None, "refused"))
 
 
+def tls(error):
+    return SSLError(MaxRetryError(None, URL, TlsError(error)))
+
+
 @pytest.mark.parametrize(
     ("error", "reason", "never_sent"),
     [
         (ConnectTimeout(), "no connection within 3 s", True),
         (ReadTimeout(), "no answer within 7 s", False),
-        (SSLError(), "the TLS handshake failed", True),
+        (SSLError(), "the TLS connection failed", False),
+        (tls(ssl.SSLCertVerificationError(1, "self-signed")), "certificate is not trusted", True),
+        # A record that cannot be read may be a part of the answer.
+        (tls(ssl.SSLError(1, "wrong version number")), "the TLS connection failed", False),
         (ChunkedEncodingError(), "the answer broke off", False),
         (requests.ConnectionError(REFUSED), "nothing answers at that address", True),
         (requests.ConnectionError(ProtocolError("gone")), "the connection was dropped", False),
