@@ -187,7 +187,8 @@ class APIManager(ApiCalls):
             ServiceError: If it refused for good, or answered no JSON.
             RequestFailed: If it still failed after the allowed retries.
             UncertainSendError: If a send may or may not have arrived.
-            SignInError: If the session could not be renewed.
+            SignInError: If the session could not be renewed, for good.
+            BrowserError: The same, for a reason that may pass.
         """
         if cache_as is not None and (kept := self._cache.get(*cache_as)) is not None:
             return kept  # type: ignore[no-any-return]  # only answers are kept under these keys
@@ -211,7 +212,11 @@ class APIManager(ApiCalls):
             attempt += 1
 
     def _attempt(self, url: str, method: str, request: _Request) -> ApiResponse:
-        """Send it once, in turn, at the limiter's pace, with the breaker's leave."""
+        """Send it once, in turn, at the limiter's pace, with the breaker's leave.
+
+        What came of it is noted before the slot is passed on: the next in line must not go out
+        ahead of a pause that the service has just asked for.
+        """
         with self.slot:
             self._limiter.wait(url)
             self._breaker.before_request()
@@ -220,7 +225,8 @@ class APIManager(ApiCalls):
             except TransportError as error:
                 self._breaker.record_failure()
                 raise AttemptFailed(str(error), may_have_arrived=not error.never_sent) from None
-        return usable(f"{method} {url}", self._judge(url, answer), send=request.send)
+            response = self._judge(url, answer)
+        return usable(f"{method} {url}", response, send=request.send)
 
     def _send_attempt(self, url: str, method: str, request: _Request) -> requests.Response:
         """Send it: the single place where an attempt goes out."""

@@ -401,6 +401,26 @@ def test_one_request_is_in_flight_at_a_time(api, scripted, monkeypatch):
     assert api.statistics.requests_sent == 40
 
 
+@pytest.mark.parametrize(
+    ("answer", "manager", "noted"),
+    [
+        (429, "_limiter", "on_throttled"),
+        (200, "_limiter", "on_success"),
+        (503, "_breaker", "record_failure"),
+        (200, "_breaker", "record_success"),
+    ],
+)
+def test_nobody_goes_out_before_it_is_noted_how_the_last_one_went(
+    api, scripted, monkeypatch, answer, manager, noted
+):
+    held = []
+    monkeypatch.setattr(getattr(api, manager), noted, lambda *_: held.append(api.slot._held))
+    scripted.answer(answer, {})
+    scripted.answer(200, {})
+    request(api)
+    assert held[0] is True
+
+
 def test_no_error_and_no_log_holds_a_cookie_or_a_token(api, scripted, caplog):
     secrets = ["c00k" + "ie", "t0k" + "en"]
     api.adopt(Cookies({"ANCSESSIONID": secrets[0]}))
