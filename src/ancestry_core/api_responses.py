@@ -70,7 +70,7 @@ class ApiResponse:
         Raises:
             ValueError: If the body is not JSON.
         """
-        return json.loads(self.body) if self._decoded is _NOT_DECODED else self._decoded
+        return _decode(self.body) if self._decoded is _NOT_DECODED else self._decoded
 
     def undecoded(self) -> Self:
         """Give the answer without the decoded value that its reader may change.
@@ -148,11 +148,20 @@ def response_of(answer: requests.Response, url: str) -> ApiResponse:
     if not response.is_json:
         return response
     try:
-        return replace(response, _decoded=json.loads(response.body))
+        return replace(response, _decoded=_decode(response.body))
     except ValueError:
         failure = AttemptFailed("the answer is broken JSON", status=status, may_have_arrived=True)
     # Outside the handler: the decoder's error holds the body, which may be a message.
     raise failure
+
+
+def _decode(body: bytes) -> Any:  # noqa: ANN401 - decoded JSON
+    value = json.loads(body)
+    if b"\\ud" not in body.lower():
+        return value
+    # JSON can hold half of a surrogate pair, as of an emoji that was cut in two; UTF-8 cannot, so
+    # neither could the database nor a further request.
+    return json.loads(json.dumps(value, ensure_ascii=False).encode(errors="replace"))
 
 
 def status_text(status: int) -> str:

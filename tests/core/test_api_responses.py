@@ -30,6 +30,17 @@ def test_a_good_answer_is_taken_over_decoded():
     assert not response.from_cache
 
 
+@pytest.mark.parametrize("body", [b'{"a": "hi \\ud83d"}', b'{"a": "hi \\uD83D"}'])
+def test_half_an_emoji_is_replaced_since_nobody_could_store_it(body):
+    response = response_of(answered(body=body), "/x")
+    assert response.json() == response.undecoded().json() == {"a": "hi ?"}
+
+
+def test_a_whole_emoji_and_other_escapes_are_left_as_they_are():
+    response = response_of(answered(body=b'["\\ud83d\\ude00 \\u00e9 \\\\ud8"]'), "/x")
+    assert response.json() == ["\U0001f600 \u00e9 \\ud8"]
+
+
 def test_what_the_cache_keeps_is_decoded_anew_for_each_reader():
     kept = response_of(answered(), "/x").undecoded()
     kept.json()["a"].append(2)
