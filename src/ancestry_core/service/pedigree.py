@@ -99,7 +99,7 @@ def build_pedigree(people: Iterable[Person], warnings: Iterable[str] = ()) -> Pe
     """Order people by generation, after mending what no pedigree can have.
 
     A parent that is not among the people is dropped. Where somebody would be their own ancestor,
-    one of the parent links in the circle is dropped.
+    the parents of one person in the circle are dropped.
 
     Args:
         people: The people, in any order; of two with one id the later counts.
@@ -108,8 +108,11 @@ def build_pedigree(people: Iterable[Person], warnings: Iterable[str] = ()) -> Pe
     Returns:
         The pedigree; its warnings name what was dropped.
     """
-    known = {person.id: person for person in people}
+    listed = list(people)
+    known = {person.id: person for person in listed}
     notes = list(warnings)
+    if len(known) < len(listed):
+        notes.append(f"{len(listed) - len(known)} person(s) have the id of another; left out")
     dangling = _drop_dangling_parents(known)
     if dangling:
         notes.append(f"{dangling} parent(s) are named but not on record; left out")
@@ -133,13 +136,36 @@ def _drop_dangling_parents(known: dict[str, Person]) -> int:
 
 def _generation_order(known: dict[str, Person]) -> tuple[list[str], list[str]]:
     """Return the ids, parents first, and the ids of those whose parents were dropped for it."""
+    try:
+        return list(_sorter(known).static_order()), []
+    except CycleError:
+        cut = _cut_circles(known)
+    return list(_sorter(known).static_order()), cut
+
+
+def _sorter(known: dict[str, Person]) -> TopologicalSorter[str]:
+    return TopologicalSorter({person.id: person.parents for person in known.values()})
+
+
+def _cut_circles(known: dict[str, Person]) -> list[str]:
+    """Drop the parents of everybody who closes a circle, in one walk; return their ids.
+
+    The sorter tells of one circle at a time, and a file can have thousands.
+    """
     cut: list[str] = []
-    while True:
-        sorter = TopologicalSorter({person.id: person.parents for person in known.values()})
-        try:
-            return list(sorter.static_order()), cut
-        except CycleError as error:
-            # The second argument is the circle, its first element repeated at the end.
-            culprit = error.args[1][0]
-            known[culprit] = replace(known[culprit], father=None, mother=None)
-            cut.append(culprit)
+    done: set[str] = set()
+    under_way: set[str] = set()
+    for start in list(known):
+        line = [start]
+        while line:
+            current = line[-1]
+            if current not in under_way and current not in done:
+                under_way.add(current)
+                if not under_way.isdisjoint(known[current].parents):
+                    known[current] = replace(known[current], father=None, mother=None)
+                    cut.append(current)
+                line += [parent for parent in known[current].parents if parent not in done]
+            else:
+                under_way.discard(line.pop())
+                done.add(current)
+    return cut

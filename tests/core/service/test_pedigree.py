@@ -59,6 +59,31 @@ def test_of_many_circles_a_few_are_named():
     assert warning.count("@I") == 3
 
 
+def test_thousands_of_circles_are_cut_in_one_walk(monkeypatch):
+    from ancestry_core.service import pedigree
+
+    sorted_for = []
+
+    class Counted(pedigree.TopologicalSorter):
+        def __init__(self, graph):
+            sorted_for.append(len(graph))
+            super().__init__(graph)
+
+    monkeypatch.setattr(pedigree, "TopologicalSorter", Counted)
+    pairs = [(f"@{n}@", f"@{n + 1}@") for n in range(0, 4000, 2)]
+    people = [person(*names) for pair in pairs for names in (pair, pair[::-1])]
+    built = build_pedigree(people)
+    assert built.warnings[0].startswith("2000 person(s) are their own ancestors")
+    assert sum(len(each.parents) for each in built.people.values()) == 2000
+    assert len(sorted_for) == 2
+
+
+def test_of_two_with_one_id_the_later_counts_and_that_is_said():
+    built = build_pedigree([person("@A@"), Person("@A@", "Later", ""), person("@B@")])
+    assert built.people["@A@"].given == "Later"
+    assert built.warnings == ("1 person(s) have the id of another; left out",)
+
+
 def test_a_long_line_needs_no_recursion():
     line = [person(f"@{n}@", f"@{n + 1}@") for n in range(5000)] + [person("@5000@")]
     pedigree = build_pedigree(line)
