@@ -88,7 +88,7 @@ class BarDisplay:
 
     def note(self, text: str) -> None:
         """Show a line above the bars."""
-        self._console.print(text, style="dim", highlight=False)
+        self._console.print(text, style="dim", markup=False, highlight=False)
 
     def on_progress(self, progress: Progress) -> None:
         """Move an action's bar."""
@@ -132,7 +132,7 @@ class LineDisplay:
 
     def note(self, text: str) -> None:
         """Show a line."""
-        self._console.print(text, highlight=False, soft_wrap=True)
+        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def on_progress(self, progress: Progress) -> None:
         """Show a line for each quarter of an action."""

@@ -68,6 +68,15 @@ def test_a_terminal_shows_a_bar_and_short_log_lines(show):
     assert "after the run" not in text
 
 
+@pytest.mark.parametrize("terminal", [True, False])
+def test_brackets_in_a_path_are_no_markup(terminal):
+    target = console(terminal=terminal)
+    with open_display(target) as display:
+        display.note("database [/a]/[red].db")
+        LOGGER.warning("database [/a]/[red].db")
+    assert target.file.getvalue().count("database [/a]/[red].db") == 2
+
+
 def test_a_total_that_nobody_knows_is_fine():
     for terminal in (True, False):
         with open_display(console(terminal=terminal)) as display:
