@@ -132,6 +132,9 @@ def store_messages(
 
 def _confirm(session: Session, person: Person, conversation_id: str, message: SeenMessage) -> bool:
     """Find the account's own record of a message and note that it is in the conversation."""
+    if _is_stored(session, conversation_id, message):
+        # Read once more: another record with the same text is of another message.
+        return True
     written = select(ConversationLog).where(
         ConversationLog.people_id == person.id,
         ConversationLog.direction == Direction.OUT,
@@ -146,6 +149,16 @@ def _confirm(session: Session, person: Person, conversation_id: str, message: Se
     row.conversation_id = conversation_id
     row.service_time = row.sent_at = message.created
     return True
+
+
+def _is_stored(session: Session, conversation_id: str, message: SeenMessage) -> bool:
+    same = select(ConversationLog.id).where(
+        ConversationLog.conversation_id == conversation_id,
+        ConversationLog.direction == Direction.OUT,
+        ConversationLog.service_time == message.created,
+        ConversationLog.content == message.content,
+    )
+    return session.scalar(same) is not None
 
 
 def _insert_seen(

@@ -151,6 +151,20 @@ def test_an_uncertain_letter_that_the_inbox_shows_has_arrived(database, person, 
     assert len(rows(database)) == 1
 
 
+def test_a_message_seen_twice_confirms_no_second_letter_of_the_same_text(database, person):
+    first, second = store(database, person, THEIRS, SeenMessage("More", "P1", 30))
+    for answered in (first, second):
+        write(
+            database,
+            Letter(person.id, "P1", MessageKind.REPLY, "Thanks", "C1", answered.id),
+            send=True,
+        )
+    for _ in range(2):
+        store(database, person, SeenMessage("Thanks", "ME", 40))
+    ours = [row for row in rows(database) if row.kind is MessageKind.REPLY]
+    assert sorted(row.status for row in ours) == [MessageStatus.SENT, MessageStatus.UNCERTAIN]
+
+
 def test_a_dry_run_is_not_taken_for_a_message_that_arrived(database, person, letter):
     write(database, letter, send=False)
     store(database, person, SeenMessage("Hello", "ME", 12))
