@@ -5,6 +5,7 @@ In: credentials. Out: cookies. It retries nothing and remembers no password.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
@@ -110,17 +111,20 @@ class HttpFormBrowser:
         except TransportError as error:
             failure = str(error)
         else:
-            if answer.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
+            status = answer.status_code
+            if status < HTTPStatus.INTERNAL_SERVER_ERROR and status != HTTPStatus.TOO_MANY_REQUESTS:
                 return answer
-            failure = status_text(answer.status_code)
+            failure = status_text(status)
         raise BrowserError(f"{method} {url}: {failure}; is the service up?")
 
     def _target(self, url: str, link: str) -> str:
         """Resolve a form's or a redirect's target, which must not carry the password away."""
-        target = urljoin(url, link)
-        if not target.startswith(f"{self._base_url}/"):
-            raise no_form(url, "it leads to another site")
-        return target
+        # A link that is no URL at all leads nowhere either.
+        with suppress(ValueError):
+            target = urljoin(url, link)
+            if target.startswith(f"{self._base_url}/"):
+                return target
+        raise no_form(url, "it leads to another site")
 
     def _session(self, page: HtmlPage, url: str) -> Cookies:
         if SIGNED_IN_ID not in page.ids:

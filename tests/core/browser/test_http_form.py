@@ -122,7 +122,9 @@ def test_a_missing_page_is_no_form_either(browser, scripted):
         browser.sign_in(*ME)
 
 
-@pytest.mark.parametrize("action", ["http://evil.test/", "//evil.test/", f"{BASE}.evil.test/"])
+@pytest.mark.parametrize(
+    "action", ["http://evil.test/", "//evil.test/", f"{BASE}.evil.test/", "http://["]
+)
 def test_the_password_is_posted_to_no_other_site(browser, scripted, action):
     scripted.answer(200, FORM.format(action=action))
     with pytest.raises(SignInError, match="it leads to another site"):
@@ -150,6 +152,7 @@ def test_redirects_come_to_an_end(browser, scripted):
     ("prepare", "reason"),
     [
         (lambda script: script.answer(503, ""), "GET .*signin: 503 Service Unavailable; is the"),
+        (lambda script: script.answer(429, ""), "GET .*signin: 429 Too Many Requests; is the"),
         (lambda script: script.fault(requests.ReadTimeout()), "GET .*signin: no answer within 30"),
         (lambda script: script.fault(requests.ConnectionError()), "the connection was dropped"),
     ],
