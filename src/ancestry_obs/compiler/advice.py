@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ancestry_obs.expressions import BUILTIN_FUNCTIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Hashable, Mapping
 
     from ancestry_obs.recording import Store
     from ancestry_obs.spec.model import MetricSpec, RecordSpec, SampleSpec
@@ -42,6 +43,16 @@ class Advice:
     functions: tuple[tuple[str, str], ...] = ()
     subclasses: bool = False
 
+    # Kept, since an advice is a key for each of its targets and has a deep tree below it.
+    @cached_property
+    def _hash(self) -> int:
+        parts = (self.records, self.metrics, self.before, self.after, self.track, self.functions)
+        return hash((parts, self.subclasses))
+
+    def __hash__(self) -> int:
+        """Agree with the equality that the dataclass has."""
+        return self._hash
+
 
 @dataclass(frozen=True)
 class Runtime:
@@ -53,6 +64,7 @@ class Runtime:
         actions: What a hook's action name stands for; called without arguments.
         trackers: What takes a new instance for a sample.
         clock: Gives seconds, from any start, never going back.
+        designs: What was made for one target and serves others like it, by its shape.
     """
 
     store: Store
@@ -62,3 +74,4 @@ class Runtime:
     actions: Mapping[str, Callable[[], object]] = field(default_factory=dict)
     trackers: Mapping[SampleSpec, Callable[[object], object]] = field(default_factory=dict)
     clock: Callable[[], float] = perf_counter
+    designs: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)

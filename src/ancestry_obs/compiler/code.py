@@ -1,28 +1,32 @@
 """Compilation: the text of a wrapper and the objects it needs come in, a function comes out.
 
 The function has the original's globals, as code that walks them expects; what the wrapper needs are
-the cells of its closure. Its source is kept in `linecache` under a pseudo file name, so that a
+the cells of its closure. Its source can be had from `linecache` under a pseudo file name, so that a
 debugger can step in and a traceback shows the line.
 """
 
 from __future__ import annotations
 
 import linecache
-from functools import WRAPPER_ASSIGNMENTS, lru_cache
+from collections.abc import Sequence
+from functools import WRAPPER_ASSIGNMENTS, cached_property
 from inspect import CO_ITERABLE_COROUTINE
 from types import CellType, CodeType, FunctionType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, overload
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 __all__ = ["build", "closure_source", "forget_source", "inner_code", "keep_source", "relabel"]
 
 # Assigned, not copied: a default or an annotation is the very same object.
 _COPIED: Final = (*WRAPPER_ASSIGNMENTS, "__defaults__", "__kwdefaults__", "__type_params__")
+# Entries of a code object's table of locations: Objects/locations.md in CPython, 3.11 and later.
+_LINE_ONLY, _NO_LOCATION = 13, 15
+_LONGEST_ENTRY: Final = 8
 
 
-def closure_source(definition: str, free: tuple[str, ...]) -> str:
+def closure_source(definition: str, free: Iterable[str]) -> str:
     """Put a ``def`` into a function whose parameters are the free variables of the ``def``.
 
     Args:
@@ -33,42 +37,75 @@ def closure_source(definition: str, free: tuple[str, ...]) -> str:
     return f"def closure({', '.join(free)}):\n{body}"
 
 
-def inner_code(source: str, name: str) -> CodeType:
+def inner_code(source: str) -> CodeType:
     """Compile what `closure_source` gave.
 
     Args:
-        source: The text.
-        name: The name in its inner ``def``.
+        source: The text, with placeholders for names.
 
     Returns:
-        The code of the inner function.
+        The code of the inner function. It knows its lines but no columns: those of the text that is
+        shown are others.
     """
-    # A glob weaves the same text under many names; without the name it is compiled once.
-    return _compiled(source.replace(f"def {name}(", "def call(", 1))
-
-
-@lru_cache(maxsize=512)
-def _compiled(source: str) -> CodeType:
     module = compile(source, "<ancestry-obs>", "exec", dont_inherit=True)
     outer = next(constant for constant in module.co_consts if isinstance(constant, CodeType))
-    return next(constant for constant in outer.co_consts if isinstance(constant, CodeType))
+    inner = next(constant for constant in outer.co_consts if isinstance(constant, CodeType))
+    return inner.replace(co_linetable=b"".join(_locations(inner)))
 
 
-def relabel(code: CodeType, original: Callable[..., Any], filename: str) -> CodeType:
-    """Give a code object the name of the function that it stands for.
+def _locations(code: CodeType) -> Iterator[bytes]:
+    last = code.co_firstlineno
+    for start, end, line in code.co_lines():
+        # Two bytes make a unit, and an entry has at most eight of them.
+        for units in range((end - start) // 2, 0, -_LONGEST_ENTRY):
+            kind = _NO_LOCATION if line is None else _LINE_ONLY
+            entry = bytes([0x80 | kind << 3 | min(units, _LONGEST_ENTRY) - 1])
+            yield entry if line is None else entry + _signed(line - last)
+            last = last if line is None else line
+
+
+def _signed(number: int) -> bytes:
+    """Write a number in groups of six bits, the lowest first, its sign in the lowest bit."""
+    rest = -number << 1 | 1 if number < 0 else number << 1
+    groups = bytearray()
+    while rest >= 0x40:  # noqa: PLR2004 - the bit that says that more groups follow
+        groups.append(rest & 0x3F | 0x40)
+        rest >>= 6
+    return bytes([*groups, rest])
+
+
+def relabel(
+    code: CodeType, original: Callable[..., Any], filename: str, names: Mapping[str, str]
+) -> CodeType:
+    """Give a code object the names of the function that it stands for.
 
     Args:
         code: What `inner_code` gave.
         original: The function, or another callable.
         filename: The pseudo file.
+        names: The parameters' names, by their placeholders.
     """
-    code = code.replace(co_filename=filename)
+    variables = tuple(names.get(name, name) for name in code.co_varnames)
+    constants = tuple(_renamed(constant, names) for constant in code.co_consts)
     if not isinstance(original, FunctionType):
-        return code
+        return code.replace(co_filename=filename, co_name="call", co_qualname="call")
     like = original.__code__
-    # What `types.coroutine` made awaitable stays awaitable.
-    flags = code.co_flags | like.co_flags & CO_ITERABLE_COROUTINE
-    return code.replace(co_name=like.co_name, co_qualname=like.co_qualname, co_flags=flags)
+    return code.replace(
+        co_filename=filename,
+        co_name=like.co_name,
+        co_qualname=like.co_qualname,
+        # What `types.coroutine` made awaitable stays awaitable.
+        co_flags=code.co_flags | like.co_flags & CO_ITERABLE_COROUTINE,
+        co_varnames=variables,
+        co_consts=constants,
+    )
+
+
+def _renamed(constant: object, names: Mapping[str, str]) -> object:
+    # A call's keywords are constants too, one by one or as a tuple.
+    if type(constant) is tuple and not names.keys().isdisjoint(constant):
+        return tuple(names.get(each, each) for each in constant)
+    return names.get(constant, constant) if type(constant) is str else constant
 
 
 def build(
@@ -95,10 +132,36 @@ def build(
     return function
 
 
-def keep_source(filename: str, source: str) -> None:
-    """Let tracebacks and debuggers find the source of a pseudo file."""
-    # Without a time stamp `linecache.checkcache` leaves the entry alone.
-    linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
+class _Lines(Sequence[str]):
+    """The lines of a source that is written when somebody looks at it."""
+
+    def __init__(self, write: Callable[[], str]) -> None:
+        self._write = write
+
+    @cached_property
+    def _lines(self) -> list[str]:
+        return self._write().splitlines(keepends=True)
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[str]: ...
+    def __getitem__(self, index: int | slice) -> str | list[str]:
+        return self._lines[index]
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+
+def keep_source(filename: str, write: Callable[[], str]) -> None:
+    """Let tracebacks and debuggers find the source of a pseudo file.
+
+    Args:
+        filename: The pseudo file.
+        write: Gives the source; called when it is asked for.
+    """
+    # Without a time stamp `linecache.checkcache` leaves the entry alone, and its size unread.
+    linecache.cache[filename] = (0, None, _Lines(write), filename)  # type: ignore[assignment]  # a list's reading side
 
 
 def forget_source(filename: str) -> None:

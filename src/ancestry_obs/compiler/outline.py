@@ -40,9 +40,8 @@ class Outline:
     """Everything that decides a wrapper's text.
 
     Args:
-        name: The function's name, an identifier.
         kind: What it is.
-        signature: What it takes.
+        signature: What it takes, with placeholders for the parameters' names.
         names: Makes the wrapper's own identifiers.
         variables: The identifier of each parameter that expressions can read.
         bound: Those among them that a binder has to find first.
@@ -53,7 +52,6 @@ class Outline:
         guarded: Whether calls through ``super()`` are left out.
     """
 
-    name: str
     kind: Kind
     signature: Signature
     names: Names

@@ -14,7 +14,7 @@ from types import CodeType, FunctionType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
 __all__ = ["Names", "Signature", "binder", "shown_parameters", "signature_of"]
 
@@ -38,14 +38,14 @@ class Names:
         names = tuple(taken)
         while any(name.startswith(prefix) for name in names):
             prefix = f"_{prefix}"
-        self._prefix = prefix
+        self.prefix = prefix
 
     def __getattr__(self, name: str) -> str:
-        return self._prefix + name
+        return self.prefix + name
 
     def __call__(self, name: str) -> str:
         """Give the identifier of a name that is not known before: ``names("memo0")``."""
-        return self._prefix + name
+        return self.prefix + name
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,19 @@ class Signature:
     def names(self) -> tuple[str, ...]:
         """The parameters' names."""
         return tuple(name for name, _ in self.parameters)
+
+    @property
+    def kinds(self) -> tuple[object, ...]:
+        """The parameters' kinds."""
+        return tuple(kind for _, kind in self.parameters)
+
+    def renamed(self, names: Mapping[str, str]) -> Signature:
+        """Give the same signature with other names.
+
+        Args:
+            names: The new name of each parameter.
+        """
+        return Signature(tuple((names[name], kind) for name, kind in self.parameters))
 
     @property
     def first(self) -> str | None:

@@ -76,7 +76,7 @@ class Writer:
     def _function(self, body: list[str]) -> str:
         asynchronous = self._outline.kind in {"coroutine", "async_generator"}
         head = "async def" if asynchronous else "def"
-        line = f"{head} {self._outline.name}({self._outline.signature.definition}):"
+        line = f"{head} {self._names.name}({self._outline.signature.definition}):"
         return "\n".join([line, *indented(body), ""])
 
     @property

@@ -2,12 +2,13 @@
 
 Here everything is decided that the text of the wrapper depends on, and everything is checked that
 can be wrong about a map's wish for this target. No text is written here, nothing is compiled.
+
+In an outline parameters have placeholders for names, so that it fits all targets of one shape.
 """
 
 from __future__ import annotations
 
 import inspect
-import keyword
 from dataclasses import dataclass
 from functools import cached_property
 from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR
@@ -18,16 +19,16 @@ from ancestry_obs.compiler.keys import plan_keys
 from ancestry_obs.compiler.outline import SPECIAL, Kind, Outline, Part
 from ancestry_obs.compiler.plan import Stream, plan_streams
 from ancestry_obs.compiler.signature import Names, Signature, shown_parameters, signature_of
+from ancestry_obs.compiler.wishes import Wishes, wishes_of
 from ancestry_obs.exceptions import CompileError, ExpressionError
 from ancestry_obs.expressions import check
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Hashable
     from inspect import Parameter
 
     from ancestry_obs.compiler.advice import Advice, Runtime
-    from ancestry_obs.expressions import Expression
-    from ancestry_obs.spec.model import RecordSpec, SampleSpec
+    from ancestry_obs.spec.model import RecordSpec
 
 __all__ = ["Subject", "shadowed_names"]
 
@@ -40,20 +41,24 @@ class Subject:
     target: str
     owner: type | None
     name: str
-    advices: Sequence[Advice]
+    advices: tuple[Advice, ...]
     runtime: Runtime
 
     @cached_property
+    def wishes(self) -> Wishes:
+        """What is wanted."""
+        return wishes_of(self.advices)
+
+    @cached_property
     def signature(self) -> Signature:
-        """What the wrapper takes."""
+        """What the wrapper takes, by the parameters' real names."""
         return signature_of(self.original)
 
     @cached_property
     def shown(self) -> dict[str, Parameter]:
         """Parameters that only a decorated function's shown signature has, if any is needed."""
         known = {*self.signature.names, *SPECIAL, *self._alias}
-        missing = any(expression.names - known for expression in self.expressions)
-        return shown_parameters(self.original) if missing else {}
+        return {} if self.wishes.names <= known else shown_parameters(self.original)
 
     @cached_property
     def names(self) -> Names:
@@ -61,31 +66,34 @@ class Subject:
         return Names((*self.signature.names, *self.shown))
 
     @cached_property
-    def records(self) -> tuple[RecordSpec, ...]:
-        """What is recorded, each record once."""
-        return tuple(dict.fromkeys(record for each in self.advices for record in each.records))
-
-    @cached_property
-    def tracks(self) -> tuple[SampleSpec, ...]:
-        """The samples that read instances."""
-        return tuple(dict.fromkeys(spec for each in self.advices for spec in each.track))
+    def placeholders(self) -> dict[str, str]:
+        """What stands in an outline for each parameter."""
+        return {name: self.names(f"p{i}") for i, name in enumerate(self.signature.names)}
 
     @cached_property
     def variables(self) -> dict[str, str]:
         """The identifier of everything that an expression can read before the call."""
-        variables = {name: name for name in self.signature.names}
+        variables = dict(self.placeholders)
         for name in self.shown:
             variables.setdefault(name, self.names(f"arg_{name}"))
-        return self._alias | variables
+        return {alias: self.placeholders[name] for alias, name in self._alias.items()} | variables
 
-    @cached_property
-    def expressions(self) -> tuple[Expression, ...]:
-        """Every expression of every record."""
-        return tuple(each for record in self.records for each in _expressions(record))
-
-    def actions(self, moment: str) -> tuple[str, ...]:
-        """Give the names of the actions ``before`` or ``after``."""
-        return tuple(dict.fromkeys(name for each in self.advices for name in getattr(each, moment)))
+    @property
+    def shape(self) -> Hashable:
+        """What the outline depends on; equal for targets to which the same code does justice."""
+        runtime, wishes = self.runtime, self.wishes
+        return (
+            self.advices,
+            # A reload may have replaced a metric, or what a function's name stands for.
+            tuple(map(runtime.store.family, wishes.metrics)),
+            tuple(id(runtime.functions.get(name)) for name in wishes.functions),
+            _kind_of(self.original),
+            self.signature.kinds,
+            tuple(self._alias),
+            self.owner is not None,
+            self.names.prefix,
+            tuple((name, text) for name, text in self.variables.items() if name in wishes.names),
+        )
 
     def outline(self) -> Outline:
         """Decide what the wrapper does.
@@ -94,23 +102,22 @@ class Subject:
             CompileError: An expression names what the signature does not have, or a record names a
                 metric that no advice declares.
         """
-        for record in self.records:
+        wishes = self.wishes
+        for record in wishes.records:
             self._check(record)
-        name = getattr(self.original, "__name__", "")
         parts = tuple(self._part(index, stream) for index, stream in enumerate(self._streams()))
         used = {name for part in parts for name in part.variables} - {*self.signature.names}
         return Outline(
-            name=name if name.isidentifier() and not keyword.iskeyword(name) else "call",
             kind=_kind_of(self.original),
-            signature=self.signature,
+            signature=self.signature.renamed(self.placeholders),
             names=self.names,
             variables=self.variables,
             bound=tuple(name for name in self.shown if name in used),
             parts=parts,
-            before=len(self.actions("before")),
-            after=len(self.actions("after")),
-            tracks=len(self.tracks),
-            guarded=self.owner is not None and any(each.subclasses for each in self.advices),
+            before=len(wishes.before),
+            after=len(wishes.after),
+            tracks=len(wishes.tracks),
+            guarded=self.owner is not None and wishes.guarded,
         )
 
     @cached_property
@@ -122,15 +129,14 @@ class Subject:
 
     def _check(self, record: RecordSpec) -> None:
         names = {*self.variables, *(SPECIAL if record.on != "call" else ())}
-        for expression in _expressions(record):
+        for expression in record.expressions:
             try:
                 check(expression, names=names, functions=self.runtime.functions)
             except ExpressionError as error:
                 raise CompileError(f"{record.where}: {self.target}: {error}") from error
 
     def _streams(self) -> list[Stream]:
-        metrics = [spec for each in self.advices for spec in each.metrics]
-        streams = plan_streams(self.records, metrics, self.runtime.store)
+        streams = plan_streams(self.wishes.records, self.wishes.metrics, self.runtime.store)
         if not any(stream.counts_calls for stream in streams):
             # Feeds nothing: only so that calls are counted whatever the records' conditions are.
             streams.append(Stream(moment="call", when=None, source="one", value=None))
@@ -171,9 +177,3 @@ def _kind_of(original: Callable[..., Any]) -> Kind:
     if flags & CO_ASYNC_GENERATOR:
         return "async_generator"
     return "generator" if flags & CO_GENERATOR else "function"
-
-
-def _expressions(record: RecordSpec) -> Iterator[Expression]:
-    yield from (expression for _, expression in record.labels)
-    optional = (record.value, record.hit, record.when)
-    yield from (expression for expression in optional if expression is not None)

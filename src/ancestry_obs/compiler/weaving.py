@@ -1,6 +1,7 @@
 """Weaving: an original and the advices for it come in, a wrapper comes out.
 
-    records -> streams (plan) -> keys -> outline (subject) -> text (source) -> function (code)
+    advices (wishes) -> streams (plan) -> keys -> outline (subject) -> text (source)
+        -> code, once for all targets of a shape (design) -> function (binding, code)
 
 Nothing is patched here, and the original is not changed: who puts the wrapper into its place, and
 takes it out again, is the patcher.
@@ -8,20 +9,14 @@ takes it out again, is the patcher.
 
 from __future__ import annotations
 
+import keyword
 import re
 from typing import TYPE_CHECKING, Any, Final
 
 from ancestry_obs.compiler.binding import bind
-from ancestry_obs.compiler.code import (
-    build,
-    closure_source,
-    forget_source,
-    inner_code,
-    keep_source,
-    relabel,
-)
+from ancestry_obs.compiler.code import build, forget_source, keep_source, relabel
+from ancestry_obs.compiler.design import Design, design_of
 from ancestry_obs.compiler.guards import WOVEN_PREFIX
-from ancestry_obs.compiler.source import Writer
 from ancestry_obs.compiler.subject import Subject
 
 if TYPE_CHECKING:
@@ -29,7 +24,6 @@ if TYPE_CHECKING:
     from types import FunctionType
 
     from ancestry_obs.compiler.advice import Advice, Runtime
-    from ancestry_obs.compiler.outline import Outline
     from ancestry_obs.recording import Site
 
 __all__ = ["Woven", "weave"]
@@ -43,28 +37,36 @@ class Woven:
 
     Args:
         subject: What was woven.
-        outline: What the wrapper does.
+        design: What the wrapper has in common with others.
         sites: Where it records; each call leaves one float at the first one.
 
     Attributes:
         target: ``module:qualname``.
         function: The wrapper: put it where the original is.
-        source: Its generated source.
     """
 
-    def __init__(self, subject: Subject, outline: Outline, sites: Sequence[Site]) -> None:
+    def __init__(self, subject: Subject, design: Design, sites: Sequence[Site]) -> None:
         self.target = subject.target
         self._subject = subject
-        self._outline = outline
+        self._design = design
         self._sites = sites
-        bound = bind(subject, outline, sites)
-        definition = Writer(outline).wrapper()
-        free = tuple(sorted(bound.keys() & set(_WORD.findall(definition))))
-        self.source = closure_source(definition, free)
+        self._names = {text: name for name, text in subject.placeholders.items()}
         filename = f"{WOVEN_PREFIX}{self.target}>"
-        code = relabel(inner_code(self.source, outline.name), subject.original, filename)
+        code = relabel(design.code, subject.original, filename, self._names)
+        bound = bind(subject, design.outline, design.common, sites)
         self.function: FunctionType = build(code, subject.original, bound)
-        keep_source(filename, self.source)
+        keep_source(filename, self._write)
+
+    @property
+    def source(self) -> str:
+        """Its generated source."""
+        return self._write()
+
+    def _write(self) -> str:
+        name = getattr(self._subject.original, "__name__", "")
+        shown = name if name.isidentifier() and not keyword.iskeyword(name) else "call"
+        names = {**self._names, self._subject.names.name: shown}
+        return _WORD.sub(lambda word: names.get(word[0], word[0]), self._design.source)
 
     def calls(self) -> int:
         """Count the calls so far, exactly; calls that were left out as inner ones are not in it."""
@@ -82,11 +84,9 @@ class Woven:
         running finish, and are recorded, as they began.
         """
         forget_source(self.function.__code__.co_filename)
-        free = self.function.__code__.co_freevars
-        source = closure_source(Writer(self._outline).passing(free), free)
-        code = inner_code(source, self._outline.name)
         filename = f"{_DISARMED}{self.target}>"
-        self.function.__code__ = relabel(code, self._subject.original, filename)
+        code = self._design.passing_code
+        self.function.__code__ = relabel(code, self._subject.original, filename, self._names)
         for site in self._sites:
             self._subject.runtime.store.retire(site, self.function)
 
@@ -118,7 +118,7 @@ def weave(  # noqa: PLR0913 - the patcher passes what it found, by name
         CompileError: An expression names what the signature does not have, a record names a metric
             that no advice declares, or an action is unknown.
     """
-    subject = Subject(original, target, owner, name, advices, runtime)
-    outline = subject.outline()
-    sites = [runtime.store.site(target) for _ in outline.parts]
-    return Woven(subject, outline, sites)
+    subject = Subject(original, target, owner, name, tuple(advices), runtime)
+    design = design_of(subject)
+    sites = [runtime.store.site(target) for _ in design.outline.parts]
+    return Woven(subject, design, sites)
