@@ -50,10 +50,15 @@ class Page:
         tables = [[]]
         for line in self.prose[section]:
             if line.startswith("|"):
-                tables[-1].append([cell.strip() for cell in line.strip("|").split(" | ")])
+                tables[-1].append([cell.strip() for cell in re.split(r"(?<=\s)\|\s", line[1:-1])])
             elif tables[-1]:
                 tables.append([])
         return tables[number][2:]
+
+    def block(self, name):
+        """Give the one block of a name."""
+        (block,) = (each for each in self.blocks if each.name == name)
+        return block
 
     def files_before(self, block):
         """Give the files that the page has shown by then, each as it was shown last.
@@ -105,17 +110,17 @@ PAGES = {
 }
 
 
-
-
 def _is_live(block):
     page = PAGES[block.page]
     here = [each.text for each in page.blocks if each.section == block.section]
     # What installs by itself, or runs a program, starts the exporter too.
-    return any("ancestry_obs.install(" in text for text in here)
+    return any(re.search(r"ancestry_obs\.install\(|--hold|obs run", text) for text in here)
 
 
 def _parameter(block):
     marks = [pytest.mark.live] if _is_live(block) else []
+    if block.text.startswith("prometheus "):
+        marks.append(pytest.mark.real)
     return pytest.param(block, marks=marks, id=f"{block.page}:{block.line}")
 
 
@@ -125,6 +130,8 @@ def pytest_generate_tests(metafunc):
     kinds = {
         "exposition": [block for block in blocks if block.name == "/metrics"],
         "verdict": [block for block in blocks if block.name.startswith("ancestry-obs ")],
+        # What two pages show alike is run once.
+        "commands": [*{block.text: block for block in blocks if block.language == "sh"}.values()],
     }
     for name, chosen in kinds.items():
         if name in metafunc.fixturenames:
