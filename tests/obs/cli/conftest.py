@@ -1,0 +1,123 @@
+"""What the command's tests share: a small project to run it in, here and as a process."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from textwrap import dedent
+from types import SimpleNamespace
+
+import pytest
+
+from ancestry_obs.cli import main
+
+PROGRAM = """
+    import sys
+
+    class Cart:
+        def __init__(self):
+            self.items = []
+        def add(self, item):
+            self.items.append(item)
+        def size(self):
+            return len(self.items)
+
+    def price(name):
+        return len(name)
+
+    def open_shop():
+        return "open"
+
+    if __name__ == "__main__":
+        print(price("book"), sys.argv[1:])
+"""
+METRICS = """\
+version = 1
+[metrics.prices_total]
+type = "counter"
+help = "Prices asked for."
+labels.name = { max_values = 10 }
+[metrics.cart_items]
+type = "gauge"
+help = "Items in all carts."
+"""
+MAP = (
+    METRICS
+    + """\
+[[instrument]]
+target = "shop:price"
+record = [{ metric = "prices_total", labels = { name = "name" } }]
+[[sample]]
+target = "shop:Cart"
+metric = "cart_items"
+value = "self.size()"
+[[hook]]
+target = "shop:open_shop"
+after = "exporter.start"
+"""
+)
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch, make_module):
+    """Stand in a folder with a program `shop.py` and its map `shop.toml`."""
+    monkeypatch.chdir(tmp_path)
+    # The command puts its folder on the path by itself; here it is for `make_module` to clean up.
+    make_module("shop", PROGRAM)
+
+    def write(name: str, text: str) -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(dedent(text))
+        return path
+
+    write("shop.toml", MAP)
+    return SimpleNamespace(path=tmp_path, write=write, metrics=METRICS, map=MAP)
+
+
+@pytest.fixture
+def command(capsys):
+    """Run a command in this process; gives its exit code and what it wrote."""
+
+    def run(*argv: str) -> SimpleNamespace:
+        try:
+            code = main(argv)
+        except SystemExit as end:
+            code = end.code
+        written = capsys.readouterr()
+        return SimpleNamespace(code=code, out=written.out, err=written.err)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def environment():
+    """Give an environment without settings of ours."""
+    names = ("METRICS_", "PROMETHEUS_METRICS", "INSTRUMENTATION_MAP")
+    return {name: value for name, value in os.environ.items() if not name.startswith(names)}
+
+
+@pytest.fixture(scope="session")
+def script():
+    """Give the command as it is installed."""
+    return [sys.executable, str(Path(sys.executable).with_name("ancestry-obs"))]
+
+
+@pytest.fixture
+def launch(project, environment, script):
+    """Run the installed command to its end in the project's folder."""
+
+    def run(*argv: str, **variables: str) -> subprocess.CompletedProcess:
+        return subprocess.run(
+            [*script, *argv],
+            cwd=project.path,
+            env={**environment, **variables},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    return run
