@@ -122,6 +122,8 @@ class LabelFunctions(Mapping[str, Callable[..., object]]):
     def offer(self, module: ModuleType, name: str) -> None:
         """Look in a module for what another name promises, rather than import it a second time.
 
+        It is looked up when it is called: the program may define it after what it is called for.
+
         Args:
             module: the program's `__main__`, which is being executed.
             name: the module name that the map uses for it.
@@ -147,9 +149,10 @@ class LabelFunctions(Mapping[str, Callable[..., object]]):
 
     def _import(self, name: str, path: str) -> Callable[..., object]:
         module, _, qualname = path.partition(":")
+        if module in self._modules:
+            return _late(self._modules[module], qualname)
         try:
-            place = self._modules.get(module) or importlib.import_module(module)
-            found = attrgetter(qualname)(place)
+            found = attrgetter(qualname)(importlib.import_module(module))
         except Exception as error:
             raise CompileError(
                 f"functions.{name}: cannot import {path!r}: {error}; it has to be "
@@ -158,3 +161,12 @@ class LabelFunctions(Mapping[str, Callable[..., object]]):
         if not callable(found):
             raise CompileError(f"functions.{name}: {path!r} is no callable but {found!r:.60}")
         return found  # type: ignore[no-any-return]  # callable() narrows Any to nothing better
+
+
+def _late(module: ModuleType, qualname: str) -> Callable[..., object]:
+    find = attrgetter(qualname)
+
+    def call(*arguments: object) -> object:
+        return find(module)(*arguments)
+
+    return call

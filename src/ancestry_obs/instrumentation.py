@@ -207,7 +207,11 @@ class Instrumentation:
         )
 
     def _targets(self, *, search: bool = False) -> tuple[TargetStatus, ...]:
-        return tuple(map(_status_of, self._patcher.report(search=search)))
+        targets: dict[str, TargetStatus] = {}
+        for each in map(_status_of, self._patcher.report(search=search)):
+            known = targets.get(each.target)
+            targets[each.target] = known.with_copy(each) if known else each
+        return tuple(targets.values())
 
     def _status_page(self) -> dict[str, object]:
         return self.status().as_dict()

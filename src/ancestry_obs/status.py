@@ -5,13 +5,15 @@ The exporter's `/status` page gives `Status.as_dict()`; `ancestry-obs status URL
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = ["Status", "TargetStatus"]
+
+_WORSE = ("installed", "pending", "error")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,22 @@ class TargetStatus:
     patterns: tuple[str, ...] = ()
     calls: int = 0
     errors: int = 0
+
+    def with_copy(self, other: TargetStatus) -> TargetStatus:
+        """Give this one together with a second copy of the same target.
+
+        A module that runs as `__main__` may have been imported under its own name as well. What is
+        wrong with either copy decides the state.
+        """
+        worse = max(self, other, key=lambda each: _WORSE.index(each.state))
+        return replace(
+            worse,
+            aliases=_both(self.aliases, other.aliases),
+            unreached=_both(self.unreached, other.unreached),
+            patterns=_both(self.patterns, other.patterns),
+            calls=self.calls + other.calls,
+            errors=self.errors + other.errors,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +101,10 @@ class Status:
             return cls(**_known(cls, {**data, "targets": targets}))
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"{data!r:.60} is no status") from error
+
+
+def _both(some: tuple[str, ...], others: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*some, *others)))
 
 
 def _known(form: type, data: Mapping[str, Any]) -> dict[str, Any]:
