@@ -6,14 +6,16 @@ import inspect
 from inspect import Parameter
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ancestry_obs.compiler import Advice, Runtime, weave
 from ancestry_obs.compiler.signature import Names, binder, shown_parameters, signature_of
 from ancestry_obs.recording import Store
 
-NAMES = ("a", "b", "c", "_obs_call", "result", "self", "len")
+# One for all examples, so that they share what was compiled for others of the same shape.
+RUNTIME = Runtime(Store(""))
+NAMES = ("a", "b", "c", "_obs_p0", "result", "self", "len")
 KINDS = (
     Parameter.POSITIONAL_ONLY,
     Parameter.POSITIONAL_OR_KEYWORD,
@@ -64,16 +66,19 @@ def outcome(function, args, kwargs):
 @given(signatures(), arguments)
 def test_a_wrapper_of_any_signature_answers_any_arguments_as_the_original(signature, given_):
     original = function_with(signature)
-    runtime = Runtime(Store(""))
     woven = weave(
-        original, target="m:f", owner=None, name="f", advices=(Advice(),), runtime=runtime
+        original, target="m:f", owner=None, name="f", advices=(Advice(),), runtime=RUNTIME
     )
     args, kwargs = given_
+    assert outcome(woven.function, args, kwargs) == outcome(original, args, kwargs)
+    assert inspect.signature(woven.function, follow_wrapped=False) == signature
+    woven.disarm()
     assert outcome(woven.function, args, kwargs) == outcome(original, args, kwargs)
     assert inspect.signature(woven.function, follow_wrapped=False) == signature
 
 
 @given(signatures(), arguments)
+@example(inspect.Signature(), ([], {}))
 def test_a_binder_finds_what_the_original_would_be_given(signature, given_):
     original = function_with(signature)
     args, kwargs = given_

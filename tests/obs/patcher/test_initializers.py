@@ -227,11 +227,11 @@ def test_what_stays_the_same_keeps_its_wrapper(classes, patcher, weaver):
     assert "__init__" not in vars(classes["Plain"])
 
 
-def test_one_that_cannot_be_woven_is_not_added(classes, weave, weaver, picture, states):
+def test_one_that_cannot_be_woven_is_not_added(classes, weave, weaver, picture, reason):
     before = picture(classes["Plain"])
     weaver.refuse["prog:Plain.__init__"] = ValueError("no")
     weave("prog:Plain.__init__")
-    assert states() == {"prog:Plain.__init__": "error"}
+    assert reason("prog:Plain.__init__") == "cannot be woven: no"
     assert picture(classes["Plain"]) == before
 
 
