@@ -109,11 +109,12 @@ def script():
 def launch(project, environment, script):
     """Run the installed command to its end in the project's folder."""
 
-    def run(*argv: str, **variables: str) -> subprocess.CompletedProcess:
+    def run(*argv: str, stdin: str = "", **variables: str) -> subprocess.CompletedProcess:
         return subprocess.run(
             [*script, *argv],
             cwd=project.path,
             env={**environment, **variables},
+            input=stdin,
             capture_output=True,
             text=True,
             timeout=60,

@@ -55,6 +55,14 @@ PROGRAMS = {
     "syntax_error": "def broken(:\n    pass\n",
     "interrupt": "raise KeyboardInterrupt",
     "terminated": "import os, signal\nos.kill(os.getpid(), signal.SIGTERM)",
+    "own_error": "import ancestry_obs\nraise ancestry_obs.SettingsError('the program's own')",
+    "exit_list": "raise SystemExit(['x'])",
+    "hook_after": """
+        import atexit, sys
+        atexit.register(lambda: print(sys.excepthook is sys.__excepthook__))
+        raise RuntimeError("end")
+    """,
+    "path": "import sys\nprint(sys.path)",
     "atexit": "import atexit\natexit.register(print, 'bye')\nraise RuntimeError('end')",
     "own_hook": """
         import sys
@@ -156,3 +164,34 @@ def test_a_program_that_is_not_there_is_one_clear_line(find, name, message, tmp_
         find(name)
     assert str(caught.value).startswith(message)
     assert "\n" not in str(caught.value)
+
+
+# What the command itself could get in the way of; the rest is the launcher's, tested above.
+@pytest.mark.parametrize(
+    "name",
+    ["own_error", "exit_list", "exit_text", "traceback", "interrupt", "terminated", "path"],
+)
+def test_the_command_runs_a_script_as_the_interpreter_does(name, project, launch, environment):
+    program = project.write("prog.py", PROGRAMS[name])
+    project.write("nothing.toml", "version = 1\n[[hook]]\ntarget='x:y'\nafter='exporter.start'\n")
+    direct = _outcome([sys.executable, str(program), "--flag"], project.path)
+    done = launch("run", "--map", "nothing.toml", "--", str(program), "--flag", stdin="typed\n")
+    told = [line for line in done.stderr.splitlines(keepends=True) if "ancestry-obs: " in line]
+    assert (
+        told
+        == ["ancestry-obs: never reached, so not measured: x:y (module 'x' is not imported yet)\n"][
+            : len(told)
+        ]
+    )
+    assert (done.returncode, done.stdout, done.stderr.replace("".join(told), "")) == direct
+
+
+def test_a_module_that_its_package_has_imported_is_warned_of(project, launch):
+    project.write("pkg/__init__.py", "from pkg import mod")
+    project.write("pkg/mod.py", "print(__name__)")
+    project.write("nothing.toml", "version = 1\n[[hook]]\ntarget='x:y'\nafter='exporter.start'\n")
+    done = launch("run", "--map", "nothing.toml", "--", "-m", "pkg.mod")
+    assert done.stdout == "pkg.mod\n__main__\n"
+    assert "RuntimeWarning: 'pkg.mod' was imported by its own package, and now runs" in done.stderr
+    direct = _outcome([sys.executable, "-m", "pkg.mod"], project.path)
+    assert "RuntimeWarning" in direct[2]  # the interpreter warns too
