@@ -345,8 +345,8 @@ def memory() -> None:
 
 
 def weaving() -> None:
-    """Print the time that it takes to weave many targets; each has a source of its own."""
-    store, originals = Store(), []
+    """Print the time that it takes to weave many targets of one shape."""
+    runtime, originals = Runtime(Store()), []
     for number in range(SERIES):
         original = new_api().request
         original.__name__ = f"request_{number}"
@@ -355,7 +355,7 @@ def weaving() -> None:
     for number, original in enumerate(originals):
         weave(
             original, target=f"benchmark:f{number}", owner=None, name=f"f{number}",
-            advices=(ADVICE,), runtime=Runtime(store),
+            advices=(ADVICE,), runtime=runtime,
         )  # fmt: skip
     print(f"\nweaving 1,000 functions: {perf_counter() - started:.2f} s")
 
