@@ -3,7 +3,6 @@
 import logging
 import os
 import shutil
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -46,13 +45,8 @@ def browser(installed, service):
     browser.close()
 
 
-def profiles():
-    return set(Path(tempfile.gettempdir()).glob("ancestry-chromium-*"))
-
-
 @pytest.mark.real
 def test_a_real_browser_signs_in_renews_and_leaves_nothing_behind(browser, service, caplog):
-    before = profiles()
     with caplog.at_level(logging.DEBUG):
         first = browser.sign_in(*ME)
         second = browser.renew()
@@ -61,8 +55,13 @@ def test_a_real_browser_signs_in_renews_and_leaves_nothing_behind(browser, servi
     assert service.record.renewals >= 1
     for secret in (ME[1], first["SecureATT"], second["ANCSESSIONID"]):
         assert secret not in caplog.text
+    # Its own alone: another Chromium may run on this machine.
+    profile, processes = Path(browser._profile.name), browser._processes
+    assert profile.is_dir()
+    assert processes
     browser.close()
-    assert profiles() == before
+    assert not profile.exists()
+    assert not any(process.is_running() for process in processes)
 
 
 @pytest.mark.real
