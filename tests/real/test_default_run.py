@@ -120,7 +120,6 @@ def test_requests_agree_with_the_report(prometheus, default_run):
     assert results["cached"] == report["cache"]["hits"]
     # An attempt that the breaker refused was not sent: it is a failure or retry, but no request.
     attempts = results["success"] + results["failure"] + results["retry"]
-    assert results["success"] + report["retries"] <= report["requests"] + report["breaker_trips"]
     assert results["success"] < report["requests"] <= attempts
     calls = prometheus.number("sum(ancestry_api_latency_seconds_count)")
     assert calls == attempts - results["retry"] + results["cached"]

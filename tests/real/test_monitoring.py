@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
-from ancestry_obs.monitoring import Catalogue, build_rules, load_plan, rule_probes
+from ancestry_obs.monitoring import (
+    Catalogue,
+    build_rules,
+    dashboard_probes,
+    load_plan,
+    rule_probes,
+)
 from ancestry_obs.spec import load
 
 pytestmark = [pytest.mark.real, pytest.mark.live]
+
+# A metric of ours, or a recorded series, with its matchers.
+SERIES = re.compile(r"\b(?:ancestry_|job\w*:)[\w:]+(?:\{[^}]*\})?")
+
+# Series that there are only when something is wrong with the instrumentation.
+FAULTS = ("ancestry_obs_expression_errors_total", 'ancestry_obs_target_info{state!="installed"}')
 
 
 @pytest.fixture
@@ -33,11 +46,25 @@ def test_every_committed_rule_has_a_result(default_run, failing_rules, real):
     real.wait_until(lambda: not failing_rules(prometheus), lambda: failing_rules(prometheus))
 
 
-def test_no_alert_looks_at_nothing(default_run):
+@pytest.fixture
+def asked():
     spec = load("ancestry.toml")
     catalogue = Catalogue(spec, "ancestry")
-    rules = build_rules(load_plan(spec.source, catalogue), catalogue, "ancestry")
-    asked = [probe for probe in rule_probes(rules) if probe.answered]
-    assert any(", input " in probe.where for probe in asked)
+    return rule_probes(build_rules(load_plan(spec.source, catalogue), catalogue, "ancestry"))
+
+
+def test_no_alert_looks_at_nothing(default_run, asked):
+    looked_at = [probe for probe in asked if probe.answered]
+    assert any(", input " in probe.where for probe in looked_at)
     prometheus, began = default_run.prometheus, default_run.began
-    assert [each for each in asked if not prometheus.ever(each.expression, began)] == []
+    assert [each for each in looked_at if not prometheus.ever(each.expression, began)] == []
+
+
+def test_every_series_that_is_named_exists(default_run, dashboard, asked):
+    # Where nothing is as good as zero, an expression says 0: that must not hide a wrong name.
+    expressions = [each.expression for each in (*dashboard_probes(json.loads(dashboard)), *asked)]
+    named = {name for each in expressions for name in SERIES.findall(each)}
+    assert len(named) > 40
+    prometheus, began = default_run.prometheus, default_run.began
+    missing = {each for each in named if not prometheus.ever(each, began)}
+    assert {each for each in missing if not each.startswith(FAULTS)} == set()
