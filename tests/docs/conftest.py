@@ -41,9 +41,12 @@ class Page:
     prose: dict[str, list[str]] = field(default_factory=dict)
 
     @property
+    def text(self):
+        return "\n".join(line for lines in self.prose.values() for line in lines)
+
+    @property
     def links(self):
-        text = "\n".join(line for lines in self.prose.values() for line in lines)
-        return re.findall(r"\]\(([^)\s]+)\)", re.sub(r"`[^`\n]*`", "", text))
+        return re.findall(r"\]\(([^)\s]+)\)", re.sub(r"`[^`\n]*`", "", self.text))
 
     def table(self, section, number=0):
         """Give a table of a section: for each row its cells, without the head."""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import re
 import tomllib
 from types import SimpleNamespace
 from typing import get_args
 
 import pytest
+from prometheus_client import CollectorRegistry
 
-from ancestry_obs import ExpressionError, ObservabilitySettings
+from ancestry_obs import ExpressionError, ObservabilitySettings, install, uninstall
 from ancestry_obs.collector import SelfMetrics
 from ancestry_obs.collector.blocks import SUFFIXES
 from ancestry_obs.expressions import BUILTIN_FUNCTIONS, emit, parse
@@ -23,6 +25,7 @@ from ancestry_obs.spec import load, worst_case_series
 from ancestry_obs.spec.grammar import ACTIONS, MAP
 from ancestry_obs.spec.model import MetricType, Moment
 
+PEERS = ("prometheus_client", "OpenTelemetry SDK in wrapt")
 VALUES = {
     "url": "https://example.org/v1/items/17?page=2",
     "method": "get",
@@ -31,6 +34,34 @@ VALUES = {
     "result": SimpleNamespace(status_code=404),
     "error": TimeoutError(),
 }
+
+
+SHOP = """
+class Cart:
+    def add(self): ...
+    @property
+    def total(self): ...
+    def _count(self): ...
+class Outer:
+    class Inner:
+        def run(self): ...
+def main(): ...
+def _private(): ...
+"""
+STOCK = """
+class Cart:
+    def add(self): ...
+"""
+# What each row of the table on targets reaches in that package.
+MEANT = [
+    {"shop:main"},
+    {"shop:Cart.add"},
+    {"shop:Cart.total"},
+    {"shop:Outer.Inner.run"},
+    {"shop:Cart.add", "shop:Cart.total"},
+    {"shop:main", "shop:Cart.add", "shop:Cart.total", "shop:Outer.Inner.run"},
+    {"shop.stock:Cart.add"},
+]
 
 
 @pytest.fixture
@@ -81,6 +112,23 @@ def test_keys_of_the_map(map_page):
     ]
     for (section, number), shape in tables:
         assert sorted(_firsts(map_page.table(section, number))) == sorted(shape.fields), section
+
+
+def test_targets_mean_what_the_page_says(map_page, folder):
+    package = folder / "shop"
+    package.mkdir()
+    (package / "__init__.py").write_text(SHOP, "utf-8")
+    (package / "stock.py").write_text(STOCK, "utf-8")
+    metrics = {"calls_total": {"type": "counter", "help": "Calls."}}
+    for target, expected in zip(_firsts(map_page.table("targets")), MEANT, strict=True):
+        instrument = [{"target": target, "record": [{"metric": "calls_total"}]}]
+        settings = ObservabilitySettings(enable_prometheus_metrics=True)
+        wanted = {"version": 1, "metrics": metrics, "instrument": instrument}
+        installed = install(wanted, settings=settings, registry=CollectorRegistry())
+        importlib.import_module("shop.stock")
+        states = {each.target: each.state for each in installed.status().targets}
+        uninstall()
+        assert states == dict.fromkeys(expected, "installed"), target
 
 
 def test_types_moments_and_actions(map_page):
@@ -186,8 +234,7 @@ def test_modules_of_the_architecture(pages, repository):
 
 @pytest.mark.parametrize("name", ["docs/architecture.md", "docs/review_todo.md"])
 def test_tests_that_pages_name_are_there(name, pages, repository):
-    lines = "\n".join(line for prose in pages[name].prose.values() for line in prose)
-    named = re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", lines)
+    named = re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", pages[name].text)
     assert len(named) > 10
     for file, function in named:
         text = (repository / file).read_text("utf-8")
@@ -211,7 +258,7 @@ def test_benchmarks_have_the_rows_of_the_page(pages, repository):
         for row in page.table(section):
             assert row[0] in source, row[0]
     named = {f"benchmarks/{path.name}" for path in (repository / "benchmarks").glob("[!_]*.py")}
-    told = {name for prose in page.prose.values() for name in re.findall(r"`(benchmarks/\w+\.py)`", " ".join(prose))}  # fmt: skip
+    told = set(re.findall(r"`(benchmarks/\w+\.py)`", page.text))
     assert told == named
 
 
@@ -222,7 +269,7 @@ def test_figures_agree_with_each_other(pages):
     for name, row in rows.items():
         assert not row[3] or float(row[3]) == pytest.approx(on_top[name] / ours, abs=0.1), name
     compared = pages["README.md"].table("compared-with-others")[-1]
-    figures = [int(found[0].replace(",", "")) for cell in compared if (found := re.findall(r"[\d,]+(?= ns)", cell))]  # fmt: skip
-    quoted = ("ours, fold included", "prometheus_client, same labels", "OpenTelemetry SDK in wrapt, same labels")  # fmt: skip
+    figures = [int(each.replace(",", "")) for each in re.findall(r"([\d,]+) ns", "".join(compared))]
+    quoted = ("ours, fold included", *(f"{peer}, same labels" for peer in PEERS))
     # To the nearest ten: more digits than that are noise.
     assert figures == [round(on_top[name], -1) for name in quoted]
