@@ -6,6 +6,7 @@
     ├── PedigreeError         a GEDCOM file cannot be read
     ├── DatabaseError         the database cannot be opened or written
     ├── CheckpointError       a checkpoint cannot be written
+    ├── OutputError           standard output cannot be written
     ├── BrowserError          the browser session failed; signing in afresh may help
     ├── SignInError           the service did not sign us in
     └── ApiError              a call of the service's API did not succeed
@@ -48,6 +49,10 @@ class DatabaseError(PlatformError):
 
 class CheckpointError(PlatformError):
     """A checkpoint cannot be written."""
+
+
+class OutputError(PlatformError):
+    """Standard output is full, or whoever read it has closed it."""
 
 
 class BrowserError(PlatformError):

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import ancestry_obs
 from ancestry_core.exceptions import PlatformError
 from ancestry_core.options import OneLineParser, RunOptions, add_run_arguments
+from ancestry_core.standard_output import standard_output
 
 if TYPE_CHECKING:
     import argparse
@@ -119,15 +120,14 @@ def _print_metrics(observed: Instrumentation | Disabled, options: RunOptions) ->
     if observed.enabled:
         consoles = import_module("rich.console")
         table = import_module("ancestry_core.report.table")
-        table.print_metrics(observed.summary(), consoles.Console(stderr=options.json))
+        with standard_output():
+            table.print_metrics(observed.summary(), consoles.Console(stderr=options.json))
 
 
 def _hold() -> None:
     """Wait until somebody ends the run."""
     ended = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: ended.set())
-    # Whoever reads the report through a pipe is to have it now.
-    sys.stdout.flush()
     sys.stderr.write("Holding on, so that the metrics can be scraped; Ctrl-C ends the run.\n")
     with suppress(KeyboardInterrupt):
         ended.wait()
@@ -135,10 +135,12 @@ def _hold() -> None:
 
 def _print(report: RunReport, options: RunOptions) -> None:
     if options.json:
-        sys.stdout.write(json.dumps(report.as_dict()) + "\n")
+        with standard_output() as out:
+            out.write(json.dumps(report.as_dict()) + "\n")
     else:
         consoles = import_module("rich.console")
-        import_module("ancestry_core.report.table").print_report(report, consoles.Console())
+        with standard_output():
+            import_module("ancestry_core.report.table").print_report(report, consoles.Console())
 
 
 def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:

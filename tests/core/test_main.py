@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
@@ -254,6 +255,19 @@ def test_a_taken_port(capsys):
         code = main(["service", "--port", str(port)])
     assert code == 1
     assert str(port) in one_line(capsys.readouterr().err)
+
+
+@pytest.mark.parametrize("form", [["--json"], []])
+def test_a_report_that_cannot_be_written(run, monkeypatch, form):
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        code, _, err = run("--actions", "7", *form)
+    assert code == 1
+    assert err.endswith(
+        "\nancestry: standard output cannot be written (No space left on device); "
+        "send it elsewhere and run again, what was done is kept\n"
+    )
+    assert "Traceback" not in err
 
 
 def test_an_interrupted_run_says_what_was_done(run, monkeypatch):

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from ancestry_core.service.embedded import EmbeddedService
 from ancestry_core.service.faults import FaultRates
 from ancestry_core.service.settings import ServiceSettings
+from ancestry_core.standard_output import standard_output
 
 if TYPE_CHECKING:
     import argparse
@@ -80,7 +81,8 @@ def run_service(args: argparse.Namespace) -> int:
             _announce(service)
             threading.Event().wait()
     except KeyboardInterrupt:
-        sys.stdout.write("Stopped.\n")
+        with standard_output() as out:
+            out.write("Stopped.\n")
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -102,10 +104,10 @@ def _settings(args: argparse.Namespace) -> ServiceSettings:
 def _announce(service: EmbeddedService) -> None:
     for warning in service.warnings:
         sys.stderr.write(f"warning: {warning}\n")
-    sys.stdout.write(
-        f"{service.base_url}\n"
-        f"username {service.settings.username}, password {service.settings.password}\n"
-        f"account of {service.population.account.person.name}, "
-        f"{len(service.population.matches)} matches; Ctrl-C stops\n"
-    )
-    sys.stdout.flush()
+    with standard_output() as out:
+        out.write(
+            f"{service.base_url}\n"
+            f"username {service.settings.username}, password {service.settings.password}\n"
+            f"account of {service.population.account.person.name}, "
+            f"{len(service.population.matches)} matches; Ctrl-C stops\n"
+        )
