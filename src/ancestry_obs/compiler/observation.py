@@ -3,6 +3,9 @@
 The lines look up a buffer and append to it; whatever goes wrong before the append is left to the
 stream's recorder, which starts over. Label expressions stand in the lines themselves.
 
+A signal whose handler raises an `Exception` within the look-up (some 200 ns) is taken for such a
+failure; a `BaseException`, as Ctrl-C raises, is not.
+
 A side is where the lines are: ``call`` (before the call), ``return`` or ``raise`` (after it). It
 decides what `result`, `error` and `elapsed` are.
 """

@@ -11,7 +11,7 @@ from __future__ import annotations
 import inspect
 from dataclasses import dataclass
 from functools import cached_property
-from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR
+from inspect import CO_ASYNC_GENERATOR, CO_GENERATOR
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
@@ -168,12 +168,15 @@ def shadowed_names(original: Callable[..., Any]) -> tuple[str, ...]:
 
 
 def _kind_of(original: Callable[..., Any]) -> Kind:
-    """Tell what a call of a callable gives: its result, or something that has to be run."""
-    if not isinstance(original, FunctionType):
-        return "coroutine" if inspect.iscoroutinefunction(original) else "function"
-    flags = original.__code__.co_flags
-    if flags & CO_COROUTINE:
-        return "coroutine"
+    """Tell what a call of a callable gives: its result, or something that has to be run.
+
+    A function that says so by `inspect.markcoroutinefunction` is a coroutine function. One that
+    says nothing, and merely returns an awaitable or a generator, is a function: its call is over
+    when it returns, and nobody can tell what will become of the object.
+    """
+    flags = original.__code__.co_flags if isinstance(original, FunctionType) else 0
     if flags & CO_ASYNC_GENERATOR:
         return "async_generator"
-    return "generator" if flags & CO_GENERATOR else "function"
+    if flags & CO_GENERATOR:
+        return "generator"
+    return "coroutine" if inspect.iscoroutinefunction(original) else "function"

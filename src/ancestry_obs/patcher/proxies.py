@@ -8,6 +8,7 @@ original's own descriptor. Plain functions need no proxy and never come here.
 from __future__ import annotations
 
 import copy
+import inspect
 from functools import partial, partialmethod, singledispatchmethod
 from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, Literal, SupportsIndex
@@ -58,12 +59,21 @@ def bind_explicitly(raw: object, owner: type) -> Callable[..., object]:
         "class": through_class,
         "static": unbound,
     }[_binding(raw)]
-    _describe(caller, raw)
+    described = raw.func if isinstance(raw, (partialmethod, singledispatchmethod)) else raw
+    if inspect.iscoroutinefunction(getattr(described, "__func__", described)):
+        caller = _awaiting(caller)
+    _describe(caller, raw, described)
     return caller
 
 
-def _describe(caller: Callable[..., object], raw: object) -> None:
-    described = raw.func if isinstance(raw, (partialmethod, singledispatchmethod)) else raw
+def _awaiting(call: Callable[..., Any]) -> Callable[..., object]:
+    async def awaited(*args: object, **kwargs: object) -> object:
+        return await call(*args, **kwargs)
+
+    return awaited
+
+
+def _describe(caller: Callable[..., object], raw: object, described: object) -> None:
     for name in ("__module__", "__name__", "__qualname__", "__doc__"):
         value = getattr(described, name, None)
         if isinstance(value, str):

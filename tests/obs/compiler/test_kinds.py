@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import gc
 import inspect
 import sys
@@ -10,6 +11,7 @@ import types
 import warnings
 
 import pytest
+import wrapt
 
 OUTCOME = "outcome(error)"
 
@@ -363,3 +365,84 @@ def test_a_call_that_exits_the_program_is_counted_and_goes_on(outcomes, loom):
         outcomes(leave).function()
     assert loom.read("calls_total") == {("error",): 1}
     assert loom.read("flying") == {(): 0}
+
+
+def plainly_decorated(function):
+    @functools.wraps(function)
+    def inner(*args, **kwargs):
+        return function(*args, **kwargs)
+
+    return inner
+
+
+def asynchronously_decorated(function):
+    @functools.wraps(function)
+    async def inner(*args, **kwargs):
+        return await function(*args, **kwargs)
+
+    return inner
+
+
+@wrapt.decorator
+def passing_on(wrapped, instance, args, kwargs):
+    return wrapped(*args, **kwargs)
+
+
+needs_mark = pytest.mark.skipif(
+    not hasattr(inspect, "markcoroutinefunction"), reason="new in Python 3.12"
+)
+COROUTINES = {
+    "async decorator": asynchronously_decorated,
+    "wrapt decorator": passing_on,
+    "partial": functools.partial,
+    "marked": lambda function: inspect.markcoroutinefunction(plainly_decorated(function)),
+}
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [pytest.param(each, marks=needs_mark if each == "marked" else ()) for each in COROUTINES],
+)
+def test_a_decorated_coroutine_is_timed_until_it_is_done(outcomes, loom, kind):
+    decorated = COROUTINES[kind](work)
+    woven = outcomes(decorated)
+    assert inspect.iscoroutinefunction(woven.function) is inspect.iscoroutinefunction(decorated)
+    coroutine = woven.function("x")
+    assert inspect.iscoroutine(coroutine)
+    assert woven.calls() == 0
+    assert asyncio.run(_returning(coroutine)) == "x"
+    with pytest.raises(KeyError):
+        asyncio.run(_returning(woven.function(KeyError())))
+    assert loom.read("calls_total") == {("success",): 1, ("error",): 1}
+    woven.disarm()
+    assert asyncio.run(_returning(woven.function("y"))) == "y"
+
+
+def test_an_awaitable_that_a_plain_function_returns_is_its_result_and_stays_what_it_is(
+    outcomes, loom
+):
+    made = []
+
+    def start(what):
+        made.append(asyncio.ensure_future(work(what)))
+        return made[-1]
+
+    woven = outcomes(start)
+
+    async def main():
+        task = woven.function(ValueError("late"))
+        assert task is made[0]
+        assert loom.read("calls_total") == {("success",): 1}
+        with pytest.raises(ValueError, match="late"):
+            await task
+
+    asyncio.run(main())
+    assert loom.read("calls_total") == {("success",): 1}
+
+
+def test_a_generator_that_a_plain_function_returns_is_its_result(outcomes, loom):
+    generator = echo(1)
+    woven = outcomes(plainly_decorated(lambda: generator))
+    assert woven.function() is generator
+    assert loom.read("calls_total") == {("success",): 1}
+    assert inspect.getgeneratorstate(generator) == inspect.GEN_CREATED

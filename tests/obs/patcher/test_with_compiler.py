@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 import pytest
 
 from ancestry_obs.compiler import Advice, Runtime, weave
@@ -64,6 +66,16 @@ SOURCE = """
         @classmethod
         def klass(cls, a): return a
         def plain(self, a): return a
+
+        @through
+        async def waits(self, a): return a
+        @through
+        @classmethod
+        async def waits_too(cls, a): return a
+        soon = functools.partialmethod(waits, 1)
+
+    @through
+    async def waits(a): return a
 
     class B(A):
         @decorate
@@ -146,3 +158,26 @@ def test_a_call_that_goes_up_through_super_counts_once(program, compiled, method
 
     assert getattr(prog.B(), method)(1) == 1
     assert counted() == {f"prog:B.{method}": 1}
+
+
+@pytest.mark.parametrize(
+    ("call", "target"),
+    [
+        ("waits(1)", "waits"),
+        ("A().waits(1)", "A.waits"),
+        ("A().waits_too(1)", "A.waits_too"),
+        ("A.waits_too(1)", "A.waits_too"),
+        ("A().soon()", "A.soon"),
+    ],
+)
+def test_a_decorated_coroutine_counts_when_it_is_done(program, compiled, call, target):
+    prog = program(SOURCE)
+    counted = compiled(f"prog:{target}")
+
+    coroutine = eval(call, vars(prog))
+    assert inspect.iscoroutine(coroutine)
+    assert counted() == {}
+    with pytest.raises(StopIteration) as stop:
+        coroutine.send(None)
+    assert stop.value.value == 1
+    assert counted() == {f"prog:{target}": 1}
