@@ -9,7 +9,6 @@ from ancestry_core.standard_output import standard_output
 
 PROGRAM = """
 import sys
-from pathlib import Path
 from ancestry_core.exceptions import OutputError
 from ancestry_core.standard_output import standard_output
 try:
