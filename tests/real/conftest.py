@@ -30,7 +30,7 @@ SECONDS = 60
 # The default run takes less than a minute where it has a processor to itself.
 RUN_SECONDS = 400
 # Often enough to see a breaker open for a second.
-INTERVAL = "250ms"
+OFTEN = dict.fromkeys(("scrape_interval", "scrape_timeout", "evaluation_interval"), "250ms")
 # What would make a run another one than the default.
 OURS = ("ANCESTRY_", "METRICS_", "PROMETHEUS_METRICS", "INSTRUMENTATION_MAP", "PYTHONUNBUFFERED")
 
@@ -126,22 +126,28 @@ class Server:
             each["metric"].get(label): float(each["value"][1]) for each in self.query(expression)
         }
 
-    def label_names(self, series):
-        """Give the sets of label names that occur, without those that Prometheus adds."""
-        added = {"__name__", "job", "instance"}
-        return {frozenset(each["metric"]) - added for each in self.query(series)}
-
-    def history(self, series, window="1h"):
-        """Give every number that was ever scraped of the series."""
-        samples = [each["values"] for each in self.query(f"{series}[{window}]")]
-        return [float(text) for values in samples for _, text in values]
-
     def ever(self, expression, since):
         """Tell whether an expression had a number at any time since a moment."""
         now = time.time()
         step = max(0.25, (now - since) / 200)
         found = self.ask("query_range", query=expression, start=since, end=now, step=step)
         return any(text != "NaN" for each in found["result"] for _, text in each["values"])
+
+    def unanswered(self, dashboard, since):
+        """List what a dashboard of the time since a moment has no data for, marks included."""
+        probes = dashboard_probes(dashboard)
+        return [each for each in probes if not self.ever(each.expression, since)]
+
+    def failing_rules(self):
+        """List the rules that cannot be evaluated, and those that record nothing."""
+        rules = [rule for group in self.ask("rules")["groups"] for rule in group["rules"]]
+        assert rules, "Prometheus has no rules"
+        return [
+            (rule["name"], rule["health"], rule.get("lastError", ""))
+            for rule in rules
+            if rule["health"] != "ok"
+            or (rule["type"] == "recording" and not self.query(rule["name"]))
+        ]
 
     def scraped_since(self, moment, job):
         """Tell whether every target of the job was scraped after a moment, without an error."""
@@ -158,10 +164,6 @@ class Watched:
     address: str
     began: float
     report: dict
-
-    def page(self):
-        with _opener.open(f"http://{self.address}/metrics", timeout=SECONDS) as answer:
-            return answer.read().decode()
 
 
 def wait_until(check, what, seconds=SECONDS):
@@ -238,7 +240,7 @@ def start_prometheus(real, tmp_path_factory):
         folder = folder or tmp_path_factory.mktemp("prometheus")
         path = folder / "prometheus.yml"
         if not isinstance(config, str):
-            config = json.dumps({"global": _often(), **config})
+            config = json.dumps({"global": OFTEN, **config})
         path.write_text(config)
         running = real.start(
             "prometheus",
@@ -266,14 +268,6 @@ def start_prometheus(real, tmp_path_factory):
     return start
 
 
-def _often():
-    return {
-        "scrape_interval": INTERVAL,
-        "scrape_timeout": INTERVAL,
-        "evaluation_interval": INTERVAL,
-    }
-
-
 @pytest.fixture(scope="session")
 def default_run(real, start_prometheus, repository):
     """`ancestry run --metrics --hold`, watched from before it starts until after its work."""
@@ -297,35 +291,3 @@ def default_run(real, start_prometheus, repository):
     )
     report = json.loads(program.wait_for(r"(?m)^\{.*\}$")[0])
     return Watched(prometheus, program, address, began, report)
-
-
-@pytest.fixture
-def unanswered():
-    """List what a dashboard of the time since a moment has no data for, marks included."""
-
-    def ask(prometheus, dashboard, since):
-        return [
-            (probe.where, probe.expression)
-            for probe in dashboard_probes(dashboard)
-            if not prometheus.ever(probe.expression, since)
-        ]
-
-    return ask
-
-
-@pytest.fixture
-def failing_rules():
-    """List the rules that Prometheus cannot evaluate, and those that record nothing."""
-
-    def ask(prometheus):
-        groups = prometheus.ask("rules")["groups"]
-        rules = [rule for group in groups for rule in group["rules"]]
-        assert rules
-        return [
-            (rule["name"], rule["health"], rule.get("lastError", ""))
-            for rule in rules
-            if rule["health"] != "ok"
-            or (rule["type"] == "recording" and not prometheus.query(rule["name"]))
-        ]
-
-    return ask

@@ -30,7 +30,14 @@ def folder(tmp_path_factory, repository):
         ["dashboards", "shop.toml", "-o", "grafana"],
         ["rules", "shop.toml", "--job", "workers", "-o", "rules.yml"],
     ):
-        subprocess.run([COMMAND, *arguments, "--namespace", "fruit"], cwd=folder, check=True)
+        done = subprocess.run(
+            [COMMAND, *arguments, "--namespace", "fruit"],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
     return folder
 
 
@@ -128,13 +135,13 @@ def test_the_targets_are_in_order(prometheus):
     assert min(prometheus.numbers("scrape_samples_scraped", "instance").values()) > 10
 
 
-def test_no_panel_of_the_generated_dashboard_says_no_data(watched, prometheus, folder, unanswered):
+def test_no_panel_of_the_generated_dashboard_says_no_data(watched, prometheus, folder):
     dashboard = json.loads((folder / "grafana/shop_overview.json").read_text())
-    assert unanswered(prometheus, dashboard, watched.began) == []
+    assert prometheus.unanswered(dashboard, watched.began) == []
 
 
-def test_the_generated_rules_work(prometheus, failing_rules, real):
-    real.wait_until(lambda: not failing_rules(prometheus), lambda: failing_rules(prometheus))
+def test_the_generated_rules_work(prometheus, real):
+    real.wait_until(lambda: not prometheus.failing_rules(), prometheus.failing_rules)
 
 
 def test_the_breaker_is_seen_in_each_state(watched, real):

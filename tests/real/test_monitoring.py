@@ -30,20 +30,20 @@ def dashboard(repository):
     return (repository / "grafana/ancestry_overview.json").read_text()
 
 
-def test_no_panel_variable_or_mark_is_without_data(default_run, dashboard, unanswered):
-    assert unanswered(default_run.prometheus, json.loads(dashboard), default_run.began) == []
+def test_no_panel_variable_or_mark_is_without_data(default_run, dashboard):
+    assert default_run.prometheus.unanswered(json.loads(dashboard), default_run.began) == []
 
 
-def test_a_panel_without_data_would_be_found(default_run, dashboard, unanswered):
+def test_a_panel_without_data_would_be_found(default_run, dashboard):
     wrong = json.loads(dashboard.replace("ancestry_worker_thread_count", "ancestry_worker_count"))
-    found = unanswered(default_run.prometheus, wrong, default_run.began)
+    found = default_run.prometheus.unanswered(wrong, default_run.began)
     assert found
-    assert all("ancestry_worker_count" in expression for _, expression in found)
+    assert all("ancestry_worker_count" in each.expression for each in found)
 
 
-def test_every_committed_rule_has_a_result(default_run, failing_rules, real):
+def test_every_committed_rule_has_a_result(default_run, real):
     prometheus = default_run.prometheus
-    real.wait_until(lambda: not failing_rules(prometheus), lambda: failing_rules(prometheus))
+    real.wait_until(lambda: not prometheus.failing_rules(), prometheus.failing_rules)
 
 
 @pytest.fixture
