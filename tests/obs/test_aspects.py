@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+
+import pytest
+
+from ancestry_obs import aspects
+from ancestry_obs.exceptions import CompileError
+from ancestry_obs.expressions import BUILTIN_FUNCTIONS
+from ancestry_obs.spec import load
+
+MAP = {
+    "version": 1,
+    "functions": {"short": "labels:short", "long": "labels:long"},
+    "metrics": {
+        "a_total": {"type": "counter", "help": "A.", "labels": {"x": {"max_values": 3}}},
+        "b": {"type": "gauge", "help": "B."},
+    },
+    "instrument": [
+        {
+            "target": ["m:f", "m:g"],
+            "subclasses": True,
+            "record": [{"metric": "a_total", "labels": {"x": "short(x)"}}],
+        }
+    ],
+    "sample": [{"target": "m:C", "metric": "b", "value": "self.size()"}],
+    "hook": [
+        {"target": "m:f", "before": "exporter.start"},
+        {"target": "m:g", "after": "exporter.stop"},
+    ],
+}
+
+
+def test_every_part_of_a_map_becomes_advice():
+    spec = load(MAP)
+    found = aspects.pointcuts(spec)
+    assert [each.pattern for each in found] == ["m:f", "m:g", "m:C.__init__", "m:f", "m:g"]
+    record, _, sample, before, after = (each.advice for each in found)
+    assert record.records == spec.instruments[0].records
+    assert record.metrics == (spec.metrics[0],)
+    assert record.subclasses
+    assert sample.track == spec.samples
+    assert (before.before, before.after) == (("exporter.start",), ())
+    assert (after.before, after.after) == ((), ("exporter.stop",))
+
+
+def test_only_the_functions_that_are_called_are_part_of_the_advice():
+    before, changed = load(MAP), load(MAP | {"functions": {"short": "a:b", "long": "labels:long"}})
+    assert aspects.pointcuts(before)[0].advice.functions == (("short", "labels:short"),)
+    assert aspects.pointcuts(before)[0] != aspects.pointcuts(changed)[0]
+    assert aspects.pointcuts(before)[2:] == aspects.pointcuts(changed)[2:]
+
+
+class TestInstances:
+    def test_of_a_class_and_of_those_below_it(self):
+        class Base: ...
+
+        class Derived(Base): ...
+
+        target = f"{__name__}:{Base.__qualname__}"
+        base, derived = Base(), Derived()
+        assert aspects.is_instance_of(base, target)
+        assert aspects.is_instance_of(derived, target)
+        assert not aspects.is_instance_of(base, f"{__name__}:{Derived.__qualname__}")
+        assert {id(each) for each in aspects.instances_of(target)} == {id(base), id(derived)}
+
+    def test_of_a_class_of_the_main_module(self):
+        kind = type("Thing", (), {"__module__": "__main__"})
+        made = kind()
+        assert aspects.is_instance_of(made, "prog:Thing")
+        assert aspects.instances_of("prog:Thing") == [made]
+
+    def test_of_what_is_not_there(self):
+        assert aspects.instances_of("no_such_module_x:Thing") == []
+
+    def test_none_of_their_code_runs(self):
+        class Meta(type):
+            def __eq__(cls, other):
+                raise AssertionError
+
+            __hash__ = None
+
+        class Hostile(metaclass=Meta):
+            def __eq__(self, other):
+                raise AssertionError
+
+            def __getattribute__(self, name):
+                raise AssertionError
+
+            __hash__ = None
+
+        kept = Hostile()
+        found = aspects.instances_of(f"{__name__}:{Hostile.__qualname__}")
+        assert [id(each) for each in found] == [id(kept)]
+
+
+class TestLabelFunctions:
+    @pytest.fixture
+    def labels(self, make_module):
+        make_module(
+            "labels",
+            """
+            imported = True
+            constant = 3
+            class Texts:
+                @staticmethod
+                def short(text):
+                    return text[:1]
+            """,
+        )
+
+    def test_the_builtin_ones_are_there(self):
+        functions = aspects.LabelFunctions(())
+        assert dict(functions) == dict(BUILTIN_FUNCTIONS)
+        assert len(functions) == len(BUILTIN_FUNCTIONS)
+
+    def test_an_own_one_is_imported_when_it_is_asked_for(self, labels):
+        functions = aspects.LabelFunctions((("short", "labels:Texts.short"),))
+        assert set(functions) == {*BUILTIN_FUNCTIONS, "short"}
+        assert len(functions) == len(BUILTIN_FUNCTIONS) + 1
+        assert "labels" not in sys.modules
+        assert functions["short"]("abc") == "a"
+        assert functions["short"] is functions["short"]
+
+    def test_another_map_has_others(self, labels):
+        functions = aspects.LabelFunctions((("short", "labels:Texts.short"),))
+        assert functions["short"]("abc") == "a"
+        functions.replace((("short", "builtins:len"),))
+        assert functions["short"] is len
+
+    @pytest.mark.parametrize(
+        ("path", "message"),
+        [
+            (
+                "no_such_module_x:f",
+                (
+                    "functions.short: cannot import 'no_such_module_x:f': No module named "
+                    "'no_such_module_x'; it has to be 'module:callable' of a module that can be "
+                    "imported"
+                ),
+            ),
+            ("labels:missing", "functions.short: cannot import 'labels:missing': module 'labels'"),
+            ("labels:constant", "functions.short: 'labels:constant' is no callable but 3"),
+        ],
+    )
+    def test_one_that_cannot_be_had(self, labels, path, message):
+        functions = aspects.LabelFunctions((("short", path),))
+        with pytest.raises(CompileError) as refused:
+            functions["short"]
+        assert str(refused.value).startswith(message)
+
+    def test_an_unknown_one_is_a_key_error(self):
+        with pytest.raises(KeyError):
+            aspects.LabelFunctions(())["no_such"]
+
+    def test_a_program_that_is_being_executed_is_not_imported_again(self, make_module):
+        make_module("prog", "raise AssertionError('executed a second time')")
+        functions = aspects.LabelFunctions((("short", "prog:short"),))
+        main = ModuleType("__main__")
+        functions.offer(main, "prog")
+        short = functions["short"]
+        with pytest.raises(AttributeError):
+            short("abc")
+        main.short = lambda text: text[:1]
+        assert short("abc") == "a"
