@@ -385,3 +385,76 @@ def test_the_namespace_of_the_package_is_what_it_says():
         if not name.startswith("_") and getattr(value, "__module__", "").startswith("ancestry_obs")
     }
     assert public <= exported
+
+
+PLAIN = """
+    class Worker:
+        size = 1
+
+    class Box(dict):
+        __slots__ = ("__weakref__",)
+"""
+
+
+def _sampling(*targets):
+    metrics = {
+        f"{target.lower()}s": {"type": "gauge", "help": "Size of all."} for target in targets
+    }
+    samples = [
+        {
+            "target": f"plain:{target}",
+            "metric": f"{target.lower()}s",
+            "value": "self.size" if target == "Worker" else "self.size()",
+            "aggregate": "sum",
+        }
+        for target in targets
+    ]
+    return {"version": 1, "metrics": metrics, "sample": samples}
+
+
+def test_instances_of_a_class_without_an_initializer_are_sampled(make_module, enabled):
+    make_module("plain", PLAIN)
+    plain = importlib.import_module("plain")
+    before = dict(vars(plain.Worker))
+    early = plain.Worker()
+    ancestry_obs.install(_sampling("Worker"), settings=enabled)
+    late = plain.Worker()
+    assert values()["shop_workers"] == early.size + late.size == 2
+    with pytest.raises(TypeError, match=r"^Worker\(\) takes no arguments$"):
+        plain.Worker(1)
+    ancestry_obs.uninstall()
+    assert list(vars(plain.Worker).items()) == list(before.items())
+
+
+def test_instances_of_a_later_subclass_are_sampled_whatever_its_initializer_calls(
+    make_module, enabled
+):
+    make_module("plain", PLAIN)
+    ancestry_obs.install(_sampling("Worker"), settings=enabled)
+    plain = importlib.import_module("plain")
+
+    class Silent(plain.Worker):
+        def __init__(self, size):
+            self.size = size
+
+    class Polite(plain.Worker):
+        def __init__(self, size):
+            super().__init__()
+            self.size = size
+
+    workers = Silent(3), Polite(4)
+    assert values()["shop_workers"] == sum(worker.size for worker in workers)
+
+
+def test_a_reload_takes_an_added_initializer_out_again(make_module, enabled):
+    make_module("plain", PLAIN + "\n        def size(self): return len(self)\n")
+    plain = importlib.import_module("plain")
+    ancestry_obs.install(_sampling("Worker", "Box"), settings=enabled)
+    box, worker = plain.Box(a=1, b=2), plain.Worker()
+    added = vars(plain.Box)["__init__"]
+    ancestry_obs.reload(_sampling("Box"))
+    assert "__init__" not in vars(plain.Worker)
+    assert vars(plain.Box)["__init__"] is added
+    assert values()["shop_boxs"] == len(box) == 2
+    assert "shop_workers" not in values()
+    assert type(worker).__init__ is object.__init__
