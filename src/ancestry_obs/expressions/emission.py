@@ -79,12 +79,26 @@ class _Rename(ast.NodeTransformer):
     def visit_Name(self, node: ast.Name) -> ast.Name:
         return ast.Name(self._names[node.id], node.ctx)
 
+    def visit_BinOp(self, node: ast.BinOp) -> ast.BinOp:
+        left, right = self.visit(node.left), self.visit(node.right)
+        # 'url * count' would fill the memory if the one is a text and the other a number; a sign
+        # changes no number, and no text or list can have one.
+        if isinstance(node.op, ast.Mult):
+            left, right = _signed(left), _signed(right)
+        elif isinstance(node.op, ast.Mod):
+            left = _signed(left)
+        return ast.BinOp(left, node.op, right)
+
     def visit_Call(self, node: ast.Call) -> ast.Call:
         if isinstance(node.func, ast.Name):
             function: ast.expr = ast.Name(self._functions[node.func.id], node.func.ctx)
         else:
             function = self.visit(node.func)
         return ast.Call(function, [self.visit(argument) for argument in node.args], [])
+
+
+def _signed(node: ast.expr) -> ast.expr:
+    return node if isinstance(node, ast.Constant) else ast.UnaryOp(ast.UAdd(), node)
 
 
 def _unknown(kind: str, name: str, known: Collection[str]) -> str:

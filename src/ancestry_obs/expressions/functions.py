@@ -15,7 +15,16 @@ from ancestry_obs.expressions.endpoints import endpoint
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["BUILTIN_FUNCTIONS", "bucket", "get", "ok", "outcome", "status_family", "type_name"]
+__all__ = [
+    "BUILTIN_FUNCTIONS",
+    "arguments_of",
+    "bucket",
+    "get",
+    "ok",
+    "outcome",
+    "status_family",
+    "type_name",
+]
 
 _FAMILIES: Final = {1: "1xx", 2: "2xx", 3: "3xx", 4: "4xx", 5: "5xx"}
 _FIRST_FAILURE: Final = 400
@@ -117,6 +126,18 @@ def _status(value: object) -> int | None:
         getattr(response, "status", None),
     )
     return next((status for status in candidates if isinstance(status, int)), None)
+
+
+def arguments_of(function: str) -> tuple[int, int | None]:
+    """Give the least and the greatest number of arguments that a built-in function takes.
+
+    Args:
+        function: Its name in a map.
+
+    Returns:
+        Both numbers; the second is `None` where there is no limit.
+    """
+    return {"bucket": (2, None), "get": (2, 3)}.get(function, (1, 1))
 
 
 BUILTIN_FUNCTIONS: Final[Mapping[str, Callable[..., object]]] = MappingProxyType(

@@ -17,6 +17,8 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING, Final
 
+from ancestry_obs.expressions.functions import BUILTIN_FUNCTIONS, arguments_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -145,6 +147,7 @@ class Grammar:
             _refuse_dunder(node.func.id, node)
             self.functions.add(node.func.id)
             self._visit_all(node.args)
+            _refuse_count(node.func.id, node)
         else:
             self._method(node)
 
@@ -166,6 +169,18 @@ def _refuse_dunder(name: str, node: ast.AST) -> None:
     """Refuse ``__x``, which leads to Python's insides; one underscore is a private name's."""
     if name.startswith("__"):
         raise Refusal(f"the name {name!r} is not allowed: it starts with two underscores", node)
+
+
+def _refuse_count(function: str, node: ast.Call) -> None:
+    """Refuse a call of a built-in function that could only ever fail."""
+    if function not in BUILTIN_FUNCTIONS:
+        return
+    least, most = arguments_of(function)
+    found = len(node.args)
+    if found < least or (most is not None and found > most):
+        upper = " or more" if most is None else f" to {most}" if most > least else ""
+        message = f"the function {function!r} is called with {found} arguments, not {least}{upper}"
+        raise Refusal(message, node)
 
 
 def _is_whole(node: ast.expr) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ancestry_obs.spec.report import allowed_names
+from ancestry_obs.spec.report import allowed_names, nearest_name
 from ancestry_obs.spec.shapes import is_accepted
 
 if TYPE_CHECKING:
@@ -125,14 +125,17 @@ class Table:
         if not is_accepted(self, value, path, report):
             return None
         usable = {}
+        meant = set()
         for key, inner in value.items():
             if key in self.fields:
                 usable[key] = self.fields[key].shape.check(inner, (*path, key), report)
             else:
+                meant.add(nearest_name(str(key), self.fields))
                 remedy = allowed_names(str(key), self.fields)
                 report.add((*path, str(key)), f"unknown key {key!r}", remedy)
         for key, field in self.fields.items():
-            if field.required and key not in value:
+            # A key that is only misspelt was reported as what it is.
+            if field.required and key not in {*value, *meant}:
                 expected = f"allowed is {field.shape.expected}"
                 report.add(path, f"the key {key!r} is missing", expected)
         return usable

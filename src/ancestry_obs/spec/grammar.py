@@ -26,8 +26,8 @@ _METRIC_RULE: Final = (
 )
 _LABEL_NAME: Final = "^(?!__|(?:le|quantile)$)[a-zA-Z_][a-zA-Z0-9_]*$"
 _LABEL_RULE: Final = (
-    "allowed are letters, digits and underscores, no digit or '__' in front, and not the reserved "
-    "le and quantile (Prometheus documentation, 'Data model')"
+    "allowed are letters, digits and underscores, no digit or '__' in front, and not le and "
+    "quantile, where Prometheus keeps buckets and quantiles (its documentation, 'Data model')"
 )
 _FUNCTION_NAME: Final = "^(?!__)[a-zA-Z_][a-zA-Z0-9_]*$"
 _FUNCTION_RULE: Final = "allowed are letters, digits and underscores, no digit or '__' in front"

@@ -88,7 +88,8 @@ def resolve_map(name_or_path: str | Path) -> Path:
 def _read(path: Path) -> tuple[str, dict[str, Any]]:
     text = ""
     try:
-        text = path.read_text("utf-8")
+        # Editors on Windows like to begin a file with a byte order mark, which TOML forbids.
+        text = path.read_text("utf-8-sig")
         return text, tomllib.loads(text)
     except FileNotFoundError:
         # With a dot in its stem it goes with a map, and is none itself.
@@ -103,6 +104,8 @@ def _read(path: Path) -> tuple[str, dict[str, Any]]:
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise _unreadable(path, f"cannot be read: {reason}", "name a readable file") from None
+    except ValueError as error:  # a null byte in the name
+        raise _unreadable(path, f"cannot be read: {error}", "name a readable file") from None
 
 
 def _unreadable(path: Path, message: str, remedy: str, line: int | None = None) -> MapError:

@@ -89,7 +89,9 @@ def _check_suffix(name: str, kind: str | None, path: KeyPath, report: Report) ->
     has_suffix = name.endswith(_COUNTER_SUFFIX)
     if kind == "counter" and (not has_suffix or name == _COUNTER_SUFFIX):
         report.add(
-            path, f"the counter's name {name!r} does not end in '_total'", f"write '{name}_total'"
+            path,
+            f"the counter's name {name!r} does not end in '_total'",
+            f"write {f'{name}_total'!r}",
         )
     elif kind is not None and kind != "counter" and has_suffix:
         message = f"the name {name!r} of a {kind} ends in '_total', as only a counter's does"

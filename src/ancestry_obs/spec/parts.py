@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from keyword import iskeyword
 from typing import TYPE_CHECKING, Any, Final
 
 from ancestry_obs.expressions import BUILTIN_FUNCTIONS
@@ -73,6 +74,8 @@ def check_functions(functions: dict[str, str | None], reader: Reader) -> None:
     """Check the ``[functions]``: their form, and that none takes a built-in function's name."""
     for name, target in functions.items():
         path = ("functions", name)
+        if iskeyword(name):
+            reader.report.add(path, f"{name!r} is a keyword of Python", "choose another name")
         if name in BUILTIN_FUNCTIONS:
             # The compiler counts on what the built-in ones return.
             reader.report.add(path, f"{name!r} is a built-in function", "choose another name")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from ancestry_obs.spec.toml_lines import KeyPath
 
-__all__ = ["Report", "allowed_names", "key_text"]
+__all__ = ["Report", "allowed_names", "key_text", "nearest_name"]
 
 
 class Report:
@@ -47,13 +47,26 @@ def key_text(path: KeyPath) -> str:
     """Write a path of keys as a user would: ``instrument[0].record[1].metric``."""
     text = ""
     for part in path:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+        if isinstance(part, int):
+            text += f"[{part}]"
+        else:
+            text += f".{_printable(part)}" if text else _printable(part)
     return text
 
 
 def allowed_names(found: str, names: Iterable[str]) -> str:
     """Write the remedy for an unknown name: the nearest one, then all."""
     known = list(names)
-    nearest = get_close_matches(found, known, n=1)
-    hint = f"did you mean {nearest[0]!r}? " if nearest else ""
-    return f"{hint}allowed: {', '.join(known) or 'none'}"
+    nearest = nearest_name(found, known)
+    hint = f"did you mean {nearest!r}? " if nearest else ""
+    return f"{hint}allowed: {', '.join(map(_printable, known)) or 'none'}"
+
+
+def nearest_name(found: str, names: Iterable[str]) -> str | None:
+    """Give the name that an unknown one was probably meant to be."""
+    return next(iter(get_close_matches(found, names, n=1)), None)
+
+
+def _printable(name: str) -> str:
+    # A quoted key may hold a line break, and a finding is one line.
+    return name if name.isprintable() else repr(name)

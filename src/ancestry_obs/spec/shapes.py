@@ -10,7 +10,7 @@ record's labels are its metric's) are not here.
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -80,14 +80,14 @@ class Scalar:
 
 
 def text(meaning: str) -> Scalar:
-    """Make the shape of a text that is not blank.
+    """Make the shape of a text that is not blank and that UTF-8 can express.
 
     Args:
         meaning: What the text is, for messages: ``an expression``.
     """
     return Scalar(
         f"{meaning}, as a text",
-        lambda value: isinstance(value, str) and bool(value.strip()),
+        lambda value: isinstance(value, str) and bool(value.strip()) and _is_unicode(value),
         {"type": "string", "pattern": r"\S"},
     )
 
@@ -112,7 +112,7 @@ def number(meaning: str) -> Scalar:
     return Scalar(
         meaning,
         # A boolean is an int to Python; to a reader of the map it is a mistake.
-        lambda value: type(value) in {int, float} and math.isfinite(value),
+        lambda value: type(value) in {int, float} and abs(value) <= sys.float_info.max,
         {"type": "number"},
     )
 
@@ -132,6 +132,11 @@ def is_accepted(shape: Shape, value: Any, path: KeyPath, report: Report) -> bool
         return True
     report.add(path, f"found {_described(value)}", f"allowed is {shape.expected}")
     return False
+
+
+def _is_unicode(text: str) -> bool:
+    # TOML has no lone surrogates but a mapping may, and one would make every page unreadable.
+    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _described(value: object) -> str:

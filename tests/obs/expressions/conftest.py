@@ -22,10 +22,11 @@ NUMBERS = st.one_of(st.integers(-9, 99), st.floats(-5, 5).map(lambda number: rou
 BINARY = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
+    # The language has no repeated text or list, and no text formatted by %.
+    ast.Mult: lambda left, right: (+left) * (+right),
     ast.Div: operator.truediv,
     ast.FloorDiv: operator.floordiv,
-    ast.Mod: operator.mod,
+    ast.Mod: lambda left, right: (+left) % right,
 }
 COMPARISON = {
     ast.Eq: operator.eq,

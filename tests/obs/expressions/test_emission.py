@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import keyword
 import math
+from fractions import Fraction
 from types import SimpleNamespace
 
 import pytest
@@ -27,6 +28,22 @@ def test_variables_and_functions_are_two_namespaces():
         parse("endpoint(endpoint.endpoint)"), names={"endpoint": "_v"}, functions={"endpoint": "_f"}
     )
     assert source == "_f(_v.endpoint)"
+
+
+@pytest.mark.parametrize("source", ["a * b", "b * a", "b * (a + 1)", "a * 3", "c % b", "d * b"])
+def test_no_text_or_list_is_repeated_or_formatted_at_a_call(source):
+    variables = {"a": "x", "b": 10**12, "c": "%999999999d", "d": [0]}
+    emitted = emit(parse(source), names={name: name for name in variables}, functions={})
+    with pytest.raises(TypeError):
+        eval(emitted, {"__builtins__": {}}, variables)
+
+
+@pytest.mark.parametrize("source", ["a * 3", "-a * 2", "2 * (a + a)", "a % (b * 2)", "a % b * b"])
+@pytest.mark.parametrize("number", [7, 2.5, True, Fraction(1, 3)])
+def test_numbers_are_multiplied_as_python_does_it(source, number):
+    variables = {"a": number, "b": 3}
+    emitted = emit(parse(source), names={"a": "a", "b": "b"}, functions={})
+    assert eval(emitted, {}, variables) == eval(source, {}, variables)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import inspect
 from http import HTTPStatus
 from types import SimpleNamespace
 
@@ -10,7 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ancestry_obs.expressions import BUILTIN_FUNCTIONS, parse
-from ancestry_obs.expressions.functions import bucket, get, ok, outcome, status_family, type_name
+from ancestry_obs.expressions.functions import (
+    arguments_of,
+    bucket,
+    get,
+    ok,
+    outcome,
+    status_family,
+    type_name,
+)
 from ancestry_obs.expressions.inference import TEXT_FUNCTIONS
 
 
@@ -153,7 +162,20 @@ def test_the_functions_taken_for_text_give_text():
 
 def test_every_function_can_be_called_from_an_expression():
     for name in BUILTIN_FUNCTIONS:
-        assert parse(f"{name}(a, 1)").functions == {name}
+        arguments = ", ".join("a" * arguments_of(name)[0])
+        assert parse(f"{name}({arguments})").functions == {name}
+
+
+@pytest.mark.parametrize("name", BUILTIN_FUNCTIONS.keys() - {"text", "number", "bucket"})
+@pytest.mark.parametrize("count", range(5))
+def test_the_numbers_of_arguments_are_those_that_the_functions_take(name, count):
+    least, most = arguments_of(name)
+    try:
+        inspect.signature(BUILTIN_FUNCTIONS[name]).bind(*range(count))
+    except TypeError:
+        assert not least <= count <= most
+    else:
+        assert least <= count <= most
 
 
 def test_the_table_cannot_be_changed_from_outside():

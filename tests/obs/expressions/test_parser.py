@@ -81,6 +81,11 @@ REFUSED = {
     "{x for x in a}": "SetComp is not allowed",
     "{x: x for x in a}": "DictComp is not allowed",
     "f(x for x in a)": "GeneratorExp is not allowed",
+    # Calls of a built-in function that could only fail.
+    "upper()": "the function 'upper' is called with 0 arguments, not 1",
+    "ok(a, b)": "the function 'ok' is called with 2 arguments, not 1",
+    "get(a)": "the function 'get' is called with 1 arguments, not 2 to 3",
+    "bucket(a)": "the function 'bucket' is called with 1 arguments, not 2 or more",
     # Values that are not needed, or could become big.
     "[a]": "a list is not allowed; write a tuple after 'in'",
     "a in ['x']": "a list is not allowed; write a tuple after 'in'",

@@ -329,3 +329,58 @@ def test_whatever_stands_in_a_map_it_loads_or_is_a_map_error(good, change, where
     else:
         places_told = [metric.where.source for metric in spec.metrics]
     assert all(place.startswith("<mapping>") for place in places_told)
+
+
+def test_a_misspelt_key_is_not_also_missing(good, findings_of):
+    instrument = good["instrument"][0]
+    instrument["targets"] = instrument.pop("target")
+    assert findings_of(good) == [
+        (
+            ": instrument[0].targets: unknown key 'targets'; did you mean 'target'? "
+            "allowed: target, subclasses, record"
+        )
+    ]
+
+
+def test_a_file_may_begin_with_a_byte_order_mark(toml, write):
+    path = write(toml)
+    spec = load(path)
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert load(path) == spec
+
+
+def test_a_file_name_with_a_null_byte_is_told(findings_of):
+    assert findings_of("a\0/b.toml") == [
+        ": cannot be read: embedded null byte; name a readable file"
+    ]
+
+
+def test_a_bucket_beyond_every_float_is_refused(good, change, findings_of):
+    bad = change(good, "metrics.requests_seconds.buckets", [1, 10**400])
+    assert findings_of(bad) == [
+        (
+            f": metrics.requests_seconds.buckets[1]: found the number {10**400}; "
+            "allowed is a finite number; +Inf is added by itself"
+        )
+    ]
+
+
+def test_text_that_no_page_could_hold_is_refused(good, change, findings_of):
+    bad = change(good, "metrics.requests_seconds.help", "\ud800")
+    bad = change(bad, "metrics.requests_total.labels.result.values", ["hit", "miss", "\udfff"])
+    assert findings_of(bad) == [
+        (
+            ": metrics.requests_seconds.help: found the text '\\ud800'; "
+            "allowed is one sentence, as a text"
+        ),
+        (
+            ": metrics.requests_total.labels.result.values[2]: found the text '\\udfff'; "
+            "allowed is a label value, as a text"
+        ),
+    ]
+
+
+def test_a_function_is_not_named_by_a_keyword(good, change, findings_of):
+    assert findings_of(change(good, "functions.if", "shop.labels:shorten")) == [
+        ": functions.if: 'if' is a keyword of Python; choose another name"
+    ]

@@ -23,10 +23,22 @@ NAME_RULE = (
 )
 
 
-@pytest.mark.parametrize("name", ["__x", "9x", "job:rate", "a-b", "obs_series", "", "ä", "x\n"])
+@pytest.mark.parametrize("name", ["__x", "9x", "job:rate", "a-b", "obs_series", "", "ä"])
 def test_a_metrics_name_follows_prometheus_rules(findings_of, name):
     assert findings_of(declare(**{name: "gauge"})) == [
         f": metrics.{name}: the name {name!r} is not allowed; {NAME_RULE}"
+    ]
+
+
+def test_a_name_with_a_line_break_is_still_a_finding_on_one_line(findings_of):
+    assert findings_of(declare(**{"x\n": "gauge"})) == [
+        f": metrics.'x\\n': the name 'x\\n' is not allowed; {NAME_RULE}"
+    ]
+    bad = declare(**{"x\n": "counter"})
+    bad["instrument"] = [{"target": "shop:main", "record": [{"metric": "y"}]}]
+    assert findings_of(bad)[1:] == [
+        ": metrics.'x\\n': the counter's name 'x\\n' does not end in '_total'; write 'x\\n_total'",
+        ": instrument[0].record[0].metric: unknown metric 'y'; allowed: 'x\\n'",
     ]
 
 
@@ -35,8 +47,8 @@ def test_a_labels_name_follows_prometheus_rules(findings_of, name):
     bad = declare()
     bad["metrics"]["x"] = metric("gauge", labels={name: ["a"]})
     rule = (
-        "allowed are letters, digits and underscores, no digit or '__' in front, and not the "
-        "reserved le and quantile (Prometheus documentation, 'Data model')"
+        "allowed are letters, digits and underscores, no digit or '__' in front, and not le and "
+        "quantile, where Prometheus keeps buckets and quantiles (its documentation, 'Data model')"
     )
     assert findings_of(bad) == [
         f": metrics.x.labels.{name}: the name {name!r} is not allowed; {rule}"
