@@ -29,7 +29,13 @@ PRESENT = [version for version in PYTHONS if _runs(version)]
 NEWEST = PRESENT[-1] if PRESENT else None
 
 EVERYTHING = ".[prometheus,platform,browser,dashboards]"
-TEST_TOOLS = ("pytest>=8.3", "hypothesis>=6.120", "jsonschema>=4.23", "promql-parser>=0.4")
+TEST_TOOLS = (
+    "pytest>=8.3",
+    "hypothesis>=6.120",
+    "jsonschema>=4.23",
+    "promql-parser>=0.4",
+    "gunicorn>=23",
+)
 # The plan's gate for tests that open the exporter's port; nox and CI let them run.
 LIVE = {"SKIP_LIVE_API_TESTS": "false", "PYTHONDONTWRITEBYTECODE": "1"}
 

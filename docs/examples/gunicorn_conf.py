@@ -1,6 +1,6 @@
-"""A gunicorn configuration: each worker serves its own metrics, and Prometheus finds them all.
+r"""A gunicorn configuration: each worker serves its own metrics, and Prometheus finds them all.
 
-    PROMETHEUS_METRICS_ENABLED=true INSTRUMENTATION_MAP=my.toml METRICS_EXPORT_PORT=0 \\
+    PROMETHEUS_METRICS_ENABLED=true INSTRUMENTATION_MAP=my.toml METRICS_EXPORT_PORT=0 \
     METRICS_FILE_SD=/var/lib/prometheus/workers.json gunicorn -c gunicorn_conf.py my_app:app
 
 The map is woven once, in the master, before it forks; a worker begins with empty counters. Port 0

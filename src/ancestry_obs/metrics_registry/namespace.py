@@ -6,6 +6,7 @@ from the map that the settings name, read when somebody first asks for a metric.
 
 from __future__ import annotations
 
+import os
 import threading
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
@@ -35,10 +36,14 @@ class Metrics:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()
+        self.renew_lock()
         self._helpers: dict[str, Helper] = {}
         self._aliases: dict[str, list[str]] = {}
         self._declare: Callable[[], Iterable[MetricSpec]] | None = None
+
+    def renew_lock(self) -> None:
+        """Forget who holds the lock: in a forked child that thread does not exist."""
+        self._lock = threading.RLock()
 
     def declare(self, declare: Callable[[], Iterable[MetricSpec]]) -> None:
         """Say where the declarations are to be had when somebody asks for the first metric.
@@ -120,6 +125,7 @@ def _without_unit(name: str) -> str:
 
 
 _metrics = Metrics()
+os.register_at_fork(after_in_child=_metrics.renew_lock)
 
 
 def metrics() -> Metrics:

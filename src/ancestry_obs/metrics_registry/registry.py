@@ -6,6 +6,7 @@ itself stays its own business.
 
 from __future__ import annotations
 
+import os
 import threading
 from typing import TYPE_CHECKING
 
@@ -23,13 +24,18 @@ class _Holder:
     """The registry in use and what the toolkit has registered in it."""
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
+        self.renew_lock()
         self.own = CollectorRegistry()
         self.current = self.own
         self.collector: Collector | None = None
 
+    def renew_lock(self) -> None:
+        """Forget who holds the lock: in a forked child that thread does not exist."""
+        self.lock = threading.Lock()
+
 
 _holder = _Holder()
+os.register_at_fork(after_in_child=_holder.renew_lock)
 
 
 def get_registry() -> CollectorRegistry:
