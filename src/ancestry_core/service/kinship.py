@@ -14,6 +14,7 @@ diagonal of A (R. L. Quaas, Biometrics 32, 1976). No matrix is held and nothing 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
@@ -44,7 +45,9 @@ class Kinship:
     on_mothers_side: bool
 
 
-def kinship_with(pedigree: Pedigree, root_id: str) -> dict[str, Kinship]:
+# Kept, because the services that a process starts one after the other mostly serve one pedigree.
+@lru_cache(maxsize=1)
+def kinship_with(pedigree: Pedigree, root_id: str) -> Mapping[str, Kinship]:
     """Return the kinship of every blood relative of one person, who is not among them.
 
     Example:

@@ -52,9 +52,9 @@ class Person:
         return tuple(parent for parent in (self.father, self.mother) if parent is not None)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Pedigree:
-    """People by id, parents before children; made by `build_pedigree`.
+    """People by id, parents before children; made by `build_pedigree`, never changed afterwards.
 
     Args:
         people: Every person by id, in that order.

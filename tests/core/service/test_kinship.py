@@ -127,3 +127,11 @@ def test_the_royal_houses_are_related_over_many_paths(bundled):
     for other in ("@I58@", "@I116@", "@I1@", "@I57@", "@I435@"):
         expected = textbook_coefficient(bundled, "@I115@", other)
         assert relatives[other].coefficient == pytest.approx(expected, abs=1e-12)
+
+
+def test_it_is_worked_out_once_for_services_of_the_same_person(family, bundled):
+    first = kinship_with(family, "@E@")
+    assert kinship_with(family, "@E@") is first
+    assert "@A@" in first
+    assert "@A@" not in kinship_with(family, "@A@")
+    assert "@A@" not in kinship_with(bundled, "@I115@")
