@@ -1,7 +1,8 @@
 """The program is killed, interrupted, or has no disk left in the middle, and runs again.
 
-The program is a process of its own; the service is in this one. The service holds a chosen request
-until the test has done what it wants to do: nothing here waits for a time.
+What is killed is a process of its own; the service, and the run that goes on, are in this one. The
+service holds a chosen request until the test has done what it wants to do: nothing here waits for a
+time.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import threading
 
 import pytest
 
+from ancestry_core.main import main
 from ancestry_core.service import EmbeddedService, FaultRates, ServiceSettings
 
 MATCHES = 60
@@ -58,24 +60,28 @@ def service(gate):
 
 
 @pytest.fixture
-def start(service, tmp_path):
+def account(service, monkeypatch, tmp_path):
+    """The environment of every run, and what each of them is asked for."""
+    for name in [name for name in os.environ if "ANCESTRY" in name]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("ANCESTRY_USERNAME", service.settings.username)
+    monkeypatch.setenv("ANCESTRY_PASSWORD", service.settings.password)
+    monkeypatch.setenv("ANCESTRY_REQUESTS_PER_SECOND", "10000")
+    monkeypatch.setenv("ANCESTRY_ACTIONS_PAGE_SIZE", str(PAGE))
+    monkeypatch.setenv("ANCESTRY_ACTIONS_MAX_MESSAGES", "1000")
+    monkeypatch.chdir(tmp_path)
+    return ["run", "--base-url", service.base_url, "--json", "--database", "platform.db"]
+
+
+@pytest.fixture
+def start(account, tmp_path):
     """Start the program; whatever still runs at the end is ended."""
     started = []
 
     def begin(*arguments, folder=tmp_path, **options):
-        environment = {
-            **{name: value for name, value in os.environ.items() if "ANCESTRY" not in name},
-            "ANCESTRY_USERNAME": service.settings.username,
-            "ANCESTRY_PASSWORD": service.settings.password,
-            "ANCESTRY_REQUESTS_PER_SECOND": "10000",
-            "ANCESTRY_ACTIONS_PAGE_SIZE": str(PAGE),
-            "ANCESTRY_ACTIONS_MAX_MESSAGES": "1000",
-        }
-        command = [sys.executable, "-m", "ancestry_core", "run", "--base-url", service.base_url]
         process = subprocess.Popen(
-            [*command, "--json", "--database", "platform.db", *arguments],
+            [sys.executable, "-m", "ancestry_core", *account, *arguments],
             cwd=folder,
-            env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -108,10 +114,17 @@ def stop_at(start, gate):
     return run
 
 
-def finish(process):
-    out, err = process.communicate(timeout=SECONDS)
-    assert process.returncode == 0, err
-    return json.loads(out)["actions"]
+@pytest.fixture
+def run(account, capsys, monkeypatch):
+    """Run the command to its end, in this process."""
+
+    def go(*arguments, folder="."):
+        with monkeypatch.context() as patch:
+            patch.chdir(folder)
+            assert main([*account, *arguments]) == 0, capsys.readouterr().err
+        return json.loads(capsys.readouterr().out)["actions"]
+
+    return go
 
 
 def query(folder, sql):
@@ -133,10 +146,10 @@ def assert_every_match_once(folder, service):
 
 # In the first page, between two pages, in the middle and on the last page.
 @pytest.mark.parametrize("number", [8, 46, 47, 48, 100, 230])
-def test_killed_in_the_middle_of_gathering(stop_at, start, service, tmp_path, number):
+def test_killed_in_the_middle_of_gathering(stop_at, run, service, tmp_path, number):
     code, out, _ = stop_at(number, signal.SIGKILL, "--actions", "6")
     assert (code, out) == (-signal.SIGKILL, "")
-    finish(start("--actions", "6"))
+    run("--actions", "6")
     assert_every_match_once(tmp_path, service)
     # The page that it was at is looked at again, and no other.
     assert service.record.count(LIST) <= MATCHES // PAGE + 1
@@ -144,23 +157,23 @@ def test_killed_in_the_middle_of_gathering(stop_at, start, service, tmp_path, nu
     assert [path.name for path in tmp_path.iterdir()] == ["platform.db"]
 
 
-def test_killed_again_and_again(stop_at, start, service, gate, tmp_path):
+def test_killed_again_and_again(stop_at, run, service, gate, tmp_path):
     for number in (40, 60, 80):
         gate.reached.clear()
         gate.opened.clear()
         stop_at(number, signal.SIGKILL, "--actions", "6")
-    finish(start("--actions", "6"))
+    run("--actions", "6")
     assert_every_match_once(tmp_path, service)
 
 
-def test_killed_while_a_message_is_on_its_way(stop_at, start, service, tmp_path):
-    finish(start("--actions", "6,7"))
+def test_killed_while_a_message_is_on_its_way(stop_at, run, service, tmp_path):
+    run("--actions", "6,7")
     # Ids, sign-in and a few letters come before.
     code, _, _ = stop_at(12, signal.SIGKILL, "--actions", "8", "--send")
     assert code == -signal.SIGKILL
     assert service.record.conversation_posts > 0
-    finish(start("--actions", "8", "--send"))
-    finish(start("--actions", "7,8", "--send"))
+    run("--actions", "8", "--send")
+    run("--actions", "7,8", "--send")
     letters = query(tmp_path, "SELECT people_id, status FROM conversation_log WHERE kind NOT NULL")
     assert len({person for person, _ in letters}) == len(letters)
     # The service went on with the request that it held: what is stored there is nowhere twice.
@@ -169,7 +182,7 @@ def test_killed_while_a_message_is_on_its_way(stop_at, start, service, tmp_path)
     assert all(len({m.content for m in each.messages}) == len(each.messages) for each in inbox)
 
 
-def test_interrupted_it_says_what_was_done_and_goes_on(stop_at, start, service, tmp_path):
+def test_interrupted_it_says_what_was_done_and_goes_on(stop_at, run, service, tmp_path):
     code, out, err = stop_at(100, signal.SIGINT, "--actions", "6")
     assert code == 130
     done = json.loads(out)["actions"]["action6_gather"]["success"]
@@ -177,11 +190,11 @@ def test_interrupted_it_says_what_was_done_and_goes_on(stop_at, start, service, 
     assert 0 < done < MATCHES
     assert err.endswith("ancestry: interrupted; run again to go on\n")
     assert "Traceback" not in err
-    assert finish(start("--actions", "6"))["action6_gather"]["success"] == MATCHES - done
+    assert run("--actions", "6")["action6_gather"]["success"] == MATCHES - done
     assert_every_match_once(tmp_path, service)
 
 
-def test_a_disk_that_is_full(start, service, tmp_path):
+def test_a_disk_that_is_full(start, run, service, tmp_path):
     disk = tmp_path / "disk"
     disk.mkdir()
     small = ["mount", "-t", "tmpfs", "-o", "size=250k", "tmpfs", disk]
@@ -191,18 +204,18 @@ def test_a_disk_that_is_full(start, service, tmp_path):
     try:
         assert_says_that_it_is_full(start("--actions", "6", folder=disk), disk)
         subprocess.run(["mount", "-o", "remount,size=8m", disk], check=True)
-        finish(start("--actions", "6", folder=disk))
+        run("--actions", "6", folder=disk)
         assert_every_match_once(disk, service)
     finally:
         subprocess.run(["umount", disk], check=True)
 
 
-def test_a_file_that_may_not_grow(start, service, tmp_path):
+def test_a_file_that_may_not_grow(start, run, service, tmp_path):
     def limit():
         resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, 150_000))
 
     assert_says_that_it_is_full(start("--actions", "6", preexec_fn=limit), tmp_path)
-    finish(start("--actions", "6"))
+    run("--actions", "6")
     assert_every_match_once(tmp_path, service)
 
 
