@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import builtins
 from functools import cache, lru_cache, partial
+from threading import get_ident
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Final
 
@@ -68,6 +69,8 @@ class Common:
             names.responses: self.responses,
             names.unbound: UNBOUND,
             names.begin: begin_quietly,
+            names.busy: runtime.store.evaluating,
+            names.thread: get_ident,
             **functions,
         }
         self.evaluators = [

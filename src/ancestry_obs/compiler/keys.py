@@ -25,8 +25,16 @@ if TYPE_CHECKING:
 
     from ancestry_obs.expressions import Expression
 
-__all__ = ["Key", "ResponseTypes", "plan_keys"]
+__all__ = ["Key", "ResponseTypes", "may_call_program", "plan_keys"]
 
+# What they ask of a value is its type, or the status of a response.
+_HARMLESS_FUNCTIONS: Final = frozenset(
+    {"endpoint", "lower", "ok", "outcome", "status_family", "type_name", "upper"}
+)
+_HARMLESS_NODES: Final = (
+    ast.BoolOp, ast.Call, ast.Constant, ast.IfExp, ast.Name, ast.Not, ast.UnaryOp,
+    ast.boolop, ast.expr_context,
+)  # fmt: skip
 _STATUS_FUNCTIONS: Final = frozenset({"ok", "status_family"})
 _KNOWN_TYPES: Final = 16
 
@@ -111,6 +119,26 @@ def _classify(
 
 
 # Cached, since a glob brings the same expressions to many targets.
+@lru_cache(maxsize=1024)
+def may_call_program(expression: Expression) -> bool:
+    """Tell whether an expression asks objects of the program for more than their type or text.
+
+    An attribute may be a property, a comparison the program's own: code that may itself be woven.
+    """
+    return not expression.functions <= _HARMLESS_FUNCTIONS or any(
+        not isinstance(node, _HARMLESS_NODES) and not _is_identity(node)
+        for node in ast.walk(expression.tree)
+    )
+
+
+def _is_identity(node: ast.AST) -> bool:
+    match node:
+        case ast.Compare(ops=operators):
+            return all(isinstance(operator, ast.Is | ast.IsNot) for operator in operators)
+        case _:
+            return isinstance(node, ast.Is | ast.IsNot)
+
+
 @lru_cache(maxsize=1024)
 def _reads_attributes(label: Expression) -> bool:
     return any(isinstance(node, ast.Attribute) for node in ast.walk(label.tree))

@@ -55,21 +55,35 @@ class ObservationWriter:
             f"    {self._names.relieve}({channel})",
         ]
         if part.stream.when is None:
-            return self._attempt(find, f"{self.recorder('miss', part, side)}", append)
+            return self._attempt(part, find, f"{self.recorder('miss', part, side)}", append)
         condition = self._expression(part.stream.when, side)
         return [
             f"{channel} = None",
             *self._attempt(
+                part,
                 [f"if {condition}:", *indented(find)],
                 self.recorder("miss", part, side),
                 [f"if {channel} is not None:", *indented(append)],
             ),
         ]
 
-    def _attempt(self, find: list[str], otherwise: str, then: list[str]) -> list[str]:
+    def _attempt(self, part: Part, find: list[str], otherwise: str, then: list[str]) -> list[str]:
         # The append stays outside the `try`: an error after it would record the call twice.
         handler = f"except {self._names.Exception}:"
+        find = self._marked(find) if part.calls_program else find
         return ["try:", *indented(find), handler, f"    {otherwise}", "else:", *indented(then)]
+
+    def _marked(self, find: list[str]) -> list[str]:
+        """Note meanwhile that this thread evaluates expressions; see `Store.evaluating`."""
+        names = self._names
+        return [
+            f"{names.me} = {names.thread}()",
+            "try:",
+            f"    {names.busy}.add({names.me})",
+            *indented(find),
+            "finally:",
+            f"    {names.busy}.discard({names.me})",
+        ]
 
     def _finding(self, part: Part, side: str, target: str) -> list[str]:
         memo = self._names(f"memo{part.index}")
@@ -142,7 +156,7 @@ class ObservationWriter:
             f"if {self._names.len}({gate}) >= {FULL}:",
             f"    {self._names.relieve}({gate})",
         ]
-        return self._attempt(find, miss, full)
+        return self._attempt(part, find, miss, full)
 
 
 def evaluators_source(expressions: Iterable[Expression], part: Part, names: Names) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
+from ancestry_obs.compiler.keys import may_call_program
+
 if TYPE_CHECKING:
     from ancestry_obs.compiler.keys import Key
     from ancestry_obs.compiler.plan import Stream
@@ -33,6 +35,19 @@ class Part:
     stream: Stream
     keys: tuple[Key, ...]
     variables: tuple[str, ...]
+
+    @property
+    def evaluates(self) -> bool:
+        """Whether a call makes it evaluate anything at all."""
+        return not {*self.variables} <= {"elapsed"}
+
+    @property
+    def calls_program(self) -> bool:
+        """Whether looking up the buffer may run code of the program, which may be woven too."""
+        stream = self.stream
+        looked_up = [label for key in self.keys if key.kind == "label" for label in key.labels]
+        expressions = [*looked_up, *filter(None, (stream.value, stream.when))]
+        return any(map(may_call_program, expressions))
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 from contextlib import suppress
 from dataclasses import dataclass, field
+from threading import get_ident
 from typing import TYPE_CHECKING, Any, Final
 
 from ancestry_obs.compiler.keys import ResponseTypes
@@ -63,7 +64,7 @@ class Recorder:
     def record(self, *values: object) -> None:
         """Record a call whose labels the memo must not learn, since it raised."""
         with suppress(Exception):
-            self._record(values)
+            self._marked(values, learn=False)
 
     def miss(self, *values: object) -> list[float]:
         """Record a call and teach the memo where the next one like it finds its buffer.
@@ -73,10 +74,19 @@ class Recorder:
         """
         # Even a RecursionError, near the program's own limit, must not reach the program.
         with suppress(Exception):
-            return self._record(values, learn=True)
+            return self._marked(values, learn=True)
         return []
 
-    def _record(self, values: tuple[object, ...], *, learn: bool = False) -> list[float]:
+    def _marked(self, values: tuple[object, ...], *, learn: bool) -> list[float]:
+        """Record while noted as a thread that evaluates expressions; see `Store.evaluating`."""
+        thread, evaluating = get_ident(), self.store.evaluating
+        try:
+            evaluating.add(thread)
+            return self._record(values, learn=learn)
+        finally:
+            evaluating.discard(thread)
+
+    def _record(self, values: tuple[object, ...], *, learn: bool) -> list[float]:
         if not self._condition(values):
             return []
         value = self._value(values)

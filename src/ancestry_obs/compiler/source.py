@@ -93,10 +93,13 @@ class Writer:
         return _CALLS[kind].format(self._names.call, self._outline.signature.call)
 
     def _guard(self) -> list[str]:
-        if not self._outline.guarded:
-            return []
-        first = self._outline.signature.first_argument
-        return [f"if {self._names.inner}({first}):", *indented(self._pass_on())]
+        """Pass on what is not to be recorded: calls by expressions, and through ``super()``."""
+        names, tests = self._names, []
+        if any(part.evaluates for part in self._outline.parts):
+            tests.append(f"{names.busy} and {names.thread}() in {names.busy}")
+        if self._outline.guarded:
+            tests.append(f"{names.inner}({self._outline.signature.first_argument})")
+        return [f"if {' or '.join(tests)}:", *indented(self._pass_on())] if tests else []
 
     def _binding(self) -> list[str]:
         if not self._outline.bound:

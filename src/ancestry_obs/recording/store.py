@@ -38,6 +38,8 @@ class Store:
         namespace: The prefix of every metric's name; may be empty.
 
     Attributes:
+        evaluating: Threads in which expressions of the map are being evaluated. What those call in
+            the program is not recorded: a label that reads a woven property would go on for ever.
         expression_errors: Failed expressions and dropped values, as of the last fold.
         overflows: Observations whose label value became ``other``, as of the last fold.
 
@@ -54,12 +56,15 @@ class Store:
         self._families: dict[str, Family] = {}
         self._sites: list[Site] = []
         self._leaving: list[Site] = []
+        # Wrappers hold this very set.
+        self.evaluating: set[int] = set()
         self._reset()
         _STORES.add(self)
 
     def _reset(self) -> None:
         self._lock = threading.RLock()
         self._folding = False
+        self.evaluating.clear()
         self._failures: list[Failure] = []
         self._overflows: list[Overflow] = []
         self.expression_errors: Counter[Failure] = Counter()
