@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ancestry_core.api_policy import uncertain
 from ancestry_core.api_responses import status_text
+from ancestry_core.api_shapes import list_of, unusable, with_keys
 from ancestry_core.exceptions import ServiceError
 from ancestry_core.unified_cache_manager import CacheKey
 
@@ -72,7 +73,7 @@ class ApiCalls(ABC):
         answer = self._fetch(
             url, "data", params={"attributes": "ucdmid"}, cache_as=CacheKey("account", "me", "")
         )
-        return str(_required(answer["data"], ("ucdmid",), url)["ucdmid"]).upper()
+        return str(with_keys(answer["data"], ("ucdmid",), url)["ucdmid"]).upper()
 
     def fetch_test_id(self) -> str:
         """Fetch the id of the account's own DNA test, as the service writes it."""
@@ -81,12 +82,12 @@ class ApiCalls(ABC):
 
     def fetch_trees(self) -> list[Tree]:
         """Fetch the account's own trees."""
+        url = "api/treesui-list/trees"
         answer = self._fetch(
-            "api/treesui-list/trees",
-            "trees",
-            params={"rights": "own"},
-            cache_as=CacheKey("account", "trees", ""),
+            url, "trees", params={"rights": "own"}, cache_as=CacheKey("account", "trees", "")
         )
+        for tree in list_of(answer["trees"], dict, "a list of 'trees'", url):
+            with_keys(tree, ("id",), url)
         return cast("list[Tree]", answer["trees"])
 
     def fetch_match_page(self, page: int, per_page: int = 30) -> MatchPage:
@@ -99,12 +100,12 @@ class ApiCalls(ABC):
         Returns:
             The page, with the number of all pages.
         """
-        answer = self._fetch(
-            f"{_MATCH_LIST}/matchList/{self.dna_test_id.lower()}",
-            "totalPages",
-            "matchList",
-            params={"itemsPerPage": str(per_page), "currentPage": str(page)},
-        )
+        url = f"{_MATCH_LIST}/matchList/{self.dna_test_id.lower()}"
+        params = {"itemsPerPage": str(per_page), "currentPage": str(page)}
+        answer = self._fetch(url, "totalPages", "matchList", params=params)
+        list_of(answer["matchList"], dict, "a list in 'matchList'", url)
+        if not isinstance(answer["totalPages"], int):
+            raise unusable(url, "a number in 'totalPages'")
         return cast("MatchPage", answer)
 
     def fetch_in_tree(self, sample_ids: Sequence[str]) -> list[str]:
@@ -120,9 +121,7 @@ class ApiCalls(ABC):
         answer = self._fetch(
             url, method=HTTPMethod.POST, json={"sampleIds": [each.lower() for each in sample_ids]}
         )
-        if not isinstance(answer, list):
-            raise _unusable(url, "a list")
-        return cast("list[str]", answer)
+        return cast("list[str]", list_of(answer, str, "a list", url))
 
     def fetch_match_details(self, sample_id: str) -> MatchDetails:
         """Fetch segments and predictions of a match."""
@@ -177,7 +176,11 @@ class ApiCalls(ABC):
         params = {"q": f"user:{self.profile_id.lower()}", "limit": str(limit)}
         if cursor:
             params["cursor"] = cursor
-        return cast("ConversationPage", self._fetch(_MESSAGING, "conversations", params=params))
+        answer = self._fetch(_MESSAGING, "conversations", params=params)
+        for each in list_of(answer["conversations"], dict, "a list of 'conversations'", _MESSAGING):
+            with_keys(each, ("id", "last_message"), _MESSAGING)
+            with_keys(each["last_message"], ("created",), _MESSAGING)
+        return cast("ConversationPage", answer)
 
     def fetch_messages(self, conversation_id: str, limit: int = 5) -> list[Message]:
         """Fetch the newest messages of a conversation.
@@ -191,7 +194,8 @@ class ApiCalls(ABC):
         """
         url = f"{_MESSAGING}/{conversation_id}/messages"
         answer = self._fetch(url, "messages", params={"limit": str(limit)})
-        return cast("list[Message]", answer["messages"])
+        messages = list_of(answer["messages"], dict, "a list of 'messages'", url)
+        return cast("list[Message]", messages)
 
     def send_new_message(self, recipient_profile_id: str, text: str) -> str:
         """Begin a conversation.
@@ -260,7 +264,7 @@ class ApiCalls(ABC):
         )
         if not response.ok:
             raise _absent(url, response.status_code)
-        return _required(response.json(), required, url)
+        return with_keys(response.json(), required, url)
 
     def _send(self, url: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Write something; whatever is odd about a good answer leaves it uncertain."""
@@ -276,20 +280,6 @@ class ApiCalls(ABC):
         """A send counts only when its author is the account itself."""
         if str(message.get("author", "")).upper() != self.profile_id:
             raise uncertain(f"POST {url}", "the answer names another author")
-
-
-def _required(payload: Any, keys: tuple[str, ...], url: str) -> Any:  # noqa: ANN401 - decoded JSON
-    for key in keys:
-        if not isinstance(payload, dict) or key not in payload:
-            raise _unusable(url, repr(key))
-    return payload
-
-
-def _unusable(url: str, wanted: str) -> ServiceError:
-    return ServiceError(
-        f"{url}: the answer has not the expected shape ({wanted} is missing); "
-        "the service may have changed, or ANCESTRY_BASE_URL is not its address"
-    )
 
 
 def _absent(url: str, status: int) -> ServiceError:

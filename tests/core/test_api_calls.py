@@ -132,6 +132,39 @@ def test_an_answer_of_another_shape_is_a_service_error(call, payload):
     )
 
 
+PAGE = {"totalPages": 1, "matchList": [{}]}
+TALK = {"id": "c1", "last_message": {"created": 5}, "members": []}
+
+
+@pytest.mark.parametrize(
+    ("call", "payload", "wanted"),
+    [
+        (lambda api: api.fetch_trees(), {"trees": None}, "a list of 'trees'"),
+        (lambda api: api.fetch_trees(), {"trees": [{"name": "n"}]}, "'id'"),
+        (lambda api: api.fetch_match_page(1), {**PAGE, "totalPages": "1"}, "a number in 'total"),
+        (lambda api: api.fetch_match_page(1), {**PAGE, "matchList": {}}, "a list in 'matchList'"),
+        (lambda api: api.fetch_match_page(1), {**PAGE, "matchList": [1]}, "a list in 'matchList'"),
+        (lambda api: api.fetch_in_tree(["s"]), ["s", None], "a list"),
+        (
+            lambda api: api.fetch_conversations(),
+            {"conversations": [TALK, {**TALK, "last_message": None}]},
+            "'created'",
+        ),
+        (lambda api: api.fetch_conversations(), {"conversations": [{"id": "c1"}]}, "'last_mess"),
+        (lambda api: api.fetch_messages("c1"), {"messages": ["Hello"]}, "a list of 'messages'"),
+    ],
+)
+def test_what_a_whole_page_hangs_on_is_checked(call, payload, wanted):
+    with pytest.raises(ServiceError) as caught:
+        call(Recorded(payload))
+    assert f"the answer has not the expected shape ({wanted}" in str(caught.value)
+
+
+def test_what_is_odd_about_one_item_is_left_to_its_reader():
+    assert Recorded(PAGE).fetch_match_page(1) == PAGE
+    assert Recorded({"conversations": [TALK]}).fetch_conversations()["conversations"] == [TALK]
+
+
 @pytest.mark.parametrize("call", [read[0] for read in READS])
 def test_what_is_not_there_is_a_service_error_with_its_status(call):
     with pytest.raises(ServiceError, match="404 Not Found; what was asked for") as caught:

@@ -15,6 +15,7 @@ from ancestry_core.actions.checkpoint import Checkpoint, Position
 from ancestry_core.actions.completion import ActionRun, Result, ignore
 from ancestry_core.actions.match_details import DetailReader, fingerprint_of, sample_id_of
 from ancestry_core.actions.patience import Patience
+from ancestry_core.api_shapes import MALFORMED
 from ancestry_core.database.matches import count_matches, known_matches, write_matches
 from ancestry_core.exceptions import ApiError, SettingsError
 
@@ -162,7 +163,7 @@ class _Gathering:
         except ApiError as error:
             _log.warning("match not gathered: %s", error)
             return "failure"
-        except (KeyError, TypeError, ValueError) as error:
+        except MALFORMED as error:
             _log.warning("match %s not gathered: unexpected answer (%r)", sample_id, error)
             return "failure"
         # Should the page show it twice, it is read once.

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from ancestry_core.actions.completion import ActionRun, Result, ignore
 from ancestry_core.actions.conversation_reader import read_conversation
 from ancestry_core.actions.patience import Patience
+from ancestry_core.api_shapes import MALFORMED
 from ancestry_core.database.conversations import inbox_floor, newest_times, set_inbox_floor
 from ancestry_core.exceptions import ApiError
 
@@ -76,7 +77,7 @@ class _Reading:
                 self._session_manager.settings.actions.page_size,
             )
             reached_known = self._read_page(page["conversations"])
-            cursor = page.get("paging", {}).get("forward_cursor")
+            cursor = (page.get("paging") or {}).get("forward_cursor")
             if reached_known or not cursor:
                 break
         self._raise_floor()
@@ -111,7 +112,7 @@ class _Reading:
         except ApiError as error:
             _log.warning("conversation not read: %s", error)
             return "failure"
-        except (KeyError, TypeError, ValueError) as error:
+        except MALFORMED as error:
             _log.warning("conversation %s: unexpected answer (%r)", conversation_id, error)
             return "failure"
         return "success" if arrived else "skipped"

@@ -19,6 +19,7 @@ from ancestry_core.actions.match_details import profile_columns
 from ancestry_core.actions.message_policy import History, decide
 from ancestry_core.actions.outbox import Outbox
 from ancestry_core.actions.patience import Patience
+from ancestry_core.api_shapes import MALFORMED
 from ancestry_core.database.conversations import Letter
 from ancestry_core.database.models import (
     DnaMatch,
@@ -118,7 +119,7 @@ class _Messaging:
         except ApiError as error:
             _log.warning("not written to: %s", error)
             return "failure"
-        except (KeyError, TypeError, ValueError) as error:
+        except MALFORMED as error:
             _log.warning("not written to: unexpected answer (%r)", error)
             return "failure"
         self._left -= 1

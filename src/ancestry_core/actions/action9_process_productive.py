@@ -20,6 +20,7 @@ from ancestry_core.actions.extraction import extract_facts
 from ancestry_core.actions.letters import compose_reply
 from ancestry_core.actions.outbox import Outbox
 from ancestry_core.actions.patience import Patience
+from ancestry_core.api_shapes import MALFORMED
 from ancestry_core.database.conversations import Letter, add_facts
 from ancestry_core.database.models import (
     Classification,
@@ -127,7 +128,7 @@ class _Processing:
         except ApiError as error:
             _log.warning("message not taken up: %s", error)
             return "failure"
-        except (KeyError, TypeError, ValueError) as error:
+        except MALFORMED as error:
             _log.warning("conversation %s: unexpected answer (%r)", lead.conversation_id, error)
             return "failure"
 

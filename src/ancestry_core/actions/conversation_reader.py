@@ -44,7 +44,7 @@ def read_conversation(
 
     Raises:
         ApiError: If the messages cannot be read.
-        KeyError: If a message lacks something, likewise TypeError and ValueError.
+        KeyError: If a message lacks something, likewise the others of `MALFORMED`.
         DatabaseError: If they cannot be stored; then none is.
     """
     fetched = patience.call(session_manager.api.fetch_messages, conversation_id.lower())

@@ -26,14 +26,14 @@ ETHNICITY_FROM_CENTIMORGANS = 90.0
 
 def sample_id_of(listed: Match) -> str:
     """Return a listed match's sample id as the database writes it."""
-    return listed["sampleId"].upper()
+    return str(listed["sampleId"]).upper()
 
 
 def fingerprint_of(listed: Match, *, in_my_tree: bool) -> Fingerprint:
     """Return what the list shows of a match.
 
     Raises:
-        KeyError: If the list lacks something of it, likewise TypeError and ValueError.
+        KeyError: If the list lacks something of it, likewise the others of `MALFORMED`.
     """
     relationship = listed["relationship"]
     tree_id = listed.get("treeId")
@@ -41,7 +41,7 @@ def fingerprint_of(listed: Match, *, in_my_tree: bool) -> Fingerprint:
         float(relationship["sharedCentimorgans"]),
         int(relationship["numSharedSegments"]),
         str(relationship["predictedRelationship"]),
-        tree_id.upper() if tree_id else None,
+        str(tree_id).upper() if tree_id else None,
         listed.get("userTreePublic"),
         listed.get("personCount"),
         in_my_tree,
@@ -75,7 +75,7 @@ class DetailReader:
 
         Raises:
             ApiError: If another call failed.
-            KeyError: If an answer lacks something, likewise TypeError and ValueError.
+            KeyError: If an answer lacks something, likewise the others of `MALFORMED`.
         """
         sample_id = sample_id_of(listed)
         details = self._patience.call(self._api.fetch_match_details, sample_id)

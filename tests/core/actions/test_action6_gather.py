@@ -226,10 +226,13 @@ def test_an_answer_without_what_is_needed_fails_its_match_alone(platform, caplog
         if page == 1:
             del listing["matchList"][0]["relationship"]
             del listing["matchList"][1]["sampleId"]
+            listing["matchList"][2]["matchProfile"] = None
+            # Whatever the kind of an id, it is kept as text.
+            listing["matchList"][3]["treeId"] = 7
         return listing
 
     platform.api.fetch_match_page = odd_page
-    assert counts(coord(platform)) == (48, 2, 0)
+    assert counts(coord(platform)) == (47, 3, 0)
     assert "unexpected answer (KeyError('relationship'))" in caplog.text
 
 

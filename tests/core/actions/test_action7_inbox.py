@@ -110,8 +110,10 @@ def test_a_conversation_with_nobody_else_is_passed_over(platform):
     platform.ensure_session_ready()
     alone = {"id": "c1", "last_message": {"created": 5}, "members": []}
     odd = {"id": "c2", "last_message": {"created": 4}, "members": [{"display_name": "?"}]}
-    platform.api.fetch_conversations = lambda *_: {"conversations": [alone, odd]}
-    assert counts(process_inbox(platform)) == (0, 1, 1)
+    nobody = {"id": "c3", "last_message": {"created": 3}, "members": [{"user_id": None}]}
+    page = {"conversations": [alone, odd, nobody], "paging": None}
+    platform.api.fetch_conversations = lambda *_: page
+    assert counts(process_inbox(platform)) == (0, 2, 1)
 
 
 def test_a_wish_for_peace_is_not_taken_back_by_what_follows(platform):
