@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass
+from functools import cached_property
 from inspect import CO_VARARGS, CO_VARKEYWORDS, Parameter
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING
@@ -58,7 +59,7 @@ class Signature:
 
     parameters: tuple[tuple[str, object], ...]
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """The parameters' names."""
         return tuple(name for name, _ in self.parameters)

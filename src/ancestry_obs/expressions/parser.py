@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import warnings
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from ancestry_obs.exceptions import ExpressionError
 from ancestry_obs.expressions.grammar import MAX_LENGTH, Grammar, Refusal
@@ -46,6 +47,8 @@ class Expression:
         return self.source
 
 
+# A map says the same thing in many places.
+@lru_cache(maxsize=1024)
 def parse(source: str, *, allow_methods: bool = False) -> Expression:
     """Parse a label expression.
 

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import urllib.request
+from functools import cache
 from http.client import HTTPException
 from urllib.error import URLError
 
 __all__ = ["get"]
 
 _SECONDS = 10.0
-# An exporter is near by, often on this very machine, which a proxy knows nothing of.
-_opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+# Made when it is needed: it reads every certificate of the machine, which takes 20 ms.
+@cache
+def _opener() -> urllib.request.OpenerDirector:
+    # An exporter is near by, often on this very machine, which a proxy knows nothing of.
+    return urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def get(url: str) -> bytes:
@@ -24,7 +30,7 @@ def get(url: str) -> bytes:
         URLError: Nobody answers, or not in HTTP; `reason` says why.
     """
     try:
-        with _opener.open(url, timeout=_SECONDS) as answer:
+        with _opener().open(url, timeout=_SECONDS) as answer:
             page: bytes = answer.read()
     except URLError:
         raise

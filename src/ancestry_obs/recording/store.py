@@ -79,7 +79,8 @@ class Store:
         """
         with self._lock:
             found = self._families.get(spec.name)
-            if found is None or found.spec != spec:
+            # Nearly always it is the very same declaration, which is quicker seen than compared.
+            if found is None or (found.spec is not spec and found.spec != spec):
                 name = f"{self.namespace}_{spec.name}" if self.namespace else spec.name
                 found = self._families[spec.name] = Family(spec, name, self)
             return found
