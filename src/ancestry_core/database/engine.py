@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from sqlalchemy import Engine
+    from sqlalchemy import Engine, Inspector
     from sqlalchemy.pool import ConnectionPoolEntry
 
 BUSY_SECONDS = 30.0
@@ -140,15 +140,25 @@ def _begin_at_once(connection: object) -> None:
 def _create_tables(engine: Engine, path: Path) -> None:
     """Create what is missing; refuse a database that belongs to another program."""
     with engine.begin() as connection:
-        present = set(inspect(connection).get_table_names())
-        wanted = {table.name: table for table in Base.metadata.sorted_tables}
-        foreign = present - set(wanted)
-        if foreign and not present & set(wanted):
+        foreign = _foreign_tables(inspect(connection))
+        if foreign:
             raise DatabaseError(
-                f"{path}: holds another program's tables ({', '.join(sorted(foreign)[:3])}); "
+                f"{path}: holds another program's tables ({', '.join(foreign[:3])}); "
                 "choose another file with --database or ANCESTRY_DATABASE_PATH"
             )
         Base.metadata.create_all(connection)
+
+
+def _foreign_tables(inspector: Inspector) -> list[str]:
+    """Return tables that have our names and not our columns, or all where none has our names."""
+    present = inspector.get_table_names()
+    ours = [name for name in present if name in Base.metadata.tables]
+    return [name for name in ours if not _has_our_columns(inspector, name)] if ours else present
+
+
+def _has_our_columns(inspector: Inspector, table: str) -> bool:
+    columns = {column["name"] for column in inspector.get_columns(table)}
+    return columns >= set(Base.metadata.tables[table].columns.keys())
 
 
 def _explain(path: Path, error: SQLAlchemyError) -> str:

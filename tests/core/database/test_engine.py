@@ -75,16 +75,28 @@ def test_a_file_that_is_no_database_is_left_as_it_is(tmp_path):
     assert path.read_text() == "Dear diary, " * 200
 
 
-def test_a_database_of_another_program_is_left_alone(tmp_path):
+# A table may well be called like one of ours.
+@pytest.mark.parametrize("table", ["invoices", "people"])
+def test_a_database_of_another_program_is_left_alone(tmp_path, table):
     path = tmp_path / "other.db"
     with sqlite3.connect(path) as other:
-        other.execute("CREATE TABLE invoices (id INTEGER)")
+        other.execute(f"CREATE TABLE {table} (id INTEGER)")
     other.close()
-    with pytest.raises(DatabaseError, match=r"another program's tables \(invoices\); choose"):
+    with pytest.raises(DatabaseError, match=rf"another program's tables \({table}\); choose"):
         open_database(path)
     with sqlite3.connect(path) as other:
-        assert other.execute("SELECT name FROM sqlite_master").fetchall() == [("invoices",)]
+        assert other.execute("SELECT name FROM sqlite_master").fetchall() == [(table,)]
     other.close()
+
+
+def test_somebodys_own_table_beside_ours_is_fine(tmp_path):
+    path = tmp_path / "platform.db"
+    open_database(path).close()
+    with sqlite3.connect(path) as ours:
+        ours.execute("CREATE TABLE notes (id INTEGER)")
+        ours.execute("ALTER TABLE people ADD COLUMN nickname TEXT")
+    ours.close()
+    open_database(path).close()
 
 
 def test_a_folder_that_is_missing(tmp_path):
