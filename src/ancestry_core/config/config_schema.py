@@ -32,6 +32,8 @@ def _base_url(value: object) -> object:
     if url.username or url.password:
         # The URL appears in messages; a password in it would too.
         raise ValueError("credentials belong into ANCESTRY_USERNAME and ANCESTRY_PASSWORD")
+    if url.query is not None or url.fragment is not None:
+        raise ValueError("paths are appended to it, so it must end before '?' and '#'")
     return str(url).rstrip("/")
 
 

@@ -51,6 +51,12 @@ def test_what_is_no_http_url_is_refused(given):
         ServiceSettings(base_url=given)
 
 
+@pytest.mark.parametrize("end", ["?", "?page=1", "#", "/path#top"])
+def test_a_base_url_that_paths_cannot_be_appended_to_is_refused(end):
+    with pytest.raises(ValidationError, match="it must end before '\\?' and '#'"):
+        ServiceSettings(base_url=f"http://service.test{end}")
+
+
 def test_the_ceiling_is_the_rate_itself_unless_given():
     assert LimiterSettings(requests_per_second=3).ceiling == 3
     assert LimiterSettings(requests_per_second=3, max_requests_per_second=5).ceiling == 5
