@@ -73,10 +73,11 @@ class Instrumentation:
         self._runtime = Runtime(self._store, self._functions, actions, self._trackers)
         self._patcher = Patcher(self._weave)
         self._declare(spec)
-        self_metrics = SelfMetrics(self._store, self._targets, version)
-        collector = Collector(self._store, self._samples, self_metrics)
-        self.registry = attach(collector, registry)
-        self._outlets = Outlets(settings, self.registry, self._status_page)
+        self._self_metrics = SelfMetrics(self._store, self._targets, version)
+        self.registry = attach(self._collector(spec), registry)
+        self._outlets = Outlets(
+            settings, self.registry, self._status_page, self._self_metrics.exporter_failed
+        )
         self._apply(spec)
 
     def publish(self) -> None:
@@ -96,8 +97,15 @@ class Instrumentation:
 
         Returns:
             What differed.
+
+        Raises:
+            ObservabilityError: the registry has a metric of the same name as a new one; the old map
+                stays.
         """
         changes = difference(self._spec, spec)
+        if spec.metrics != self._spec.metrics:
+            # First of all: if a name is taken, nothing has been changed yet.
+            attach(self._collector(spec), self.registry)
         self._functions.replace(spec.functions)
         self._samples.retain(_alike(self._spec, spec))
         self._trackers.clear()
@@ -173,6 +181,12 @@ class Instrumentation:
             for report in self._patcher.report()
             if report.woven and not set(patterns).isdisjoint(report.patterns)
         }
+
+    def _collector(self, spec: MapSpec) -> Collector:
+        """Make the collector that tells a registry of a map's metrics, those to come included."""
+        planned = Store(self._settings.metrics_namespace)
+        declared = [planned.family(metric) for metric in spec.metrics]
+        return Collector(self._store, self._samples, self._self_metrics, declared)
 
     def _declare(self, spec: MapSpec) -> None:
         for metric in spec.metrics:

@@ -178,6 +178,7 @@ def reload(map: MapSource | None = None) -> MapDiff:  # noqa: A002  as in `insta
 
     Raises:
         MapError: the new map has mistakes.
+        ObservabilityError: the registry has a metric of the same name as a new one.
     """
     with _current.lock:
         if _current.instrumentation is None:

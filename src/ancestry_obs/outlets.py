@@ -23,6 +23,8 @@ from ancestry_obs.metrics_exporter import Exporter, file_sd, get, start_exporter
 from ancestry_obs.metrics_exporter.push import Gateway
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from prometheus_client import CollectorRegistry
 
     from ancestry_obs.metrics_exporter import StatusReport
@@ -40,6 +42,7 @@ class Outlets:
         settings: which of them there are, and where.
         registry: what they give out.
         status: gives what the exporter's `/status` page shows.
+        count_failure: called whenever an exporter that was asked for is not there.
 
     Attributes:
         error: why no exporter answers, or none can be found, although one was asked for; empty
@@ -48,11 +51,16 @@ class Outlets:
     """
 
     def __init__(
-        self, settings: ObservabilitySettings, registry: CollectorRegistry, status: StatusReport
+        self,
+        settings: ObservabilitySettings,
+        registry: CollectorRegistry,
+        status: StatusReport,
+        count_failure: Callable[[], object] = int,
     ) -> None:
         self._settings = settings
         self._registry = registry
         self._status = status
+        self._count_failure = count_failure
         self.failed = False
         self._closed = False
         self._begin_process()
@@ -148,6 +156,7 @@ class Outlets:
                 self._say(str(error))
 
     def _say(self, message: str) -> None:
+        self._count_failure()
         # Whoever asks again and again, such as a hook at every call, is told once.
         said, self.error = self.error, message
         if message != said:

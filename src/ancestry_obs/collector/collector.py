@@ -17,13 +17,13 @@ from prometheus_client.core import (
 from ancestry_obs.collector.blocks import Block, block_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from prometheus_client.samples import Sample
 
     from ancestry_obs.collector.samples import Samples
     from ancestry_obs.collector.self_metrics import SelfMetrics
-    from ancestry_obs.recording import Store
+    from ancestry_obs.recording import Family, Store
 
 __all__ = ["BlockMetric", "Collector"]
 
@@ -38,6 +38,8 @@ class Collector:
         store: The recorded series.
         samples: What is read from live instances.
         self_metrics: What the toolkit tells about itself.
+        declared: The metrics that `describe` names, where that is not what the store has now: a
+            reload lets the registry refuse a taken name before anything is changed.
         clock: Seconds, from any beginning.
 
     Example:
@@ -49,17 +51,20 @@ class Collector:
         store: Store,
         samples: Samples,
         self_metrics: SelfMetrics,
+        declared: Sequence[Family] | None = None,
         *,
         clock: Callable[[], float] = perf_counter,
     ) -> None:
         self._store = store
         self._samples = samples
         self._self_metrics = self_metrics
+        self._declared = declared
         self._clock = clock
 
     def describe(self) -> list[Metric]:
         """Name the metrics without folding or reading anything; registration asks for that."""
-        families = [block_of(family, {}) for family in self._store.families()]
+        declared = self._store.families() if self._declared is None else self._declared
+        families = [block_of(family, {}) for family in declared]
         return [BlockMetric(block) for block in (*families, *self._self_metrics.blocks())]
 
     def collect(self) -> Iterator[Metric]:

@@ -47,6 +47,7 @@ class SelfMetrics:
     Attributes:
         scrapes: How many there were.
         scrape_seconds: How long they took together.
+        exporter_failures: How often the exporter could not start or make itself known.
     """
 
     def __init__(
@@ -57,11 +58,16 @@ class SelfMetrics:
         self._version = version
         self.scrapes = 0
         self.scrape_seconds = 0.0
+        self.exporter_failures = 0
 
     def scraped(self, seconds: float) -> None:
         """Count a scrape that is over; the next one tells it."""
         self.scrapes += 1
         self.scrape_seconds += seconds
+
+    def exporter_failed(self) -> None:
+        """Count an exporter that was asked for and is not there; a textfile can still tell."""
+        self.exporter_failures += 1
 
     def blocks(self) -> list[Block]:
         """Give the blocks of this moment."""
@@ -80,6 +86,7 @@ class SelfMetrics:
             self._expression_errors(),
             self._overflows(),
             self._series(),
+            self._exporter_failures(),
             self._scrapes(),
         ]  # fmt: skip
 
@@ -109,6 +116,10 @@ class SelfMetrics:
             ((family.spec.name,), (len(family.series()),)) for family in self._store.families()
         ]
         return _block("series", "gauge", "Recorded series of each metric.", ("metric",), rows)
+
+    def _exporter_failures(self) -> Block:
+        text = "Times that the exporter could not be started or be made known."
+        return _block("exporter_failures", "counter", text, (), [((), (self.exporter_failures,))])
 
     def _scrapes(self) -> Block:
         rows: list[Row] = [((), (self.scrapes, self.scrape_seconds))]

@@ -59,14 +59,18 @@ def attach(collector: Collector, registry: CollectorRegistry | None = None) -> C
         The registry.
 
     Raises:
-        ObservabilityError: The registry has a metric of the same name; nothing was changed there.
+        ObservabilityError: The registry has a metric of the same name; all is as it was before.
     """
-    detach()
     with _holder.lock:
+        before, current = _holder.collector, _holder.current
         chosen = _holder.own if registry is None else registry
+        if before is not None:
+            current.unregister(before)
         try:
             chosen.register(collector)
         except ValueError as error:
+            if before is not None:
+                current.register(before)
             raise ObservabilityError(
                 f"the registry already has one of the map's metrics: {error}; set another "
                 "METRICS_NAMESPACE, or give install() a registry of its own"

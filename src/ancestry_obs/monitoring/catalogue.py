@@ -82,6 +82,7 @@ SELF_METRICS: Final = (
         "metric", "label",
     ),
     _own("series", "gauge", "Recorded series of each metric.", "metric"),
+    _own("exporter_failures_total", "counter", "Times that no exporter could be started."),
     _own("scrape_seconds", "summary", "Time that scrapes took to read, fold and write."),
 )  # fmt: skip
 """What `ancestry_obs.collector` tells of itself; a test compares the two."""

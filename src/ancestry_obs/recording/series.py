@@ -3,8 +3,6 @@
 A chunk of buffered floats comes in, totals go out. Each `take` folds a whole chunk at once and
 gives back how many of its values it had to drop. Only the store calls `take`, one thread at a time;
 a reader holds the store's lock (`Store.reading`) to see totals that belong together.
-
-Every series has a slot `text`, which belongs to the renderer: the label text that it cached.
 """
 
 from __future__ import annotations
@@ -33,16 +31,14 @@ class HistogramSeries:
     Attributes:
         counts: Observations per bucket, *not* cumulative; the last one is ``+Inf``.
         sum: The sum of all observations.
-        text: The renderer's cache.
     """
 
-    __slots__ = ("bounds", "counts", "sum", "text")
+    __slots__ = ("bounds", "counts", "sum")
 
     def __init__(self, bounds: tuple[float, ...]) -> None:
         self.bounds = bounds
         self.counts = [0] * (len(bounds) + 1)
         self.sum = 0.0
-        self.text: object = None
 
     def take(self, chunk: list[float]) -> int:
         """Fold observations; those that are not finite are dropped.
@@ -85,14 +81,12 @@ class CounterSeries:
 
     Attributes:
         value: The total; an `int` as long as only whole calls were counted.
-        text: The renderer's cache.
     """
 
-    __slots__ = ("text", "value")
+    __slots__ = ("value",)
 
     def __init__(self) -> None:
         self.value: float = 0
-        self.text: object = None
 
     def take(self, chunk: list[float]) -> int:
         """Add up amounts; those that are negative or not finite are dropped.
@@ -114,14 +108,12 @@ class GaugeSeries:
 
     Attributes:
         value: The value, finite.
-        text: The renderer's cache.
     """
 
-    __slots__ = ("text", "value")
+    __slots__ = ("value",)
 
     def __init__(self) -> None:
         self.value = 0.0
-        self.text: object = None
 
     def set(self, value: float) -> None:
         """Replace the value; one that is not finite is ignored."""
@@ -143,15 +135,13 @@ class RatioSeries:
     Attributes:
         hits: Lookups that were hits.
         lookups: All lookups.
-        text: The renderer's cache.
     """
 
-    __slots__ = ("hits", "lookups", "text")
+    __slots__ = ("hits", "lookups")
 
     def __init__(self) -> None:
         self.hits = 0
         self.lookups = 0
-        self.text: object = None
 
     @property
     def value(self) -> float:
@@ -176,14 +166,12 @@ class InFlightSeries:
 
     Attributes:
         value: Their number.
-        text: The renderer's cache.
     """
 
-    __slots__ = ("text", "value")
+    __slots__ = ("value",)
 
     def __init__(self) -> None:
         self.value = 0
-        self.text: object = None
 
     def take(self, chunk: list[float]) -> int:
         """Add up beginnings (+1) and ends (-1).

@@ -5,7 +5,8 @@ import threading
 import pytest
 from prometheus_client import CollectorRegistry, Gauge
 
-from ancestry_obs.collector.collector import BlockMetric
+from ancestry_obs.collector.collector import BlockMetric, Collector
+from ancestry_obs.recording import Store
 
 
 def test_collect_folds_what_is_buffered(setting, specs):
@@ -45,6 +46,14 @@ def test_gauges_of_each_kind(setting, specs, kind, records, expected):
     for value in records:
         family.observe(("x",), value)
     assert setting.value("app_level", a="x") == expected
+
+
+def test_what_is_declared_may_be_ahead_of_the_store(setting, specs):
+    planned = Store("app")
+    planned.family(specs.metric("coming_total", "counter"))
+    collector = Collector(setting.store, setting.samples, setting.self_metrics, planned.families())
+    assert collector.describe()[0].name == "app_coming"
+    assert all(metric.name != "app_coming" for metric in collector.collect())
 
 
 def test_registration_asks_for_names_and_reads_nothing(setting, specs):

@@ -50,6 +50,12 @@ def test_series_of_each_metric(setting, specs):
     assert setting.value("ancestry_obs_series", metric="level") == 2
 
 
+def test_exporters_that_failed_to_start_count_from_zero(setting):
+    assert setting.value("ancestry_obs_exporter_failures_total") == 0
+    setting.self_metrics.exporter_failed()
+    assert setting.value("ancestry_obs_exporter_failures_total") == 1
+
+
 def test_build(setting):
     python = platform.python_version()
     assert setting.value("ancestry_obs_build_info", version="1.2.3", python=python) == 1

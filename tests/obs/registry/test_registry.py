@@ -85,6 +85,21 @@ def test_a_taken_name_is_refused_with_the_remedy():
     assert get_registry() is own
 
 
+def test_a_collector_that_is_refused_leaves_the_one_before(attached):
+    given = CollectorRegistry()
+    first = One()
+    attach(first, given)
+    Gauge("theirs", "Of somebody else.", registry=given)
+    second = One()
+    second.describe = lambda: [GaugeMetricFamily("theirs", "Some help.")]
+    with pytest.raises(ObservabilityError, match="already has one of the map's metrics"):
+        attach(second, given)
+    assert get_registry() is given
+    assert b"app_level 1.0\n" in generate_latest(given)
+    with pytest.raises(ValueError, match="Duplicated timeseries"):
+        Gauge("app_level", "Some help.", registry=given)
+
+
 def test_helpers_need_no_prometheus_client():
     code = (
         "import sys; sys.modules.update(prometheus_client=None, wrapt=None);"
