@@ -96,7 +96,11 @@ class Handler(BaseHTTPRequestHandler):
         # A body would be read as the next request; a read has no use for one.
         if self.headers.get("Content-Length", "0") != "0" or "Transfer-Encoding" in self.headers:
             self.close_connection = True
-        return self._peer.page(self.path.partition("?")[0], self.headers.get("Accept", ""))
+        path = self.path.partition("?")[0]
+        # What goes by way of a proxy may name the host as well (RFC 9112, section 3.2.2).
+        if path.startswith("http://"):
+            path = "/" + path.removeprefix("http://").partition("/")[2]
+        return self._peer.page(path, self.headers.get("Accept", ""))
 
     def _answer(self, page: Page, *headers: tuple[str, str], with_body: bool = True) -> None:
         body = page.body

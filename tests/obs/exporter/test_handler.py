@@ -59,6 +59,12 @@ def test_the_query_does_not_matter(start, fetch):
     assert fetch(start(), "/metrics?name[]=x")[1] == b"up 1\n"
 
 
+def test_the_host_may_stand_before_the_path(start, fetch):
+    exporter = start()
+    assert fetch(exporter, "http://example.org/metrics?x=/y")[1] == b"up 1\n"
+    assert b"<h1>ancestry-obs</h1>" in fetch(exporter, "http://example.org")[1]
+
+
 def test_head_has_the_headers_of_get_and_no_body(start, fetch):
     exporter = start()
     response, body = fetch(exporter, method="HEAD")
