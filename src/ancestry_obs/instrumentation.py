@@ -9,13 +9,11 @@ metrics are on: this module imports wrapt and prometheus_client by way of the st
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ancestry_obs import aspects
 from ancestry_obs.collector import Collector, Samples, SelfMetrics, summarize
 from ancestry_obs.compiler import Advice, Runtime, weave
-from ancestry_obs.exceptions import CompileError
 from ancestry_obs.metrics_registry import attach, connect, detach, disconnect
 from ancestry_obs.outlets import Outlets
 from ancestry_obs.patcher import Found, Patcher
@@ -78,7 +76,7 @@ class Instrumentation:
         self._outlets = Outlets(
             settings, self.registry, self._status_page, self._self_metrics.exporter_failed
         )
-        self._apply(spec)
+        self._patcher.apply(aspects.pointcuts(spec))
 
     def publish(self) -> None:
         """Let the metrics out as the settings say: over HTTP now, by file and push at the end.
@@ -112,7 +110,7 @@ class Instrumentation:
         for name in changes.metrics_removed:
             self._store.drop(name)
         self._declare(spec)
-        self._apply(spec)
+        self._patcher.apply(aspects.pointcuts(spec))
         self._spec = spec
         return changes
 
@@ -193,14 +191,6 @@ class Instrumentation:
             self._store.family(metric)
         connect(spec.metrics, self._store.family)
 
-    def _apply(self, spec: MapSpec) -> None:
-        self._patcher.apply(aspects.pointcuts(spec))
-        for sample in spec.samples:
-            # Unlike the wrappers of a class that is woven later, those who live now are not seen.
-            with suppress(CompileError):  # the patcher met it too, and reports it
-                for instance in aspects.instances_of(sample.target):
-                    self._trackers[sample](instance)
-
     def _tracker(self, sample: SampleSpec) -> Callable[[object], None]:
         tracker = self._samples.tracker(sample)
 
@@ -211,14 +201,20 @@ class Instrumentation:
         return register
 
     def _weave(self, found: Found, advices: tuple[Hashable, ...]) -> Woven:
-        return weave(
+        ours = tuple(each for each in advices if isinstance(each, Advice))
+        woven = weave(
             found.function,
             target=found.target,
             owner=found.owner,
             name=found.attribute,
-            advices=tuple(each for each in advices if isinstance(each, Advice)),
+            advices=ours,
             runtime=self._runtime,
         )
+        for sample in {sample for advice in ours for sample in advice.track}:
+            # The wrapper meets instances from now on; a module may have made some in its import.
+            for instance in aspects.instances_of(sample.target):
+                self._trackers[sample](instance)
+        return woven
 
     def _targets(self, *, search: bool = False) -> tuple[TargetStatus, ...]:
         targets: dict[str, TargetStatus] = {}

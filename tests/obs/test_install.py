@@ -124,6 +124,13 @@ def test_instances_made_before_are_sampled_too(shop, enabled):
     assert values()["shop_cart_items"] == early.size() + late.size() == 3
 
 
+def test_instances_that_a_module_makes_in_its_own_import_are_sampled_too(make_module, enabled):
+    ancestry_obs.install(MAP, settings=enabled)
+    make_module("shopping", f"{dedent(SHOP)}\nKEPT = Cart(['a', 'b'])\n")
+    importlib.import_module("shopping")
+    assert values()["shop_cart_items"] == 2
+
+
 def test_uninstall_leaves_the_program_as_it_was(shop, enabled):
     before = {owner: dict(vars(owner)) for owner in (shop, shop.Cart)}
     ancestry_obs.install(MAP, settings=enabled)

@@ -65,7 +65,8 @@ class Collector:
         """Name the metrics without folding or reading anything; registration asks for that."""
         declared = self._store.families() if self._declared is None else self._declared
         families = [block_of(family, {}) for family in declared]
-        return [BlockMetric(block) for block in (*families, *self._self_metrics.blocks())]
+        own = self._self_metrics.blocks(self._self_metrics.targets())
+        return [BlockMetric(block) for block in (*families, *own)]
 
     def collect(self) -> Iterator[Metric]:
         """Read live instances, fold, and give every family with its numbers of this moment.
@@ -81,12 +82,13 @@ class Collector:
     def blocks(self) -> list[Block]:
         """Give what `collect` gives as plain blocks."""
         families = self._store.families()
-        # First and without the store's lock: it runs code of the program, which may wait for a
-        # lock that a thread holds that waits for the store.
+        # First and without the store's lock: samples run code of the program, and the targets'
+        # states are under the patcher's lock. Whoever holds one of those may wait for the store.
         sampled = self._samples.read(families)
+        targets = self._self_metrics.targets()
         with self._store.reading():
             blocks = [block_of(family, sampled.get(family.name, {})) for family in families]
-            return blocks + self._self_metrics.blocks()
+            return blocks + self._self_metrics.blocks(targets)
 
 
 class BlockMetric(Metric):

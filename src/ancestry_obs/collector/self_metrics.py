@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from ancestry_obs.collector.blocks import Block, Kind, Row
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     from ancestry_obs.recording import Store
 
@@ -69,10 +69,17 @@ class SelfMetrics:
         """Count an exporter that was asked for and is not there; a textfile can still tell."""
         self.exporter_failures += 1
 
-    def blocks(self) -> list[Block]:
-        """Give the blocks of this moment."""
+    def targets(self) -> Collection[TargetState]:
+        """Give the targets of this moment; not to be asked for while the store's lock is held."""
         # A target may be named by several patterns; a series must not occur twice.
-        targets = {each.target: each for each in self._targets()}.values()
+        return {each.target: each for each in self._targets()}.values()
+
+    def blocks(self, targets: Collection[TargetState] = ()) -> list[Block]:
+        """Give the blocks of this moment.
+
+        Args:
+            targets: What `targets` gave.
+        """
         return [
             self._build_info(),
             _block(

@@ -5,6 +5,7 @@ import threading
 import pytest
 from prometheus_client import CollectorRegistry, Gauge
 
+from ancestry_obs.collector import Samples, SelfMetrics
 from ancestry_obs.collector.collector import BlockMetric, Collector
 from ancestry_obs.recording import Store
 
@@ -127,3 +128,21 @@ def test_many_threads_and_scrapes_lose_nothing(setting, specs):
         list(setting.registry.collect())
     total = sum(setting.value("app_calls_total", thread=str(n)) for n in range(4))
     assert total == 20_000
+
+
+def test_targets_are_asked_for_without_the_stores_lock():
+    """A reload holds the patcher's lock while it declares metrics; a scrape must not hold theirs."""
+    store = Store()
+
+    def targets():
+        # Another thread can use the store meanwhile: with its lock held here, that would not end.
+        thread = threading.Thread(target=store.fold, daemon=True)
+        thread.start()
+        thread.join(10)
+        free.append(not thread.is_alive())
+        return ()
+
+    free = []
+    collector = Collector(store, Samples(store, {}), SelfMetrics(store, targets, "1"))
+    list(collector.collect())
+    assert free == [True]
