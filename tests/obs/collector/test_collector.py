@@ -131,7 +131,7 @@ def test_many_threads_and_scrapes_lose_nothing(setting, specs):
 
 
 def test_targets_are_asked_for_without_the_stores_lock():
-    """A reload holds the patcher's lock while it declares metrics; a scrape must not hold theirs."""
+    """A reload holds the patcher's lock while it declares metrics in the store."""
     store = Store()
 
     def targets():
