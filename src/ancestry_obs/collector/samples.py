@@ -8,6 +8,7 @@ leaves that instance out, and it is never run while a lock is held.
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from math import isfinite
 from typing import TYPE_CHECKING, TypeAlias
 from weakref import ReferenceType, ref
@@ -119,6 +120,7 @@ class Tracker:
         self._value = _compile(spec.value, functions)
         self._labels = [(name, _compile(each, functions)) for name, each in spec.labels]
         self._instances: dict[int, ReferenceType[object]] = {}
+        self._said: set[str] = set()
 
     def register(self, instance: object) -> None:
         """Remember an instance weakly, once; never raises.
@@ -137,12 +139,9 @@ class Tracker:
         try:
             self._instances[key] = ref(instance, forget)
         except TypeError:
-            self._fail(self._spec.target, self._spec.metric, "value")
-            logger.warning(
-                "%s: cannot sample %s, its instances cannot be held weakly; add '__weakref__' to "
-                "the __slots__ of %s",
-                self._spec.target,
-                self._spec.metric,
+            self._failed(
+                "value",
+                "its instances cannot be held weakly; add '__weakref__' to the __slots__ of %s",
                 type(instance).__qualname__,
             )
 
@@ -165,8 +164,8 @@ class Tracker:
             if value is None:
                 return None
             number = _finite(value)
-        except Exception:  # noqa: BLE001 - the program's own code may raise anything
-            self._fail(self._spec.target, self._spec.metric, "value")
+        except Exception as error:  # noqa: BLE001 - the program's own code may raise anything
+            self._expression_failed("value", error)
             return None
         return number
 
@@ -176,9 +175,28 @@ class Tracker:
     def _label(self, instance: object, name: str, read: Callable[[object], object]) -> str:
         try:
             return label_text(read(instance))
-        except Exception:  # noqa: BLE001 - the program's own code may raise anything
-            self._fail(self._spec.target, self._spec.metric, name)
+        except Exception as error:  # noqa: BLE001 - the program's own code may raise anything
+            self._expression_failed(name, error)
             return ERROR
+
+    def _expression_failed(self, what: str, error: Exception) -> None:
+        self._failed(
+            what,
+            "the expression for %r failed with %s: %s; further failures are counted only",
+            what,
+            type(error).__name__,
+            error,
+        )
+
+    def _failed(self, what: str, why: str, *details: object) -> None:
+        spec = self._spec
+        self._fail(spec.target, spec.metric, what)
+        # Once: every scrape, and every instance, has the same to say.
+        if what not in self._said:
+            self._said.add(what)
+            with suppress(Exception):
+                told = why % details
+                logger.warning("%s: cannot sample %r, %s", spec.target, spec.metric, told)
 
 
 def _finite(value: object) -> float:

@@ -135,16 +135,46 @@ def test_what_cannot_be_held_weakly_is_counted_and_said(setting, sample, caplog)
     class Slotted:
         __slots__ = ()
 
+    register = sample()
     with caplog.at_level(logging.WARNING, "ancestry_obs"):
-        sample()(Slotted())
+        register(Slotted())
+        register(Slotted())
     assert setting.value("app_uptime_seconds") is None
-    assert errors(setting) == 1
+    assert errors(setting) == 2
     (message,) = caplog.messages
     assert message == (
-        "program.session:Session: cannot sample uptime_seconds, its instances cannot be held "
+        "program.session:Session: cannot sample 'uptime_seconds', its instances cannot be held "
         "weakly; add '__weakref__' to the __slots__ of "
         "test_what_cannot_be_held_weakly_is_counted_and_said.<locals>.Slotted"
     )
+
+
+def test_the_first_failure_of_each_expression_is_said(setting, sample, caplog):
+    sessions = [Session(1, zone=12), Session("7"), Session("8")]
+    register = sample(labels=[("zone", "upper(self.zone)")])
+    for session in sessions:
+        register(session)
+    with caplog.at_level(logging.WARNING, "ancestry_obs"):
+        setting.value("app_uptime_seconds", zone="error")
+        setting.value("app_uptime_seconds", zone="error")
+    assert errors(setting) == 4
+    of_the_label, of_the_value = caplog.messages
+    assert of_the_value == (
+        "program.session:Session: cannot sample 'uptime_seconds', the expression for 'value' "
+        "failed with TypeError: a sample is a number, not a text; further failures are counted only"
+    )
+    assert "the expression for 'zone' failed with " in of_the_label
+
+
+def test_a_log_that_fails_costs_no_scrape(setting, sample, monkeypatch):
+    def refuse(*_arguments):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(logging.getLogger("ancestry_obs"), "warning", refuse)
+    session = Session("7")
+    sample()(session)
+    assert setting.value("app_uptime_seconds") is None
+    assert errors(setting) == 1
 
 
 def test_a_sample_may_record_and_scrape_itself(setting, sample, specs):
