@@ -21,10 +21,23 @@ DAY = 86_400
 OURS = ConversationLog.kind.is_not(None)
 
 
+@pytest.fixture(scope="module")
+def kept():
+    return []
+
+
 @pytest.fixture
-def gathered(platform):
-    coord(platform)
-    process_inbox(platform)
+def gathered(platform, kept):
+    """A platform that knows its matches; they are always the same, so they are gathered once."""
+    path = platform.settings.database.path
+    if kept:
+        path.write_bytes(kept[0])
+    else:
+        coord(platform)
+        process_inbox(platform)
+        # Closed, all of it is in the one file.
+        platform.database.close()
+        kept.append(path.read_bytes())
     return platform
 
 
