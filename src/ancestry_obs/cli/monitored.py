@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ancestry_obs.exceptions import ObservabilityError
 from ancestry_obs.monitoring import Catalogue, load_plan
+from ancestry_obs.settings import ObservabilitySettings
 from ancestry_obs.spec import load
 
 if TYPE_CHECKING:
@@ -17,15 +18,11 @@ if TYPE_CHECKING:
 
 __all__ = ["add_arguments", "monitored", "written"]
 
-_NAMESPACE = "ancestry"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of both commands."""
     parser.add_argument("map", metavar="M", help="the map")
-    parser.add_argument(
-        "--namespace", default=_NAMESPACE, help="what exposed names begin with (ancestry)"
-    )
+    parser.add_argument("--namespace", help="what exposed names begin with (METRICS_NAMESPACE)")
     parser.add_argument("--docs", metavar="URL", help="the page that links and runbooks lead to")
 
 
@@ -34,11 +31,18 @@ def monitored(arguments: argparse.Namespace) -> tuple[Catalogue, Plan]:
 
     Raises:
         MapError: One of the two has mistakes.
+        SettingsError: No metric's name can begin with this namespace.
     """
     spec = load(arguments.map)
-    catalogue = Catalogue(spec, arguments.namespace)
+    catalogue = Catalogue(spec, _namespace(arguments.namespace))
     plan = load_plan(spec.source, catalogue)
     return catalogue, replace(plan, docs=arguments.docs) if arguments.docs else plan
+
+
+def _namespace(given: str | None) -> str:
+    # What the program itself goes by: queries for another prefix would find nothing.
+    settings = ObservabilitySettings.from_environment()
+    return (replace(settings, metrics_namespace=given) if given else settings).metrics_namespace
 
 
 def written(path: Path, text: str) -> str:

@@ -25,7 +25,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def command(arguments: argparse.Namespace) -> int:
     """Write the rules."""
     catalogue, plan = monitored(arguments)
-    groups = build_rules(plan, catalogue, arguments.job or arguments.namespace)
+    groups = build_rules(plan, catalogue, arguments.job or catalogue.namespace)
     text = rules_yaml(groups, Path(arguments.map).name)
     if arguments.output is None:
         say(text.rstrip("\n"))

@@ -26,6 +26,24 @@ def test_the_rules_of_a_map_are_printed(shop, capsys):
     assert 'absent(up{job="corner"})' in out
 
 
+def test_names_begin_as_the_program_s_do(shop, capsys, monkeypatch):
+    monkeypatch.setenv("METRICS_NAMESPACE", "kiosk")
+    assert main(["rules", str(shop)]) == 0
+    out = capsys.readouterr().out
+    assert '- record: "job:kiosk_order_seconds:p95_rate5m"' in out
+    assert 'absent(up{job="kiosk"})' in out
+    assert main(["rules", str(shop), "--namespace", "corner"]) == 0
+    assert '- record: "job:corner_order_seconds:p95_rate5m"' in capsys.readouterr().out
+
+
+def test_a_namespace_that_no_name_can_begin_with_is_refused(shop, capsys):
+    assert main(["rules", str(shop), "--namespace", "my-shop"]) == 2
+    assert capsys.readouterr().err == (
+        "ancestry-obs: METRICS_NAMESPACE (metrics_namespace) is 'my-shop'; allowed is letters, "
+        "digits and underscores, not starting with a digit or two underscores\n"
+    )
+
+
 def test_or_written_to_a_file_for_another_job(shop, tmp_path, capsys):
     file = tmp_path / "rules.yml"
     arguments = ["rules", str(shop), "-o", str(file), "--job", "till", "--docs", "https://x.org/d"]
