@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ancestry_core.service.population import Population
     from ancestry_core.service.record import ServiceRecord
 
-_POLL_SECONDS = 0.05
+_POLL_SECONDS = 0.02
 """How often the listening thread looks whether it shall stop."""
 
 
