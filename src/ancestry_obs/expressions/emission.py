@@ -20,6 +20,14 @@ if TYPE_CHECKING:
 
 __all__ = ["check", "emit"]
 
+# What people write from habit, and what it is called here.
+_HABITS: Mapping[str, str] = {
+    "float": "number",
+    "int": "number",
+    "str": "text",
+    "type": "type_name",
+}
+
 
 def check(expression: Expression, *, names: Collection[str], functions: Collection[str]) -> None:
     """Check that everything an expression names exists.
@@ -102,7 +110,8 @@ def _signed(node: ast.expr) -> ast.expr:
 
 
 def _unknown(kind: str, name: str, known: Collection[str]) -> str:
-    nearest = get_close_matches(name, known, n=1)
+    habit = _HABITS.get(name) if kind == "function" else None
+    nearest = [habit] if habit in known else get_close_matches(name, known, n=1)
     hint = f"did you mean {nearest[0]!r}? " if nearest else ""
     return f"unknown {kind} {name!r}; {hint}known are {', '.join(sorted(known)) or 'none'}"
 

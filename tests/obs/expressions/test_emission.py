@@ -100,6 +100,24 @@ def test_check_knows_functions_apart_from_names():
     assert caught.value.column == 11
 
 
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [("str", "text"), ("int", "number"), ("float", "number"), ("type", "type_name")],
+)
+def test_check_knows_what_python_calls_it(written, meant):
+    with pytest.raises(
+        ExpressionError, match=f"unknown function '{written}'; did you mean '{meant}'"
+    ):
+        check(parse(f"{written}(a)"), names=("a",), functions=BUILTIN_FUNCTIONS)
+
+
+def test_check_proposes_no_function_for_a_name_or_that_there_is_not():
+    with pytest.raises(ExpressionError, match="unknown name 'str'; known are text"):
+        check(parse("str"), names=("text",), functions=("text",))
+    with pytest.raises(ExpressionError, match="unknown function 'str'; known are ok"):
+        check(parse("str(1)"), names=(), functions=("ok",))
+
+
 def test_check_says_when_there_is_nothing_to_name():
     with pytest.raises(ExpressionError, match="unknown name 'a'; known are none"):
         check(parse("a"), names=(), functions=())
