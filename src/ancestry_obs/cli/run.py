@@ -39,6 +39,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = commands.add_parser(
         "run",
         help="run a program with its metrics on",
+        usage="%(prog)s [-h] [--map M] [--port N] [--textfile F] -- PROGRAM [ARGUMENT ...]",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
