@@ -65,7 +65,7 @@ def test_the_default_run_meets_every_outcome_within_a_minute(open_workflow, coun
         platform.breaker.add_listener(lambda _, __, state: states.append(state))
         workflow.run()
         report = workflow.report()
-        assert count_matches(workflow) == 116
+        assert count_matches(workflow) == 115
 
     for summary in report.actions:
         assert min(summary.success, summary.failure, summary.skipped) > 0, summary

@@ -142,7 +142,7 @@ class FaultRates:
             broken_rereads=1,
             broken_sends=1,
             settings_failure_every=3,
-            late_matches=2,
+            late_matches=3,
         )
 
     def thresholds(self) -> tuple[tuple[Fault, float], ...]:
