@@ -19,6 +19,11 @@ def test_help_names_every_command(command):
         assert f"\n    {name} " in helped.out
 
 
+def test_the_usage_of_run_has_the_program_once(command):
+    usage, _, _ = " ".join(command("run", "--help").out.split()).partition(" positional")
+    assert usage.endswith("[--textfile F] -- PROGRAM [ARGUMENT ...]")
+
+
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
