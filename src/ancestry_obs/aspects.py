@@ -76,28 +76,23 @@ def is_instance_of(instance: object, target: str) -> bool:
         target: the class as `module:qualname`. One of the program's main module counts too, since
             `python -m module` defines the module's classes under that name.
     """
-    return _is_or_inherits(type(instance), target)
-
-
-def instances_of(target: str) -> list[object]:
-    """Find the living instances of a class that were made before it was woven.
-
-    Args:
-        target: the class, as for `is_instance_of`.
-    """
-    objects = gc.get_objects()
-    # A metaclass may have made its classes unhashable.
-    kinds = {id(kind): kind for kind in map(type, objects)}
-    wanted = {key for key, kind in kinds.items() if _is_or_inherits(kind, target)}
-    return [each for each in objects if id(type(each)) in wanted]
-
-
-def _is_or_inherits(kind: type, target: str) -> bool:
     module, _, qualname = target.partition(":")
     return any(
         each.__qualname__ == qualname and each.__module__ in (module, "__main__")
-        for each in kind.__mro__
+        for each in type(instance).__mro__
     )
+
+
+def instances_of(owner: type) -> list[object]:
+    """Find the living instances of a class and of those below it.
+
+    Args:
+        owner: the very class; none of its code, such as a metaclass' `__eq__`, runs.
+    """
+    objects = gc.get_objects()
+    kinds = {id(kind): kind for kind in map(type, objects)}
+    wanted = {key for key, kind in kinds.items() if any(each is owner for each in kind.__mro__)}
+    return [each for each in objects if id(type(each)) in wanted]
 
 
 class LabelFunctions(Mapping[str, Callable[..., object]]):

@@ -210,10 +210,12 @@ class Instrumentation:
             advices=ours,
             runtime=self._runtime,
         )
-        for sample in {sample for advice in ours for sample in advice.track}:
-            # The wrapper meets instances from now on; a module may have made some in its import.
-            for instance in aspects.instances_of(sample.target):
-                self._trackers[sample](instance)
+        samples = {sample for advice in ours for sample in advice.track}
+        if samples and found.owner:
+            # The wrapper meets instances from now on; these are there already.
+            for instance in aspects.instances_of(found.owner):
+                for sample in samples:
+                    self._trackers[sample](instance)
         return woven
 
     def _targets(self, *, search: bool = False) -> tuple[TargetStatus, ...]:

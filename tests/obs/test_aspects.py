@@ -58,21 +58,37 @@ class TestInstances:
 
         class Derived(Base): ...
 
+        class Other: ...
+
+        base, derived, other = Base(), Derived(), Other()
+        assert {id(each) for each in aspects.instances_of(Base)} == {id(base), id(derived)}
+        assert aspects.instances_of(Derived) == [derived]
+        assert aspects.instances_of(Other) == [other]
+
+    def test_of_another_class_of_the_same_name_are_none(self):
+        def make():
+            class Thing: ...
+
+            return Thing
+
+        first, second = make()(), make()()
+        assert aspects.instances_of(type(second)) == [second]
+        assert type(first).__qualname__ == type(second).__qualname__
+
+    def test_by_the_name_of_the_class(self):
+        class Base: ...
+
+        class Derived(Base): ...
+
         target = f"{__name__}:{Base.__qualname__}"
-        base, derived = Base(), Derived()
-        assert aspects.is_instance_of(base, target)
-        assert aspects.is_instance_of(derived, target)
-        assert not aspects.is_instance_of(base, f"{__name__}:{Derived.__qualname__}")
-        assert {id(each) for each in aspects.instances_of(target)} == {id(base), id(derived)}
+        assert aspects.is_instance_of(Base(), target)
+        assert aspects.is_instance_of(Derived(), target)
+        assert not aspects.is_instance_of(Base(), f"{__name__}:{Derived.__qualname__}")
+        assert not aspects.is_instance_of(Base(), f"other:{Base.__qualname__}")
 
-    def test_of_a_class_of_the_main_module(self):
+    def test_by_the_name_that_a_main_module_has_otherwise(self):
         kind = type("Thing", (), {"__module__": "__main__"})
-        made = kind()
-        assert aspects.is_instance_of(made, "prog:Thing")
-        assert aspects.instances_of("prog:Thing") == [made]
-
-    def test_of_what_is_not_there(self):
-        assert aspects.instances_of("no_such_module_x:Thing") == []
+        assert aspects.is_instance_of(kind(), "prog:Thing")
 
     def test_none_of_their_code_runs(self):
         class Meta(type):
@@ -91,8 +107,8 @@ class TestInstances:
             __hash__ = None
 
         kept = Hostile()
-        found = aspects.instances_of(f"{__name__}:{Hostile.__qualname__}")
-        assert [id(each) for each in found] == [id(kept)]
+        assert [id(each) for each in aspects.instances_of(Hostile)] == [id(kept)]
+        assert aspects.is_instance_of(kept, f"{__name__}:{Hostile.__qualname__}")
 
 
 class TestLabelFunctions:

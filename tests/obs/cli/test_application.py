@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from importlib.metadata import version
 
 import pytest
@@ -16,7 +17,7 @@ def test_help_names_every_command(command):
     helped = command("--help")
     assert helped.code == 0
     for name in ("run", "check", "list", "explain", "status", "schema", "dashboards", "rules"):
-        assert f"\n    {name} " in helped.out
+        assert re.search(rf"^    {name}\b", helped.out, re.MULTILINE)
 
 
 def test_the_usage_of_run_has_the_program_once(command):
