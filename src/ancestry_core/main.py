@@ -11,7 +11,7 @@ import logging
 import signal
 import sys
 import threading
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from importlib import import_module, metadata
 from typing import TYPE_CHECKING
@@ -23,7 +23,7 @@ from ancestry_core.standard_output import standard_output
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from ancestry_core.report.run_report import RunReport
     from ancestry_obs import Disabled, Instrumentation
@@ -84,9 +84,12 @@ def run_platform(args: argparse.Namespace) -> int:
     display = import_module("ancestry_core.report.display")
     workflow = import_module("ancestry_core.workflow")
     shown = display.open_display(consoles.Console(stderr=True))
-    observed = _install(args, display.Notes(shown))
     stopped: BaseException | None = None
-    with workflow.Workflow(options, shown) as work:
+    with ExitStack() as stack:
+        stack.enter_context(_logging_to(display.Notes(shown)))
+        # Before the platform is made, so that its managers are seen from the start.
+        observed = _install(args)
+        work = stack.enter_context(workflow.Workflow(options, shown))
         with shown:
             try:
                 work.run()
@@ -103,15 +106,25 @@ def run_platform(args: argparse.Namespace) -> int:
     return 0
 
 
-def _install(args: argparse.Namespace, notes: logging.Handler) -> Instrumentation | Disabled:
+@contextmanager
+def _logging_to(notes: logging.Handler) -> Iterator[None]:
+    """Show where the metrics are served and what cannot be measured, as long as the run lasts."""
+    logger = logging.getLogger("ancestry_obs")
+    before = logger.level
+    logger.setLevel(logging.INFO)
+    logger.addHandler(notes)
+    try:
+        yield
+    finally:
+        logger.removeHandler(notes)
+        logger.setLevel(before)
+
+
+def _install(args: argparse.Namespace) -> Instrumentation | Disabled:
     """Switch metrics on if the command line or the environment says so."""
     settings = ancestry_obs.ObservabilitySettings.from_environment()
     if args.metrics:
         settings = replace(settings, enable_prometheus_metrics=True)
-    # Where the metrics are served, and what cannot be measured, is worth a line.
-    logger = logging.getLogger("ancestry_obs")
-    logger.setLevel(logging.INFO)
-    logger.addHandler(notes)
     return ancestry_obs.install(settings=settings)
 
 
