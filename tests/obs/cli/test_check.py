@@ -108,13 +108,14 @@ def test_each_finding_has_its_line(project, command, text, place, message):
     assert verdict == "shop.toml: 1 finding"
 
 
-def test_every_finding_is_told_at_once(project, command):
+def test_every_finding_is_told_at_once_and_once(project, command, caplog):
     text = instrument("shop:prise") + instrument("shop:pryce") + instrument("shop:price", "nam")
     project.write("shop.toml", project.metrics + text)
     checked = command("check", "shop.toml")
     assert checked.code == 1
     assert sum(" error: " in line for line in checked.out.splitlines()) == 3
     assert checked.out.endswith("shop.toml: 3 findings\n")
+    assert caplog.messages == []
 
 
 def test_a_module_that_cannot_be_imported_is_told_once(project, command):

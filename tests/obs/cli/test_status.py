@@ -148,10 +148,3 @@ def test_no_address(command, url):
     assert answer.err == (
         f"ancestry-obs: {url}: is no http address; write one such as http://127.0.0.1:9000\n"
     )
-
-
-@pytest.mark.live
-def test_a_proxy_is_not_asked(monkeypatch):
-    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
-    with answering(200, json.dumps(STATUS.as_dict()).encode()) as address:
-        assert fetch(address) == STATUS

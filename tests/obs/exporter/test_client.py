@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import runpy
+import socket
+import threading
+from urllib.error import HTTPError, URLError
+
+import pytest
+
+from ancestry_obs.metrics_exporter import client, get
+
+pytestmark = pytest.mark.live
+
+
+def test_a_page(start):
+    assert get(start().url) == b"up 1\n"
+
+
+def test_a_page_that_is_not_there(start):
+    with pytest.raises(HTTPError, match="404") as refused:
+        get(start().url.replace("/metrics", "/none"))
+    refused.value.close()
+
+
+def test_nobody_there():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    with pytest.raises(URLError, match="refused"):
+        get(f"http://127.0.0.1:{port}/metrics")
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [(b"220 mail.example ready\r\n", "BadStatusLine"), (b"", "RemoteDisconnected")],
+)
+def test_somebody_who_does_not_speak_http(answer, reason):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def greet():
+            peer, _ = listener.accept()
+            with peer:
+                peer.recv(65536)
+                peer.sendall(answer)
+
+        thread = threading.Thread(target=greet)
+        thread.start()
+        with pytest.raises(URLError, match=reason):
+            get(f"http://127.0.0.1:{listener.getsockname()[1]}/metrics")
+        thread.join()
+
+
+def test_a_proxy_is_not_asked(start, monkeypatch):
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    # The environment is read when the module is imported.
+    fresh = runpy.run_path(client.__file__)
+    assert fresh["get"](start().url) == b"up 1\n"
