@@ -74,6 +74,7 @@ MAP = {
     # No port is opened unless a test asks for it.
     "hook": [{"target": "shopping:open_shop", "after": "exporter.start"}],
 }
+OFF = ancestry_obs.ObservabilitySettings()
 
 
 def values() -> dict[str, float]:
@@ -285,7 +286,7 @@ def test_a_summary_is_read_back(shop, enabled):
 
 
 def test_off_there_is_nothing_to_tell(shop, enabled):
-    off = ancestry_obs.install(MAP, settings=ancestry_obs.ObservabilitySettings())
+    off = ancestry_obs.install(MAP, settings=OFF)
     assert not off.enabled
     assert off.status() == ancestry_obs.status() == ancestry_obs.Status(enabled=False)
     assert off.summary() == []
@@ -294,3 +295,11 @@ def test_off_there_is_nothing_to_tell(shop, enabled):
     ancestry_obs.stop_exporter()
     ancestry_obs.mark_failed()
     ancestry_obs.uninstall()
+
+
+def test_off_the_helpers_of_the_map_answer():
+    metrics = {"only_here_total": {"type": "counter", "help": "C.", "labels": {"a": ["x"]}}}
+    ancestry_obs.install({"version": 1, "metrics": metrics}, settings=OFF)
+    ancestry_obs.metrics().only_here.inc("x")
+    with pytest.raises(TypeError):
+        ancestry_obs.metrics().only_here.inc()
