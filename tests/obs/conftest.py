@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import pickle
 import sys
 from textwrap import dedent
 
@@ -36,3 +39,23 @@ def enabled():
         enable_prometheus_metrics=True, metrics_export_port=0, metrics_namespace="shop"
     )
     ancestry_obs.uninstall()
+
+
+@pytest.fixture(scope="session")
+def in_child():
+    """Runs a function in a forked child and gives what it returned."""
+
+    def run(function):
+        reader, writer = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            with contextlib.suppress(BaseException), os.fdopen(writer, "wb") as pipe:
+                pickle.dump(function(), pipe)
+            os._exit(0)
+        os.close(writer)
+        with os.fdopen(reader, "rb") as pipe:
+            answer = pipe.read()
+        os.waitpid(pid, 0)
+        return pickle.loads(answer)
+
+    return run

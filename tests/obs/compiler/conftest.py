@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-import contextlib
-import os
-import pickle
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 
@@ -107,23 +104,3 @@ def loom():
 def response():
     """Makes a response with a status."""
     return type("Response", (SimpleNamespace,), {})
-
-
-@pytest.fixture(scope="session")
-def in_child():
-    """Runs a function in a forked child and gives what it returned."""
-
-    def run(function):
-        reader, writer = os.pipe()
-        pid = os.fork()
-        if pid == 0:
-            with contextlib.suppress(BaseException), os.fdopen(writer, "wb") as pipe:
-                pickle.dump(function(), pipe)
-            os._exit(0)
-        os.close(writer)
-        with os.fdopen(reader, "rb") as pipe:
-            answer = pipe.read()
-        os.waitpid(pid, 0)
-        return pickle.loads(answer)
-
-    return run

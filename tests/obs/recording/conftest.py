@@ -1,9 +1,5 @@
 from __future__ import annotations
 
-import contextlib
-import os
-import pickle
-
 import pytest
 
 from ancestry_obs.exceptions import Where
@@ -38,23 +34,3 @@ def make_metric():
 @pytest.fixture
 def metric(make_metric):
     return make_metric
-
-
-@pytest.fixture(scope="session")
-def in_child():
-    """Runs a function in a forked child and gives what it returned."""
-
-    def run(function):
-        reader, writer = os.pipe()
-        pid = os.fork()
-        if pid == 0:
-            with contextlib.suppress(BaseException), os.fdopen(writer, "wb") as pipe:
-                pickle.dump(function(), pipe)
-            os._exit(0)
-        os.close(writer)
-        with os.fdopen(reader, "rb") as pipe:
-            answer = pipe.read()
-        os.waitpid(pid, 0)
-        return pickle.loads(answer)
-
-    return run
