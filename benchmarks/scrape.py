@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
 
 from ancestry_obs.collector import Collector, Samples, SelfMetrics, render
+from ancestry_obs.mapfile.model import LabelSpec, MetricSpec, Where
 from ancestry_obs.recording import Store
-from ancestry_obs.spec.model import LabelSpec, MetricSpec, Where
 
 if TYPE_CHECKING:
     from collections.abc import Callable

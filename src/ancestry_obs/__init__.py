@@ -44,9 +44,9 @@ from ancestry_obs.lifecycle import (
     stop_exporter,
     uninstall,
 )
+from ancestry_obs.mapfile import MapDiff
 from ancestry_obs.metrics_registry import metrics
 from ancestry_obs.settings import ObservabilitySettings
-from ancestry_obs.spec import MapDiff
 from ancestry_obs.status import Status, TargetStatus
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from ancestry_obs.patcher import Pointcut
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from ancestry_obs.spec import HookSpec, InstrumentSpec, MapSpec, MetricSpec, SampleSpec
+    from ancestry_obs.mapfile import HookSpec, InstrumentSpec, MapSpec, MetricSpec, SampleSpec
 
 __all__ = ["LabelFunctions", "instances_of", "is_instance_of", "pointcuts"]
 

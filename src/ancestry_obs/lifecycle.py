@@ -13,9 +13,9 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from ancestry_obs.exceptions import ObservabilityError
+from ancestry_obs.mapfile import MapDiff, MapSpec, load
 from ancestry_obs.metrics_registry import metrics
 from ancestry_obs.settings import ObservabilitySettings
-from ancestry_obs.spec import MapDiff, MapSpec, load
 from ancestry_obs.status import Status
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
     from ancestry_obs.collector import Row
     from ancestry_obs.instrumentation import Instrumentation
+    from ancestry_obs.mapfile import MetricSpec
     from ancestry_obs.metrics_exporter import Exporter
-    from ancestry_obs.spec import MetricSpec
 
     MapSource: TypeAlias = str | Path | Mapping[str, Any] | MapSpec
 

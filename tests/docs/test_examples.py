@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 import ancestry_obs
 from ancestry_obs.cli import main
-from ancestry_obs.spec import load
+from ancestry_obs.mapfile import load
 
 _TARGET = re.compile(r"""target"?\s*[=:]\s*"(\w+)[.:]""")
 

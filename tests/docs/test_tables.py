@@ -17,13 +17,13 @@ from ancestry_obs.collector import SelfMetrics
 from ancestry_obs.collector.blocks import SUFFIXES
 from ancestry_obs.expressions import BUILTIN_FUNCTIONS, emit, parse
 from ancestry_obs.expressions.grammar import MAX_LENGTH, Grammar
+from ancestry_obs.mapfile import load, worst_case_series
+from ancestry_obs.mapfile.grammar import ACTIONS, MAP
+from ancestry_obs.mapfile.model import MetricType, Moment
 from ancestry_obs.metrics_exporter.pages import Pages
 from ancestry_obs.metrics_exporter.push import LAST_SUCCESS
 from ancestry_obs.recording import Store
 from ancestry_obs.settings import VARIABLES
-from ancestry_obs.spec import load, worst_case_series
-from ancestry_obs.spec.grammar import ACTIONS, MAP
-from ancestry_obs.spec.model import MetricType, Moment
 
 PEERS = ("prometheus_client", "OpenTelemetry SDK in wrapt")
 VALUES = {

@@ -8,7 +8,7 @@ import pytest
 from ancestry_obs import aspects
 from ancestry_obs.exceptions import CompileError
 from ancestry_obs.expressions import BUILTIN_FUNCTIONS
-from ancestry_obs.spec import load
+from ancestry_obs.mapfile import load
 
 MAP = {
     "version": 1,

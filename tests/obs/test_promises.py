@@ -27,7 +27,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 import ancestry_core
 import ancestry_obs
-from ancestry_obs.spec import load, worst_case_series
+from ancestry_obs.mapfile import load, worst_case_series
 
 TESTS = Path(__file__).parents[1]
 ELSEWHERE = {

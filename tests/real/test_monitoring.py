@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from ancestry_obs.mapfile import load
 from ancestry_obs.monitoring import (
     Catalogue,
     build_rules,
@@ -14,7 +15,6 @@ from ancestry_obs.monitoring import (
     load_plan,
     rule_probes,
 )
-from ancestry_obs.spec import load
 
 pytestmark = [pytest.mark.real, pytest.mark.live]
 

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING
 from ancestry_obs.cli.output import say, say_json
 from ancestry_obs.exceptions import Finding, MapError
 from ancestry_obs.lifecycle import build
+from ancestry_obs.mapfile import load, parse_target, resolve_map, worst_case_series
 from ancestry_obs.settings import ObservabilitySettings
-from ancestry_obs.spec import load, parse_target, resolve_map, worst_case_series
 
 if TYPE_CHECKING:
     import argparse
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from ancestry_obs.exceptions import Where
     from ancestry_obs.instrumentation import Instrumentation
-    from ancestry_obs.spec import MapSpec
+    from ancestry_obs.mapfile import MapSpec
     from ancestry_obs.status import TargetStatus
 
 

@@ -9,13 +9,13 @@ from ancestry_obs.cli.check import woven
 from ancestry_obs.cli.listing import uses
 from ancestry_obs.cli.output import say
 from ancestry_obs.exceptions import TargetError
-from ancestry_obs.spec import load, worst_case_series
+from ancestry_obs.mapfile import load, worst_case_series
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
-    from ancestry_obs.spec import LabelSpec, MapSpec, MetricSpec, RecordSpec
+    from ancestry_obs.mapfile import LabelSpec, MapSpec, MetricSpec, RecordSpec
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ancestry_obs.cli.output import say, say_json, table
-from ancestry_obs.spec import load, worst_case_series
+from ancestry_obs.mapfile import load, worst_case_series
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
-    from ancestry_obs.spec import MapSpec
+    from ancestry_obs.mapfile import MapSpec
 
 
 @dataclass(frozen=True, slots=True)

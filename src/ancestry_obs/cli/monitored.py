@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ancestry_obs.exceptions import ObservabilityError
+from ancestry_obs.mapfile import load
 from ancestry_obs.monitoring import Catalogue, load_plan
 from ancestry_obs.settings import ObservabilitySettings
-from ancestry_obs.spec import load
 
 if TYPE_CHECKING:
     import argparse

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from ancestry_obs import lifecycle
 from ancestry_obs.cli import launcher
 from ancestry_obs.exceptions import LaunchError, SettingsError
+from ancestry_obs.mapfile import load
 from ancestry_obs.settings import ObservabilitySettings
-from ancestry_obs.spec import load
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

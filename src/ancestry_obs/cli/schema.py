@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ancestry_obs.cli.output import say_json
-from ancestry_obs.spec import json_schema
+from ancestry_obs.mapfile import json_schema
 
 if TYPE_CHECKING:
     import argparse

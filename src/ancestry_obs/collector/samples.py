@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from ancestry_obs.expressions import Expression
+    from ancestry_obs.mapfile.model import SampleSpec
     from ancestry_obs.recording import Family, Store
-    from ancestry_obs.spec.model import SampleSpec
 
 __all__ = ["Samples", "Tracker"]
 

@@ -12,8 +12,8 @@ from ancestry_obs.expressions import BUILTIN_FUNCTIONS
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
 
+    from ancestry_obs.mapfile.model import MetricSpec, RecordSpec, SampleSpec
     from ancestry_obs.recording import Store
-    from ancestry_obs.spec.model import MetricSpec, RecordSpec, SampleSpec
 
 __all__ = ["Advice", "Runtime"]
 

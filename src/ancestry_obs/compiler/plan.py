@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from ancestry_obs.expressions import Expression
+    from ancestry_obs.mapfile.model import MetricSpec, RecordSpec
     from ancestry_obs.recording import Family, Store
-    from ancestry_obs.spec.model import MetricSpec, RecordSpec
 
 __all__ = ["Sink", "Stream", "plan_streams"]
 

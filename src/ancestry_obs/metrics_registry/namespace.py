@@ -16,8 +16,8 @@ from ancestry_obs.metrics_registry.helpers import UNITS, Helper
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from ancestry_obs.mapfile.model import MetricSpec
     from ancestry_obs.metrics_registry.helpers import Recorder
-    from ancestry_obs.spec.model import MetricSpec
 
 __all__ = ["Metrics", "connect", "disconnect", "metrics"]
 

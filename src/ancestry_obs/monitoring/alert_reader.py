@@ -10,9 +10,9 @@ from ancestry_obs.monitoring.plan import Alert, Objective
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ancestry_obs.mapfile.toml_lines import KeyPath
     from ancestry_obs.monitoring.catalogue import Kind, Metric
     from ancestry_obs.monitoring.lookup import Lookup
-    from ancestry_obs.spec.toml_lines import KeyPath
 
 __all__ = ["AlertReader"]
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
-    from ancestry_obs.spec import MapSpec, MetricSpec
+    from ancestry_obs.mapfile import MapSpec, MetricSpec
 
 __all__ = ["BUILD_INFO", "SELF_METRICS", "Catalogue", "Kind", "Metric"]
 

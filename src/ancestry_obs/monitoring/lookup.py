@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, get_args
 
+from ancestry_obs.mapfile.metrics import ALWAYS_POSSIBLE
+from ancestry_obs.mapfile.report import allowed_names
 from ancestry_obs.monitoring.catalogue import Kind
-from ancestry_obs.spec.metrics import ALWAYS_POSSIBLE
-from ancestry_obs.spec.report import allowed_names
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+    from ancestry_obs.mapfile.report import Report
+    from ancestry_obs.mapfile.toml_lines import KeyPath
     from ancestry_obs.monitoring.catalogue import Catalogue, Metric
     from ancestry_obs.monitoring.plan import Choice
-    from ancestry_obs.spec.report import Report
-    from ancestry_obs.spec.toml_lines import KeyPath
 
 __all__ = ["Lookup"]
 

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from ancestry_obs.mapfile.metrics import ALWAYS_POSSIBLE
+from ancestry_obs.mapfile.report import allowed_names
 from ancestry_obs.monitoring.arrangement import default_view, heading, telling_labels
 from ancestry_obs.monitoring.plan import DEFAULT_QUANTILES, VIEWS, Panel, State, Threshold
-from ancestry_obs.spec.metrics import ALWAYS_POSSIBLE
-from ancestry_obs.spec.report import allowed_names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ancestry_obs.mapfile.toml_lines import KeyPath
     from ancestry_obs.monitoring.catalogue import Metric
     from ancestry_obs.monitoring.lookup import Lookup
-    from ancestry_obs.spec.toml_lines import KeyPath
 
 __all__ = ["PanelReader"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Final, get_args
 
+from ancestry_obs.mapfile.containers import Array, Field, Named, Table
+from ancestry_obs.mapfile.shapes import Scalar, choice, number, text, whole
 from ancestry_obs.monitoring.plan import COLORS, Aggregation, Severity, View
-from ancestry_obs.spec.containers import Array, Field, Named, Table
-from ancestry_obs.spec.shapes import Scalar, choice, number, text, whole
 
 __all__ = ["PLAN"]
 

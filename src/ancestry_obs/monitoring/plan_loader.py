@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ancestry_obs.exceptions import Finding, MapError, Where
+from ancestry_obs.mapfile.report import Report
+from ancestry_obs.mapfile.toml_lines import locate_keys, syntax_error_line
 from ancestry_obs.monitoring.arrangement import completed, default_plan
 from ancestry_obs.monitoring.plan_grammar import PLAN
 from ancestry_obs.monitoring.plan_reader import PlanReader
-from ancestry_obs.spec.report import Report
-from ancestry_obs.spec.toml_lines import locate_keys, syntax_error_line
 
 if TYPE_CHECKING:
     from ancestry_obs.monitoring.catalogue import Catalogue

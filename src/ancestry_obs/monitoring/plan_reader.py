@@ -17,9 +17,9 @@ from ancestry_obs.monitoring.plan import Annotation, Plan, Row, Variable
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from ancestry_obs.mapfile.report import Report
+    from ancestry_obs.mapfile.toml_lines import KeyPath
     from ancestry_obs.monitoring.catalogue import Catalogue, Kind
-    from ancestry_obs.spec.report import Report
-    from ancestry_obs.spec.toml_lines import KeyPath
 
 __all__ = ["PlanReader"]
 

@@ -2,7 +2,7 @@
 
 `*` matches any text, dots included, but no name that begins with an underscore: private names are
 meant only by who writes the underscore, special names only by who writes both. Nothing is looked
-up here; the text's form is checked by `ancestry_obs.spec`.
+up here; the text's form is checked by `ancestry_obs.mapfile`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from ancestry_obs.spec.targets import parse_target
+from ancestry_obs.mapfile.targets import parse_target
 
 __all__ = ["Pattern"]
 

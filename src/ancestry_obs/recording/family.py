@@ -12,9 +12,9 @@ from ancestry_obs.recording.series import Series, new_series
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ancestry_obs.mapfile.model import MetricSpec
     from ancestry_obs.recording.channel import Overflow
     from ancestry_obs.recording.store import Store
-    from ancestry_obs.spec.model import MetricSpec
 
 __all__ = ["Family"]
 

@@ -6,7 +6,7 @@ from importlib.metadata import version
 
 import pytest
 
-from ancestry_obs.spec import json_schema
+from ancestry_obs.mapfile import json_schema
 
 
 def test_the_version(command):

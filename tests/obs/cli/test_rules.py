@@ -62,7 +62,7 @@ def test_rules_need_the_base_install_alone(shop):
     code = (
         "import sys\n"
         "from ancestry_obs.monitoring import Catalogue, build_rules, load_plan\n"
-        "from ancestry_obs.spec import load\n"
+        "from ancestry_obs.mapfile import load\n"
         f"spec = load({str(shop)!r}); catalogue = Catalogue(spec, 'x')\n"
         "build_rules(load_plan(spec.source, catalogue), catalogue, 'x')\n"
         "print({'wrapt', 'prometheus_client', 'grafana_foundation_sdk'} & set(sys.modules))\n"

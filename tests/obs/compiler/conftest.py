@@ -8,8 +8,8 @@ import pytest
 from ancestry_obs.compiler import Advice, Runtime, weave
 from ancestry_obs.exceptions import Where
 from ancestry_obs.expressions import BUILTIN_FUNCTIONS, parse
+from ancestry_obs.mapfile.model import LabelSpec, MetricSpec, RecordSpec
 from ancestry_obs.recording import HistogramSeries, Store
-from ancestry_obs.spec.model import LabelSpec, MetricSpec, RecordSpec
 
 NOWHERE = Where("test.toml", 7, "instrument[0].record[0]")
 

@@ -9,10 +9,10 @@ from types import SimpleNamespace
 import pytest
 
 from ancestry_obs.exceptions import MapError
+from ancestry_obs.mapfile import load
 from ancestry_obs.monitoring import Catalogue, build_rules, load_plan
 from ancestry_obs.monitoring.dashboard import dashboard_json
 from ancestry_obs.monitoring.plan_loader import read_plan
-from ancestry_obs.spec import load
 
 SHOP = {
     "version": 1,

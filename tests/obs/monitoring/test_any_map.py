@@ -11,6 +11,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ancestry_obs.mapfile import load
 from ancestry_obs.monitoring import (
     Catalogue,
     build_rules,
@@ -19,7 +20,6 @@ from ancestry_obs.monitoring import (
     rule_probes,
 )
 from ancestry_obs.monitoring.dashboard import dashboard_json
-from ancestry_obs.spec import load
 
 NAMES = st.from_regex(r"[a-z][a-z0-9]{1,6}(_seconds|_bytes|_ratio)?", fullmatch=True)
 LABELS = st.dictionaries(

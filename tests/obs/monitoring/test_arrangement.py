@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
+from ancestry_obs.mapfile import load
 from ancestry_obs.monitoring import Catalogue
 from ancestry_obs.monitoring.arrangement import completed, default_plan, heading
 from ancestry_obs.monitoring.plan import Row
-from ancestry_obs.spec import load
 
 
 def test_a_map_without_a_plan_is_arranged_by_what_a_reader_asks(shop):

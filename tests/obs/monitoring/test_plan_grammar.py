@@ -7,9 +7,9 @@ import jsonschema
 import pytest
 
 from ancestry_obs import monitoring
+from ancestry_obs.mapfile import resolve_map
 from ancestry_obs.monitoring.plan_grammar import PLAN
 from ancestry_obs.monitoring.plan_loader import plan_path
-from ancestry_obs.spec import resolve_map
 
 SHIPPED = [
     plan_path(str(resolve_map("ancestry"))),

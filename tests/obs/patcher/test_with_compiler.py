@@ -7,9 +7,9 @@ import inspect
 import pytest
 
 from ancestry_obs.compiler import Advice, Runtime, weave
+from ancestry_obs.mapfile import load
 from ancestry_obs.patcher import Patcher, Pointcut
 from ancestry_obs.recording import Store
-from ancestry_obs.spec import load
 
 SOURCE = """
     import functools

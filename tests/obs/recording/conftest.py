@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from ancestry_obs.exceptions import Where
+from ancestry_obs.mapfile.model import LabelSpec, MetricSpec
 from ancestry_obs.recording import Store
-from ancestry_obs.spec.model import LabelSpec, MetricSpec
 
 NOWHERE = Where("test.toml", None, "")
 

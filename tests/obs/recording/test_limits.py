@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ancestry_obs.exceptions import Where
+from ancestry_obs.mapfile.model import LabelSpec
 from ancestry_obs.recording.limits import LONGEST, LabelLimit, label_text
-from ancestry_obs.spec.model import LabelSpec
 
 NOWHERE = Where("test.toml", None, "")
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from ancestry_obs.mapfile.model import LabelSpec, MetricSpec, Where
 from ancestry_obs.metrics_registry.registry import detach
-from ancestry_obs.spec.model import LabelSpec, MetricSpec, Where
 
 HERE = Where("<test>", None, "")
 

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 from ancestry_obs.exceptions import ExpressionError, TargetError
 from ancestry_obs.expressions import Expression, check, parse
-from ancestry_obs.spec.metrics import ALWAYS_POSSIBLE
-from ancestry_obs.spec.report import allowed_names
-from ancestry_obs.spec.targets import parse_target
+from ancestry_obs.mapfile.metrics import ALWAYS_POSSIBLE
+from ancestry_obs.mapfile.report import allowed_names
+from ancestry_obs.mapfile.targets import parse_target
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from ancestry_obs.spec.model import LabelSpec, MetricSpec
-    from ancestry_obs.spec.report import Report
-    from ancestry_obs.spec.toml_lines import KeyPath
+    from ancestry_obs.mapfile.model import LabelSpec, MetricSpec
+    from ancestry_obs.mapfile.report import Report
+    from ancestry_obs.mapfile.toml_lines import KeyPath
 
 __all__ = ["Reader", "Variables"]
 

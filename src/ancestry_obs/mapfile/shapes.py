@@ -15,13 +15,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from ancestry_obs.spec.report import allowed_names
+from ancestry_obs.mapfile.report import allowed_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ancestry_obs.spec.report import Report
-    from ancestry_obs.spec.toml_lines import KeyPath
+    from ancestry_obs.mapfile.report import Report
+    from ancestry_obs.mapfile.toml_lines import KeyPath
 
 __all__ = ["Scalar", "Schema", "Shape", "choice", "flag", "is_accepted", "number", "text", "whole"]
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ancestry_obs.spec.toml_lines import locate_keys, syntax_error_line
+from ancestry_obs.mapfile.toml_lines import locate_keys, syntax_error_line
 
 
 def lines(text):

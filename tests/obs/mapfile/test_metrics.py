@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from ancestry_obs.spec import LabelSpec, MetricSpec, Where, load, worst_case_series
+from ancestry_obs.mapfile import LabelSpec, MetricSpec, Where, load, worst_case_series
 
 NOWHERE = Where("", None, "")
 

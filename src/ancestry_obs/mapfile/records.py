@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from ancestry_obs.spec.model import RecordSpec
-from ancestry_obs.spec.reader import Variables
+from ancestry_obs.mapfile.model import RecordSpec
+from ancestry_obs.mapfile.reader import Variables
 
 if TYPE_CHECKING:
     from ancestry_obs.expressions import Expression
-    from ancestry_obs.spec.model import MetricSpec, Moment
-    from ancestry_obs.spec.reader import Reader
-    from ancestry_obs.spec.report import Report
-    from ancestry_obs.spec.toml_lines import KeyPath
+    from ancestry_obs.mapfile.model import MetricSpec, Moment
+    from ancestry_obs.mapfile.reader import Reader
+    from ancestry_obs.mapfile.report import Report
+    from ancestry_obs.mapfile.toml_lines import KeyPath
 
 __all__ = ["build_record"]
 

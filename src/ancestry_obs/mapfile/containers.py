@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ancestry_obs.spec.report import allowed_names, nearest_name
-from ancestry_obs.spec.shapes import is_accepted
+from ancestry_obs.mapfile.report import allowed_names, nearest_name
+from ancestry_obs.mapfile.shapes import is_accepted
 
 if TYPE_CHECKING:
-    from ancestry_obs.spec.report import Report
-    from ancestry_obs.spec.shapes import Schema, Shape
-    from ancestry_obs.spec.toml_lines import KeyPath
+    from ancestry_obs.mapfile.report import Report
+    from ancestry_obs.mapfile.shapes import Schema, Shape
+    from ancestry_obs.mapfile.toml_lines import KeyPath
 
 __all__ = ["Array", "Either", "Field", "Named", "Table"]
 

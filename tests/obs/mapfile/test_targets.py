@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from ancestry_obs.exceptions import TargetError
-from ancestry_obs.spec import TargetPattern, parse_target
+from ancestry_obs.mapfile import TargetPattern, parse_target
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from ancestry_obs.exceptions import Finding, Where
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from ancestry_obs.spec.toml_lines import KeyPath
+    from ancestry_obs.mapfile.toml_lines import KeyPath
 
 __all__ = ["Report", "allowed_names", "key_text", "nearest_name"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ancestry_obs.expressions import BUILTIN_FUNCTIONS, check
-from ancestry_obs.spec import load, worst_case_series
+from ancestry_obs.mapfile import load, worst_case_series
 
 # The table "Metrics Taxonomy" of the plan; a free label has None.
 PLAN = {

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import settings
 
 from ancestry_obs.exceptions import MapError
-from ancestry_obs.spec import load
+from ancestry_obs.mapfile import load
 
 # How long an example takes says nothing on a busy machine.
 settings.register_profile("untimed", deadline=None)

@@ -10,14 +10,14 @@ from itertools import pairwise
 from math import prod
 from typing import TYPE_CHECKING, Any, Final
 
-from ancestry_obs.spec.grammar import LABEL_BOUNDS
-from ancestry_obs.spec.model import LabelSpec, MetricSpec
+from ancestry_obs.mapfile.grammar import LABEL_BOUNDS
+from ancestry_obs.mapfile.model import LabelSpec, MetricSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from ancestry_obs.spec.report import Report
-    from ancestry_obs.spec.toml_lines import KeyPath
+    from ancestry_obs.mapfile.report import Report
+    from ancestry_obs.mapfile.toml_lines import KeyPath
 
 __all__ = ["ALWAYS_POSSIBLE", "build_metrics", "worst_case_series"]
 

@@ -6,14 +6,14 @@ from keyword import iskeyword
 from typing import TYPE_CHECKING, Any, Final
 
 from ancestry_obs.expressions import BUILTIN_FUNCTIONS
-from ancestry_obs.spec.model import HookSpec, InstrumentSpec, SampleSpec
-from ancestry_obs.spec.reader import Variables
-from ancestry_obs.spec.records import build_record
+from ancestry_obs.mapfile.model import HookSpec, InstrumentSpec, SampleSpec
+from ancestry_obs.mapfile.reader import Variables
+from ancestry_obs.mapfile.records import build_record
 
 if TYPE_CHECKING:
-    from ancestry_obs.spec.reader import Reader
-    from ancestry_obs.spec.report import Report
-    from ancestry_obs.spec.toml_lines import KeyPath
+    from ancestry_obs.mapfile.reader import Reader
+    from ancestry_obs.mapfile.report import Report
+    from ancestry_obs.mapfile.toml_lines import KeyPath
 
 __all__ = ["build_hook", "build_instrument", "build_sample", "check_functions", "check_writers"]
 

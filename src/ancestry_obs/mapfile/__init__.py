@@ -6,10 +6,10 @@ here: that needs the program, and is the patcher's affair.
 
 from __future__ import annotations
 
-from ancestry_obs.spec.difference import MapDiff, difference
-from ancestry_obs.spec.loader import load, resolve_map
-from ancestry_obs.spec.metrics import worst_case_series
-from ancestry_obs.spec.model import (
+from ancestry_obs.mapfile.difference import MapDiff, difference
+from ancestry_obs.mapfile.loader import load, resolve_map
+from ancestry_obs.mapfile.metrics import worst_case_series
+from ancestry_obs.mapfile.model import (
     HookSpec,
     InstrumentSpec,
     LabelSpec,
@@ -19,8 +19,8 @@ from ancestry_obs.spec.model import (
     SampleSpec,
     Where,
 )
-from ancestry_obs.spec.schema import json_schema
-from ancestry_obs.spec.targets import TargetPattern, parse_target
+from ancestry_obs.mapfile.schema import json_schema
+from ancestry_obs.mapfile.targets import TargetPattern, parse_target
 
 __all__ = [
     "HookSpec",

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Final, get_args
 
-from ancestry_obs.spec.containers import Array, Either, Field, Named, Table
-from ancestry_obs.spec.model import Aggregate, MetricType, Moment
-from ancestry_obs.spec.shapes import choice, flag, number, text, whole
+from ancestry_obs.mapfile.containers import Array, Either, Field, Named, Table
+from ancestry_obs.mapfile.model import Aggregate, MetricType, Moment
+from ancestry_obs.mapfile.shapes import choice, flag, number, text, whole
 
 __all__ = ["ACTIONS", "LABEL_BOUNDS", "MAP", "VERSION"]
 

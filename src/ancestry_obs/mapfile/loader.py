@@ -13,24 +13,24 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ancestry_obs.exceptions import Finding, MapError, Where
 from ancestry_obs.expressions import BUILTIN_FUNCTIONS
-from ancestry_obs.spec.grammar import MAP
-from ancestry_obs.spec.metrics import build_metrics
-from ancestry_obs.spec.model import MapSpec
-from ancestry_obs.spec.parts import (
+from ancestry_obs.mapfile.grammar import MAP
+from ancestry_obs.mapfile.metrics import build_metrics
+from ancestry_obs.mapfile.model import MapSpec
+from ancestry_obs.mapfile.parts import (
     build_hook,
     build_instrument,
     build_sample,
     check_functions,
     check_writers,
 )
-from ancestry_obs.spec.reader import Reader
-from ancestry_obs.spec.report import Report
-from ancestry_obs.spec.toml_lines import locate_keys, syntax_error_line
+from ancestry_obs.mapfile.reader import Reader
+from ancestry_obs.mapfile.report import Report
+from ancestry_obs.mapfile.toml_lines import locate_keys, syntax_error_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ancestry_obs.spec.toml_lines import KeyPath
+    from ancestry_obs.mapfile.toml_lines import KeyPath
 
 __all__ = ["load", "resolve_map"]
 

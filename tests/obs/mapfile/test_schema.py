@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ancestry_obs.exceptions import MapError
-from ancestry_obs.spec import json_schema, load, resolve_map
-from ancestry_obs.spec.grammar import ACTIONS
+from ancestry_obs.mapfile import json_schema, load, resolve_map
+from ancestry_obs.mapfile.grammar import ACTIONS
 
 
 @pytest.fixture(scope="module")

@@ -108,7 +108,7 @@ class InstrumentSpec:
     """What to record at one or more targets.
 
     Args:
-        targets: ``module:qualname`` patterns; see `ancestry_obs.spec.targets`.
+        targets: ``module:qualname`` patterns; see `ancestry_obs.mapfile.targets`.
         subclasses: Whether overrides in subclasses are targets too.
         records: What each call records; never empty.
         where: The place in the map.

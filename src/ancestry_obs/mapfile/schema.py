@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ancestry_obs.spec.grammar import MAP
+from ancestry_obs.mapfile.grammar import MAP
 
 __all__ = ["json_schema"]
 

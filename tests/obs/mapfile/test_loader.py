@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ancestry_obs.exceptions import MapError
 from ancestry_obs.expressions import parse
-from ancestry_obs.spec import (
+from ancestry_obs.mapfile import (
     HookSpec,
     InstrumentSpec,
     LabelSpec,
