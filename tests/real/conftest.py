@@ -24,7 +24,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from ancestry_obs.monitoring import dashboard_probes
+from ancestry_obs.monitoring import dashboard_questions
 
 SECONDS = 60
 # The default run takes less than a minute where it has a processor to itself.
@@ -135,8 +135,8 @@ class Server:
 
     def unanswered(self, dashboard, since):
         """List what a dashboard of the time since a moment has no data for, marks included."""
-        probes = dashboard_probes(dashboard)
-        return [each for each in probes if not self.ever(each.expression, since)]
+        questions = dashboard_questions(dashboard)
+        return [each for each in questions if not self.ever(each.expression, since)]
 
     def failing_rules(self):
         """List the rules that cannot be evaluated, and those that record nothing."""

@@ -11,9 +11,9 @@ from ancestry_obs.mapfile import load
 from ancestry_obs.monitoring import (
     Catalogue,
     build_rules,
-    dashboard_probes,
+    dashboard_questions,
     load_plan,
-    rule_probes,
+    rule_questions,
 )
 
 pytestmark = [pytest.mark.real, pytest.mark.live]
@@ -50,19 +50,21 @@ def test_every_committed_rule_has_a_result(default_run, real):
 def asked():
     spec = load("ancestry.toml")
     catalogue = Catalogue(spec, "ancestry")
-    return rule_probes(build_rules(load_plan(spec.source, catalogue), catalogue, "ancestry"))
+    return rule_questions(build_rules(load_plan(spec.source, catalogue), catalogue, "ancestry"))
 
 
 def test_no_alert_looks_at_nothing(default_run, asked):
-    looked_at = [probe for probe in asked if probe.answered]
-    assert any(", input " in probe.where for probe in looked_at)
+    looked_at = [question for question in asked if question.answered]
+    assert any(", input " in question.where for question in looked_at)
     prometheus, began = default_run.prometheus, default_run.began
     assert [each for each in looked_at if not prometheus.ever(each.expression, began)] == []
 
 
 def test_every_series_that_is_named_exists(default_run, dashboard, asked):
     # Where nothing is as good as zero, an expression says 0: that must not hide a wrong name.
-    expressions = [each.expression for each in (*dashboard_probes(json.loads(dashboard)), *asked)]
+    expressions = [
+        each.expression for each in (*dashboard_questions(json.loads(dashboard)), *asked)
+    ]
     named = {name for each in expressions for name in SERIES.findall(each)}
     assert len(named) > 40
     prometheus, began = default_run.prometheus, default_run.began

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ancestry_obs.compiler.recorder import Evaluators
     from ancestry_obs.compiler.signature import Names
     from ancestry_obs.compiler.subject import Subject
-    from ancestry_obs.recording import Site
+    from ancestry_obs.recording import Probe
 
 __all__ = ["Common", "bind"]
 
@@ -79,7 +79,7 @@ class Common:
 
 
 def bind(
-    subject: Subject, outline: Outline, common: Common, sites: Sequence[Site]
+    subject: Subject, outline: Outline, common: Common, probes: Sequence[Probe]
 ) -> dict[str, object]:
     """Give the value of each identifier that a wrapper's text may have.
 
@@ -87,7 +87,7 @@ def bind(
         subject: What is woven.
         outline: What the wrapper does.
         common: What it has in common with others.
-        sites: Where its parts record, one for each.
+        probes: Where its parts record, one for each.
 
     Raises:
         CompileError: An action is unknown.
@@ -98,11 +98,11 @@ def bind(
         bound[names.inner] = inner_call_test(subject.owner, subject.name)
     if outline.bound:
         bound[names.bind] = binder(subject.shown, outline.bound)
-    for part, evaluators, site in zip(outline.parts, common.evaluators, sites, strict=True):
+    for part, evaluators, probe in zip(outline.parts, common.evaluators, probes, strict=True):
         recorder = Recorder(
-            part.stream, part.keys, part.variables, evaluators, store, site, common.responses
+            part.stream, part.keys, part.variables, evaluators, store, probe, common.responses
         )
-        bound[names(f"memo{part.index}")] = site.memo
+        bound[names(f"memo{part.index}")] = probe.memo
         bound[names(f"miss{part.index}")] = recorder.miss
         bound[names(f"record{part.index}")] = recorder.record
     return bound

@@ -15,7 +15,7 @@ from threading import get_ident
 from typing import TYPE_CHECKING, Any, Final
 
 from ancestry_obs.compiler.keys import ResponseTypes
-from ancestry_obs.recording import FULL, Channel, LatestChannel
+from ancestry_obs.recording import FULL, Buffer, LatestBuffer
 from ancestry_obs.recording.limits import ERROR, label_text
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from ancestry_obs.compiler.keys import Key
     from ancestry_obs.compiler.plan import Stream
     from ancestry_obs.expressions import Expression
-    from ancestry_obs.recording import CounterSeries, Series, Site, Store
-    from ancestry_obs.recording.channel import Overflow
+    from ancestry_obs.recording import CounterSeries, Probe, Series, Store
+    from ancestry_obs.recording.buffers import Overflow
 
 __all__ = ["Evaluators", "Recorder"]
 
@@ -46,7 +46,7 @@ class Recorder:
         variables: The names whose values come in, in this order.
         evaluators: Gives a function of those values for each expression; called once, when needed.
         store: Folds what is recorded.
-        site: Has the channels, and the memo that the wrapper looks into.
+        probe: Has the buffers, and the memo that the wrapper looks into.
         responses: The result types that the wrapper may read a status from.
     """
 
@@ -55,7 +55,7 @@ class Recorder:
     variables: tuple[str, ...]
     evaluators: Callable[[], Evaluators]
     store: Store
-    site: Site
+    probe: Probe
     responses: ResponseTypes = field(default_factory=ResponseTypes)
     _ready: Evaluators | None = None
     _remembered: int = 0
@@ -93,19 +93,19 @@ class Recorder:
         texts, failed = self._texts(values)
         if value is None and not any(sink.counted for sink in self.stream.sinks):
             return []
-        channel = self._channel(texts, valued=value is not None)
+        buffer = self._buffer(texts, valued=value is not None)
         if self.stream.kind != "in_flight":
-            self._append(channel, 1.0 if value is None else value)
+            self._append(buffer, 1.0 if value is None else value)
         if learn and not failed and value is not None:
             # A result may raise when it is asked for its status once more.
             with suppress(Exception):
-                self._learn(values, texts, channel)
-        return channel
+                self._learn(values, texts, buffer)
+        return buffer
 
-    def _append(self, channel: Channel, value: float) -> None:
-        channel.append(value)
-        if len(channel) >= FULL:
-            self.store.relieve(channel)
+    def _append(self, buffer: Buffer, value: float) -> None:
+        buffer.append(value)
+        if len(buffer) >= FULL:
+            self.store.relieve(buffer)
 
     def _condition(self, values: tuple[object, ...]) -> bool:
         when = self.stream.when
@@ -160,25 +160,25 @@ class Recorder:
 
     def _fail(self, places: Iterator[tuple[str, str]], error: Exception) -> None:
         for metric, what in places:
-            self.store.count_failure(self.site.target, metric, what)
+            self.store.count_failure(self.probe.target, metric, what)
             if (metric, what) not in self._said:
                 self._said.add((metric, what))
                 _LOG.warning(
                     "%s: metric %r: the expression for %r failed with %s: %s; "
                     "further failures are counted only",
-                    self.site.target,
+                    self.probe.target,
                     metric,
                     what,
                     type(error).__name__,
                     error,
                 )
 
-    def _channel(self, texts: tuple[str, ...], *, valued: bool) -> Channel:
-        found = self.site.channels.get(texts) if valued else None
-        # An empty channel is false, as any empty list.
-        return self._new_channel(texts, valued=valued) if found is None else found
+    def _buffer(self, texts: tuple[str, ...], *, valued: bool) -> Buffer:
+        found = self.probe.buffers.get(texts) if valued else None
+        # An empty buffer is false, as any empty list.
+        return self._new_buffer(texts, valued=valued) if found is None else found
 
-    def _new_channel(self, texts: tuple[str, ...], *, valued: bool) -> Channel:
+    def _new_buffer(self, texts: tuple[str, ...], *, valued: bool) -> Buffer:
         fed: list[Series] = []
         counted: list[CounterSeries] = []
         overflows: tuple[Overflow, ...] = ()
@@ -188,23 +188,23 @@ class Recorder:
                 series: Any = sink.family.at(labels)
                 (counted if sink.counted else fed).append(series)
                 overflows += over
-        # Without an overflow the texts tell the series; that key is the one that `_channel` tries.
+        # Without an overflow the texts tell the series; that key is the one that `_buffer` tries.
         series_key = (tuple(fed), tuple(counted), overflows)
         key = texts if valued and not overflows else series_key
-        kind = LatestChannel if self.stream.kind == "gauge" else Channel
-        return self.site.open(key, lambda: kind(self.site, *series_key))
+        kind = LatestBuffer if self.stream.kind == "gauge" else Buffer
+        return self.probe.open(key, lambda: kind(self.probe, *series_key))
 
-    def _learn(self, values: tuple[object, ...], texts: tuple[str, ...], channel: Channel) -> None:
+    def _learn(self, values: tuple[object, ...], texts: tuple[str, ...], buffer: Buffer) -> None:
         path = [self._key(key, values, texts) for key in self.keys] or [0]
         if any(isinstance(key, str) and len(key) > _LONGEST_KEY for key in path):
             return
         if self._remembered >= _MEMO_SIZE:
-            self.site.memo.clear()
+            self.probe.memo.clear()
             self._remembered = 0
-        node = self.site.memo
+        node = self.probe.memo
         for key in path[:-1]:
             node = node.setdefault(key, {})
-        node[path[-1]] = channel
+        node[path[-1]] = buffer
         self._remembered += 1
 
     def _key(self, key: Key, values: tuple[object, ...], texts: tuple[str, ...]) -> object:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from types import FunctionType
 
     from ancestry_obs.compiler.advice import Advice, Runtime
-    from ancestry_obs.recording import Site
+    from ancestry_obs.recording import Probe
 
 __all__ = ["Woven", "weave"]
 
@@ -38,22 +38,22 @@ class Woven:
     Args:
         subject: What was woven.
         design: What the wrapper has in common with others.
-        sites: Where it records; each call leaves one float at the first one.
+        probes: Where it records; each call leaves one float at the first one.
 
     Attributes:
         target: ``module:qualname``.
         function: The wrapper: put it where the original is.
     """
 
-    def __init__(self, subject: Subject, design: Design, sites: Sequence[Site]) -> None:
+    def __init__(self, subject: Subject, design: Design, probes: Sequence[Probe]) -> None:
         self.target = subject.target
         self._subject = subject
         self._design = design
-        self._sites = sites
+        self._probes = probes
         self._names = {text: name for name, text in subject.placeholders.items()}
         filename = f"{WOVEN_PREFIX}{self.target}>"
         code = relabel(design.code, subject.original, filename, self._names)
-        bound = bind(subject, design.outline, design.common, sites)
+        bound = bind(subject, design.outline, design.common, probes)
         self.function: FunctionType = build(code, subject.original, bound)
         keep_source(filename, self._write)
 
@@ -70,7 +70,7 @@ class Woven:
 
     def calls(self) -> int:
         """Count the calls so far, exactly; calls that were left out as inner ones are not in it."""
-        return self._sites[0].observed()
+        return self._probes[0].observed()
 
     def errors(self) -> int:
         """Count failed expressions and actions at this target, as of the last fold."""
@@ -87,8 +87,8 @@ class Woven:
         filename = f"{_DISARMED}{self.target}>"
         code = self._design.passing_code
         self.function.__code__ = relabel(code, self._subject.original, filename, self._names)
-        for site in self._sites:
-            self._subject.runtime.store.retire(site, self.function)
+        for probe in self._probes:
+            self._subject.runtime.store.retire(probe, self.function)
 
 
 def weave(  # noqa: PLR0913 - the patcher passes what it found, by name
@@ -120,5 +120,5 @@ def weave(  # noqa: PLR0913 - the patcher passes what it found, by name
     """
     subject = Subject(original, target, owner, name, tuple(advices), runtime)
     design = design_of(subject)
-    sites = [runtime.store.site(target) for _ in design.outline.parts]
-    return Woven(subject, design, sites)
+    probes = [runtime.store.probe(target) for _ in design.outline.parts]
+    return Woven(subject, design, probes)

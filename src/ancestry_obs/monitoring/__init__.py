@@ -16,7 +16,7 @@ from __future__ import annotations
 from ancestry_obs.monitoring.catalogue import Catalogue
 from ancestry_obs.monitoring.plan import Plan
 from ancestry_obs.monitoring.plan_loader import load_plan
-from ancestry_obs.monitoring.probes import Probe, dashboard_probes, rule_probes
+from ancestry_obs.monitoring.questions import Question, dashboard_questions, rule_questions
 from ancestry_obs.monitoring.rule import Group, Rule
 from ancestry_obs.monitoring.rules import build_rules
 from ancestry_obs.monitoring.rules_text import rules_yaml
@@ -25,11 +25,11 @@ __all__ = [
     "Catalogue",
     "Group",
     "Plan",
-    "Probe",
+    "Question",
     "Rule",
     "build_rules",
-    "dashboard_probes",
+    "dashboard_questions",
     "load_plan",
-    "rule_probes",
+    "rule_questions",
     "rules_yaml",
 ]

@@ -1,8 +1,8 @@
 """Recording: observations come in from wrappers and typed helpers, folded series go out.
 
-    wrapper -> Channel (a buffer) -> Store.fold() -> Series of a Family -> collector
+    wrapper -> Buffer -> Store.fold() -> Series of a Family -> collector
 
-A call appends one float to the `Channel` of its label combination; everything else (buckets, sums,
+A call appends one float to the `Buffer` of its label combination; everything else (buckets, sums,
 counts, each metric that the same call feeds) is done when a scrape folds the buffers, or when one
 is full. Label values are bounded here (`Family.admit`). Nothing here knows wrappers, text formats
 or prometheus_client, and nothing here raises into an instrumented program.
@@ -10,7 +10,7 @@ or prometheus_client, and nothing here raises into an instrumented program.
 
 from __future__ import annotations
 
-from ancestry_obs.recording.channel import FULL, Channel, LatestChannel, Site
+from ancestry_obs.recording.buffers import FULL, Buffer, LatestBuffer, Probe
 from ancestry_obs.recording.family import Family
 from ancestry_obs.recording.series import (
     CounterSeries,
@@ -24,15 +24,15 @@ from ancestry_obs.recording.store import Store
 
 __all__ = [
     "FULL",
-    "Channel",
+    "Buffer",
     "CounterSeries",
     "Family",
     "GaugeSeries",
     "HistogramSeries",
     "InFlightSeries",
-    "LatestChannel",
+    "LatestBuffer",
+    "Probe",
     "RatioSeries",
     "Series",
-    "Site",
     "Store",
 ]

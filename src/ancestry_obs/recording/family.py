@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 from math import nan
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
-from ancestry_obs.recording.channel import FULL, Channel, LatestChannel
+from ancestry_obs.recording.buffers import FULL, Buffer, LatestBuffer
 from ancestry_obs.recording.limits import OTHER, LabelLimit, label_text
 from ancestry_obs.recording.series import Series, new_series
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from ancestry_obs.mapfile.model import MetricSpec
-    from ancestry_obs.recording.channel import Overflow
-    from ancestry_obs.recording.store import Store
+    from ancestry_obs.recording.buffers import Overflow, Probe
 
 __all__ = ["Family"]
 
 _MEMO_SIZE: Final = 1024
+
+
+class FoldingStore(Protocol):
+    """What a family needs of the store that it belongs to."""
+
+    def probe(self, target: str) -> Probe:
+        """Make a probe whose buffers are folded."""
+
+    def relieve(self, *buffers: Buffer) -> None:
+        """Fold full buffers; never waits."""
+
+    def count_overflows(self, overflows: Iterable[Overflow]) -> None:
+        """Count observations whose label became ``other``."""
 
 
 class Family:
@@ -37,14 +49,14 @@ class Family:
         >>> family.observe(("/matches/:id", "2xx"), 0.3)
     """
 
-    __slots__ = ("_limits", "_series", "_site", "_store", "label_names", "name", "spec")
+    __slots__ = ("_limits", "_probe", "_series", "_store", "label_names", "name", "spec")
 
-    def __init__(self, spec: MetricSpec, name: str, store: Store) -> None:
+    def __init__(self, spec: MetricSpec, name: str, store: FoldingStore) -> None:
         self.spec = spec
         self.name = name
         self.label_names = tuple(label.name for label in spec.labels)
         self._store = store
-        self._site = store.site(f"metrics():{spec.name}")
+        self._probe = store.probe(f"metrics():{spec.name}")
         self.reset()
 
     def reset(self) -> None:
@@ -108,16 +120,16 @@ class Family:
             ValueError: If the number of labels is wrong.
         """
         labels = tuple(map(label_text, values))
-        channel = self._site.memo.get(labels)
-        if channel is None:
-            channel = self._channel(labels)
+        buffer = self._probe.memo.get(labels)
+        if buffer is None:
+            buffer = self._buffer(labels)
         try:
             number = float(value)
         except (TypeError, ValueError, OverflowError):
             number = nan
-        channel.append(number)
-        if len(channel) >= FULL:
-            self._store.relieve(channel)
+        buffer.append(number)
+        if len(buffer) >= FULL:
+            self._store.relieve(buffer)
 
     def inc(self, values: Sequence[object], amount: float = 1.0) -> None:
         """Add to a counter; see `observe`. A negative amount is dropped and counted."""
@@ -127,13 +139,13 @@ class Family:
         """Set a gauge, at once: the last value wins; see `observe`."""
         self.observe(values, value)
 
-    def _channel(self, labels: tuple[str, ...]) -> Channel:
+    def _buffer(self, labels: tuple[str, ...]) -> Buffer:
         kept, overflows = self.admit(labels)
-        kind = LatestChannel if self.spec.type == "gauge" else Channel
-        channel = self._site.open(
-            (kept, overflows), lambda: kind(self._site, (self.at(kept),), (), overflows)
+        kind = LatestBuffer if self.spec.type == "gauge" else Buffer
+        buffer = self._probe.open(
+            (kept, overflows), lambda: kind(self._probe, (self.at(kept),), (), overflows)
         )
-        if len(self._site.memo) >= _MEMO_SIZE:
-            self._site.memo.clear()
-        self._site.memo[labels] = channel
-        return channel
+        if len(self._probe.memo) >= _MEMO_SIZE:
+            self._probe.memo.clear()
+        self._probe.memo[labels] = buffer
+        return buffer

@@ -15,7 +15,7 @@ from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
-from ancestry_obs.recording.channel import FULL, Channel, Overflow, Site
+from ancestry_obs.recording.buffers import FULL, Buffer, Overflow, Probe
 from ancestry_obs.recording.family import Family
 
 if TYPE_CHECKING:
@@ -54,8 +54,8 @@ class Store:
     def __init__(self, namespace: str = "ancestry") -> None:
         self.namespace = namespace
         self._families: dict[str, Family] = {}
-        self._sites: list[Site] = []
-        self._leaving: list[Site] = []
+        self._probes: list[Probe] = []
+        self._leaving: list[Probe] = []
         # Wrappers hold this very set.
         self.evaluating: set[int] = set()
         self._reset()
@@ -102,24 +102,24 @@ class Store:
         """Count the series of all families."""
         return sum(len(family.series()) for family in self.families())
 
-    def site(self, target: str) -> Site:
-        """Make a site: a group of channels that this store folds.
+    def probe(self, target: str) -> Probe:
+        """Make a probe, whose buffers this store folds.
 
         Args:
             target: ``module:qualname``, as failures name it.
         """
-        site = Site(target)
-        self._sites.append(site)
-        return site
+        probe = Probe(target)
+        self._probes.append(probe)
+        return probe
 
-    def retire(self, site: Site, user: object) -> None:
-        """Let go of a site once its last user is gone; until then it is folded as before.
+    def retire(self, probe: Probe, user: object) -> None:
+        """Let go of a probe once its last user is gone; until then it is folded as before.
 
         Args:
-            site: What `site` gave.
+            probe: What `probe` gave.
             user: The wrapper that records there. Calls that are still running keep it alive.
         """
-        weakref.finalize(user, self._leaving.append, site).atexit = False
+        weakref.finalize(user, self._leaving.append, probe).atexit = False
 
     def fold(self) -> None:
         """Drain every buffer into the series."""
@@ -127,9 +127,9 @@ class Store:
             if self._folding:
                 return
             leaving = _taken(self._leaving)
-            self._fold(channel for site in tuple(self._sites) for channel in site.snapshot())
-            for site in leaving:
-                self._sites.remove(site)
+            self._fold(buffer for probe in tuple(self._probes) for buffer in probe.snapshot())
+            for probe in leaving:
+                self._probes.remove(probe)
 
     @contextmanager
     def reading(self) -> Iterator[None]:
@@ -146,11 +146,11 @@ class Store:
             finally:
                 self._folding = outer
 
-    def relieve(self, *channels: Channel) -> None:
+    def relieve(self, *buffers: Buffer) -> None:
         """Fold full buffers from within a wrapped call, unless that would have to wait."""
         if self._lock.acquire(blocking=False):
             try:
-                self._fold(channels)
+                self._fold(buffers)
             finally:
                 self._lock.release()
 
@@ -166,30 +166,30 @@ class Store:
         if len(self._overflows) >= FULL:
             self.relieve()
 
-    def _fold(self, channels: Iterable[Channel]) -> None:
+    def _fold(self, buffers: Iterable[Buffer]) -> None:
         if self._folding:
             return
         self._folding = True
         try:
-            for channel in channels:
-                if channel:
-                    self._drain(channel)
+            for buffer in buffers:
+                if buffer:
+                    self._drain(buffer)
             self.expression_errors.update(_taken(self._failures))
             self.overflows.update(_taken(self._overflows))
         finally:
             self._folding = False
 
-    def _drain(self, channel: Channel) -> None:
-        chunk = channel.take()
-        for counter in channel.counted:
+    def _drain(self, buffer: Buffer) -> None:
+        chunk = buffer.take()
+        for counter in buffer.counted:
             counter.value += len(chunk)
-        for overflow in channel.overflows:
+        for overflow in buffer.overflows:
             self.overflows[overflow] += len(chunk)
-        for series in channel.fed:
+        for series in buffer.fed:
             dropped = series.take(chunk)
             if dropped:
                 metric = self._metric_of(series)
-                self.expression_errors[channel.site.target, metric, "value"] += dropped
+                self.expression_errors[buffer.probe.target, metric, "value"] += dropped
 
     def _metric_of(self, series: object) -> str:
         # Only for values that were dropped, which is rare: no series pays for a way back.
@@ -201,14 +201,14 @@ class Store:
     def _begin_child(self) -> None:
         # A forked child has only the thread that forked; a lock that another one held is stuck.
         self._reset()
-        for site in self._sites:
-            site.forget()
+        for probe in self._probes:
+            probe.forget()
         for family in self.families():
             family.reset()
 
 
 def _taken(log: list[_T]) -> list[_T]:
-    # As a channel does it: a thread may append at any moment.
+    # As a buffer does it: a thread may append at any moment.
     taken = log[: len(log)]
     del log[: len(taken)]
     return taken

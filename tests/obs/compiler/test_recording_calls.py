@@ -123,9 +123,9 @@ class TestLabels:
             wrapper(f"user {number % 2500}")
         assert sum(loom.read("a_total").values()) == 5000
         assert loom.store.overflows["a_total", "v"] == 5000 - 3 * 2
-        (site,) = [site for site in loom.store._sites if site.target == "m:returns"]
-        assert len(site.memo) <= 2048
-        assert len(site.channels) == 4
+        (probe,) = [probe for probe in loom.store._probes if probe.target == "m:returns"]
+        assert len(probe.memo) <= 2048
+        assert len(probe.buffers) == 4
 
     def test_a_very_long_text_is_cut_and_not_remembered(self, loom):
         loom.metric("a_total", v=3)
@@ -133,8 +133,8 @@ class TestLabels:
         for _ in range(2):
             wrapper("x" * 100_000)
         assert loom.read("a_total") == {("x" * 256,): 2}
-        (site,) = [site for site in loom.store._sites if site.target == "m:returns"]
-        assert site.memo == {}
+        (probe,) = [probe for probe in loom.store._probes if probe.target == "m:returns"]
+        assert probe.memo == {}
 
     def test_self_is_the_first_parameter_whatever_its_name(self, loom):
         class Shop:

@@ -281,7 +281,7 @@ class TestDisarming:
         gc.collect()
         loom.store.fold()
         assert function() is None
-        assert not [site for site in loom.store._sites if site.target == "m:call"]
+        assert not [probe for probe in loom.store._probes if probe.target == "m:call"]
         assert loom.total("calls_total") == 1
 
 

@@ -15,9 +15,9 @@ from ancestry_obs.mapfile import load
 from ancestry_obs.monitoring import (
     Catalogue,
     build_rules,
-    dashboard_probes,
+    dashboard_questions,
     load_plan,
-    rule_probes,
+    rule_questions,
 )
 from ancestry_obs.monitoring.dashboard import dashboard_json
 
@@ -55,5 +55,5 @@ def test_any_map_gets_a_sound_dashboard_and_sound_rules(data):
     shown = {panel.metric for row in plan.rows for panel in row.panels}
     assert set(catalogue.metrics) <= shown
     groups = build_rules(plan, catalogue, "any")
-    for probe in (*dashboard_probes(dashboard), *rule_probes(groups)):
-        promql_parser.parse(probe.expression)
+    for question in (*dashboard_questions(dashboard), *rule_questions(groups)):
+        promql_parser.parse(question.expression)

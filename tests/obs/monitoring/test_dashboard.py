@@ -10,7 +10,7 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.cog.plugins import register_default_plugins
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from ancestry_obs.monitoring import dashboard_probes
+from ancestry_obs.monitoring import dashboard_questions
 from ancestry_obs.monitoring.arrangement import default_plan
 from ancestry_obs.monitoring.dashboard import dashboard_json
 from ancestry_obs.monitoring.plan import View
@@ -88,9 +88,9 @@ def test_every_panel_explains_itself_and_never_says_no_data(dashboard):
 
 
 def test_every_expression_parses(dashboard):
-    for probe in dashboard_probes(dashboard):
-        assert "$" not in probe.expression, probe
-        promql_parser.parse(probe.expression)
+    for question in dashboard_questions(dashboard):
+        assert "$" not in question.expression, question
+        promql_parser.parse(question.expression)
 
 
 def test_no_expression_names_what_the_map_does_not_have(generated):
@@ -100,8 +100,8 @@ def test_no_expression_names_what_the_map_does_not_have(generated):
         for suffix, le in (("", ()), ("_bucket", ("le",)), ("_count", ()), ("_sum", ()))
     }
     asked = 0
-    for probe in dashboard_probes(generated.dashboard):
-        for selector in selectors(promql_parser.parse(probe.expression)):
+    for question in dashboard_questions(generated.dashboard):
+        for selector in selectors(promql_parser.parse(question.expression)):
             asked += 1
             assert {matcher.name for matcher in selector.matchers.matchers} <= known[selector.name]
     assert asked > 80

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import promql_parser
 
-from ancestry_obs.monitoring import build_rules, rule_probes
+from ancestry_obs.monitoring import build_rules, rule_questions
 from ancestry_obs.monitoring.alerts import anchor
 from ancestry_obs.monitoring.arrangement import default_plan
 
@@ -121,8 +121,8 @@ def test_every_alert_has_texts_a_runbook_and_inputs(generated):
 
 def test_every_expression_parses(generated, shop):
     for groups in (generated.groups, build_rules(default_plan(shop, "shop"), shop, "shop")):
-        for probe in rule_probes(groups):
-            promql_parser.parse(probe.expression)
+        for question in rule_questions(groups):
+            promql_parser.parse(question.expression)
 
 
 def test_an_anchor_is_the_heading_in_words():

@@ -107,8 +107,8 @@ def test_more_label_values_than_the_memo_holds_lose_nothing(store, metric):
     store.fold()
     assert sum(values(family).values()) == 3000
     assert len(values(family)) == 6
-    assert len(family._site.memo) <= 1024
-    assert len(family._site.channels) == 6
+    assert len(family._probe.memo) <= 1024
+    assert len(family._probe.buffers) == 6
 
 
 def test_the_full_name_has_the_namespace(store, metric):

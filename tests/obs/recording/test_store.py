@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from ancestry_obs.recording import FULL, Channel, CounterSeries, Store
+from ancestry_obs.recording import FULL, Buffer, CounterSeries, Store
 
 # Python 3.12 warns of a fork while other threads run, which is what that test is about.
 WARNING = (
@@ -44,16 +44,16 @@ def test_without_a_namespace_a_name_stays_as_it_is(metric):
 
 def test_values_that_the_fold_drops_are_counted_for_target_and_metric(store, metric):
     family = store.family(metric("histogram"))
-    site = store.site("m:f")
-    site.open(0, lambda: Channel(site, (family.at(()),))).extend([1.0, float("nan")])
+    probe = store.probe("m:f")
+    probe.open(0, lambda: Buffer(probe, (family.at(()),))).extend([1.0, float("nan")])
     store.fold()
     assert store.expression_errors == {("m:f", "a_histogram", "value"): 1}
 
 
 def test_a_dropped_value_of_a_metric_that_is_gone_is_counted_without_its_name(store, metric):
     family = store.family(metric())
-    site = store.site("m:f")
-    site.open(0, lambda: Channel(site, (family.at(()),))).append(-1.0)
+    probe = store.probe("m:f")
+    probe.open(0, lambda: Buffer(probe, (family.at(()),))).append(-1.0)
     store.drop("a_counter")
     store.fold()
     assert store.expression_errors == {("m:f", "", "value"): 1}
@@ -213,19 +213,19 @@ def test_a_fork_while_another_thread_folds_leaves_the_child_a_free_lock(store, m
     assert answer == 1
 
 
-def test_a_retired_site_is_folded_until_its_user_is_gone(store, metric):
+def test_a_retired_probe_is_folded_until_its_user_is_gone(store, metric):
     family = store.family(metric())
-    site = store.site("m:f")
-    channel = site.open(0, lambda: Channel(site, (family.at(()),)))
+    probe = store.probe("m:f")
+    buffer = probe.open(0, lambda: Buffer(probe, (family.at(()),)))
 
     def user():
-        channel.append(1.0)
+        buffer.append(1.0)
 
-    store.retire(site, user)
+    store.retire(probe, user)
     user()
     assert total(store) == 1
     user()
     del user
     assert total(store) == 2
-    channel.append(1.0)
+    buffer.append(1.0)
     assert total(store) == 2

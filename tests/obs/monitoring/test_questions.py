@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from ancestry_obs.monitoring import Group, Probe, Rule, dashboard_probes, rule_probes
+from ancestry_obs.monitoring import Group, Question, Rule, dashboard_questions, rule_questions
 
 
 def dashboard(query='label_values(x{a=~"$way"}, shop)'):
@@ -31,31 +31,31 @@ def dashboard(query='label_values(x{a=~"$way"}, shop)'):
 
 
 def test_everything_that_a_dashboard_asks_is_listed_with_all_chosen():
-    assert dashboard_probes(dashboard()) == [
-        Probe("variable way", "count by (way) (y)"),
-        Probe("variable way_in", 'count by (shop) (x{a=~".*"})'),
-        Probe("mark Trips", "z > 0", answered=False),
-        Probe("panel 2 P, query A", 'rate(x{b=~".*"}[1m])'),
-        Probe("panel 2 P, query B", "increase(x[1m]) / increase(x[1h])"),
+    assert dashboard_questions(dashboard()) == [
+        Question("variable way", "count by (way) (y)"),
+        Question("variable way_in", 'count by (shop) (x{a=~".*"})'),
+        Question("mark Trips", "z > 0", answered=False),
+        Question("panel 2 P, query A", 'rate(x{b=~".*"}[1m])'),
+        Question("panel 2 P, query B", "increase(x[1m]) / increase(x[1h])"),
     ]
 
 
 def test_the_windows_can_be_chosen():
     windows = {"rate_interval": "4s", "interval": "2s", "range": "9s"}
-    expressions = [probe.expression for probe in dashboard_probes(dashboard(), windows)]
+    expressions = [question.expression for question in dashboard_questions(dashboard(), windows)]
     assert expressions[-1] == "increase(x[2s]) / increase(x[9s])"
 
 
 def test_a_variable_that_asks_something_else_is_refused():
     with pytest.raises(ValueError, match=r"the variable's query 'metrics\(\)' is not label_values"):
-        dashboard_probes(dashboard("metrics()"))
+        dashboard_questions(dashboard("metrics()"))
 
 
 def test_an_alert_need_not_be_answered_but_its_inputs_must():
     rules = (Rule("x", record="r"), Rule("x > 1", alert="A", inputs=("x", "y")))
-    assert rule_probes([Group("g", rules)]) == [
-        Probe("r", "x"),
-        Probe("A", "x > 1", answered=False),
-        Probe("A, input 1", "x"),
-        Probe("A, input 2", "y"),
+    assert rule_questions([Group("g", rules)]) == [
+        Question("r", "x"),
+        Question("A", "x > 1", answered=False),
+        Question("A, input 1", "x"),
+        Question("A, input 2", "y"),
     ]

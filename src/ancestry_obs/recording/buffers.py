@@ -1,6 +1,6 @@
 """The buffers: one float per call comes in, in chunks they go into series.
 
-Appending to a list is atomic in CPython, and so is taking a slice and deleting one. A channel is
+Appending to a list is atomic in CPython, and so is taking a slice and deleting one. A buffer is
 therefore never replaced while it is in use: a thread that holds it would append to a list that
 nobody reads any more. What takes a chunk copies the first n values, then deletes as many.
 """
@@ -15,20 +15,20 @@ if TYPE_CHECKING:
 
     from ancestry_obs.recording.series import CounterSeries, Series
 
-__all__ = ["FULL", "Channel", "LatestChannel", "Overflow", "Site"]
+__all__ = ["FULL", "Buffer", "LatestBuffer", "Overflow", "Probe"]
 
 FULL = 512
-"""How many values a channel holds before the call that appends folds it by itself."""
+"""How many values a buffer holds before the call that appends folds it by itself."""
 
 Overflow = tuple[str, str]
 """Metric and label where a value was replaced by ``other``."""
 
 
-class Channel(list[float]):
-    """The buffer of one combination of labels at one site.
+class Buffer(list[float]):
+    """The buffer of one combination of labels at one place.
 
     Args:
-        site: Where the observations come from.
+        probe: What the observations come from.
         fed: Series that take the values.
         counted: Counters that count the values, whatever they are.
         overflows: Where this combination has an ``other`` for a value; counted by observations.
@@ -37,16 +37,16 @@ class Channel(list[float]):
         folded: How many values have been taken out so far.
     """
 
-    __slots__ = ("counted", "fed", "folded", "overflows", "site")
+    __slots__ = ("counted", "fed", "folded", "overflows", "probe")
 
     def __init__(
         self,
-        site: Site,
+        probe: Probe,
         fed: tuple[Series, ...],
         counted: tuple[CounterSeries, ...] = (),
         overflows: tuple[Overflow, ...] = (),
     ) -> None:
-        self.site = site
+        self.probe = probe
         self.fed = fed
         self.counted = counted
         self.overflows = overflows
@@ -60,8 +60,8 @@ class Channel(list[float]):
         return chunk
 
 
-class LatestChannel(Channel):
-    """A channel of gauges: the last value shows at once, the buffer only counts."""
+class LatestBuffer(Buffer):
+    """A buffer of gauges: the last value shows at once, the buffer only counts."""
 
     __slots__ = ()
 
@@ -73,46 +73,46 @@ class LatestChannel(Channel):
             super().append(value)
 
 
-class Site:
-    """A place that observes: one stream of a woven target, or the typed helpers of one metric.
+class Probe:
+    """What records at one place: a stream of a woven target, or the typed helpers of one metric.
 
     Args:
         target: ``module:qualname``, for the counts of failed expressions.
 
     Attributes:
-        channels: Every channel of the site, each under a key that its user chose.
-        memo: The user's own look-up table with channels; emptied in a forked child.
+        buffers: Every buffer of the probe, each under a key that its user chose.
+        memo: The user's own look-up table with buffers; emptied in a forked child.
     """
 
-    __slots__ = ("__weakref__", "channels", "memo", "target")
+    __slots__ = ("__weakref__", "buffers", "memo", "target")
 
     def __init__(self, target: str) -> None:
         self.target = target
-        self.channels: dict[object, Channel] = {}
+        self.buffers: dict[object, Buffer] = {}
         self.memo: dict[Any, Any] = {}
 
-    def open(self, key: object, make: Callable[[], Channel]) -> Channel:
-        """Get the channel of a key, or keep a new one that is folded from now on.
+    def open(self, key: object, make: Callable[[], Buffer]) -> Buffer:
+        """Get the buffer of a key, or keep a new one that is folded from now on.
 
         Args:
-            key: One for each combination of series, so that the channels are as bounded as those.
-            make: Makes the channel.
+            key: One for each combination of series, so that the buffers are as bounded as those.
+            make: Makes the buffer.
         """
-        found = self.channels.get(key)
+        found = self.buffers.get(key)
         if found is None:
-            # Two threads may both get here: the first one's channel is everybody's.
-            found = self.channels.setdefault(key, make())
+            # Two threads may both get here: the first one's buffer is everybody's.
+            found = self.buffers.setdefault(key, make())
         return found
 
-    def snapshot(self) -> list[Channel]:
-        """Give the channels there are now; calls may open others meanwhile."""
-        return list(self.channels.values())
+    def snapshot(self) -> list[Buffer]:
+        """Give the buffers there are now; calls may open others meanwhile."""
+        return list(self.buffers.values())
 
     def observed(self) -> int:
-        """Count the values that the site's channels ever got."""
-        return sum(channel.folded + len(channel) for channel in self.snapshot())
+        """Count the values that the probe's buffers ever got."""
+        return sum(buffer.folded + len(buffer) for buffer in self.snapshot())
 
     def forget(self) -> None:
-        """Detach every channel, as a forked child must: who still holds one feeds nobody."""
+        """Detach every buffer, as a forked child must: who still holds one feeds nobody."""
         self.memo.clear()
-        self.channels.clear()
+        self.buffers.clear()

@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
     from ancestry_obs.monitoring.rule import Group
 
-__all__ = ["Probe", "dashboard_probes", "rule_probes"]
+__all__ = ["Question", "dashboard_questions", "rule_questions"]
 
 _LABEL_VALUES: Final = re.compile(r"label_values\((?P<series>.*), (?P<label>\w+)\)")
 _WINDOWS: Final = {"rate_interval": "1m", "interval": "1m", "range": "1h"}
 
 
 @dataclass(frozen=True, slots=True)
-class Probe:
+class Question:
     """A question to Prometheus.
 
     Args:
@@ -36,9 +36,9 @@ class Probe:
     answered: bool = True
 
 
-def dashboard_probes(
+def dashboard_questions(
     dashboard: Mapping[str, Any], windows: Mapping[str, str] = _WINDOWS
-) -> list[Probe]:
+) -> list[Question]:
     """List what a dashboard asks, with "All" chosen in every variable.
 
     Args:
@@ -48,31 +48,31 @@ def dashboard_probes(
     texts = {f"$__{name}": window for name, window in windows.items()}
     texts |= {f"${each['name']}": ".*" for each in dashboard["templating"]["list"]}
     return [
-        Probe(probe.where, _substituted(probe.expression, texts), probe.answered)
-        for probe in _asked(dashboard)
+        Question(question.where, _substituted(question.expression, texts), question.answered)
+        for question in _asked(dashboard)
     ]
 
 
-def rule_probes(groups: Iterable[Group]) -> list[Probe]:
+def rule_questions(groups: Iterable[Group]) -> list[Question]:
     """List what rules ask: their expressions, and what the alerts among them look at."""
-    probes = []
+    questions = []
     for rule in (rule for group in groups for rule in group.rules):
         name = rule.alert or rule.record
-        probes.append(Probe(name, rule.expression, answered=not rule.alert))
-        probes += [Probe(f"{name}, input {n}", each) for n, each in enumerate(rule.inputs, 1)]
-    return probes
+        questions.append(Question(name, rule.expression, answered=not rule.alert))
+        questions += [Question(f"{name}, input {n}", each) for n, each in enumerate(rule.inputs, 1)]
+    return questions
 
 
-def _asked(dashboard: Mapping[str, Any]) -> Iterator[Probe]:
+def _asked(dashboard: Mapping[str, Any]) -> Iterator[Question]:
     for variable in dashboard["templating"]["list"]:
         if variable["type"] == "query":
-            yield Probe(f"variable {variable['name']}", _values(variable["query"]["query"]))
+            yield Question(f"variable {variable['name']}", _values(variable["query"]["query"]))
     for mark in dashboard["annotations"]["list"]:
-        yield Probe(f"mark {mark['name']}", mark["expr"], answered=False)
+        yield Question(f"mark {mark['name']}", mark["expr"], answered=False)
     for panel in dashboard["panels"]:
         for target in panel.get("targets", ()):
             where = f"panel {panel['id']} {panel['title']}, query {target['refId']}"
-            yield Probe(where, target["expr"])
+            yield Question(where, target["expr"])
 
 
 def _values(query: str) -> str:
