@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 from ancestry_obs.compiler import Advice, Runtime, weave
 from ancestry_obs.exceptions import Where
 from ancestry_obs.expressions import BUILTIN_FUNCTIONS, parse
-from ancestry_obs.mapfile.model import LabelSpec, MetricSpec, RecordSpec
+from ancestry_obs.mapfile.specs import LabelSpec, MetricSpec, RecordSpec
 from ancestry_obs.recording import HistogramSeries, Store
 
 if TYPE_CHECKING:

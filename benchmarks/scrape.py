@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
 
 from ancestry_obs.collector import Collector, Samples, SelfMetrics, render
-from ancestry_obs.mapfile.model import LabelSpec, MetricSpec, Where
+from ancestry_obs.mapfile.specs import LabelSpec, MetricSpec, Where
 from ancestry_obs.recording import Store
 
 if TYPE_CHECKING:

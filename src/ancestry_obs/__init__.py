@@ -34,6 +34,7 @@ from ancestry_obs.exceptions import (
     SettingsError,
     TargetError,
 )
+from ancestry_obs.installation_status import Status, TargetStatus
 from ancestry_obs.lifecycle import (
     Disabled,
     install,
@@ -47,7 +48,6 @@ from ancestry_obs.lifecycle import (
 from ancestry_obs.mapfile import MapDiff
 from ancestry_obs.metrics_registry import metrics
 from ancestry_obs.settings import ObservabilitySettings
-from ancestry_obs.status import Status, TargetStatus
 
 if TYPE_CHECKING:
     from ancestry_obs.instrumentation import Instrumentation

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 from ancestry_obs import aspects
 from ancestry_obs.collector import Collector, Samples, SelfMetrics, summarize
 from ancestry_obs.compiler import Advice, Runtime, weave
+from ancestry_obs.installation_status import Status, TargetStatus
 from ancestry_obs.mapfile import MapDiff, MapSpec, SampleSpec, difference
 from ancestry_obs.metrics_registry import attach, connect, detach, disconnect
 from ancestry_obs.outlets import Outlets
 from ancestry_obs.patcher import Found, Patcher
 from ancestry_obs.recording import Store
-from ancestry_obs.status import Status, TargetStatus
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Hashable

@@ -13,10 +13,10 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from ancestry_obs.exceptions import ObservabilityError
+from ancestry_obs.installation_status import Status
 from ancestry_obs.mapfile import MapDiff, MapSpec, load
 from ancestry_obs.metrics_registry import metrics
 from ancestry_obs.settings import ObservabilitySettings
-from ancestry_obs.status import Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from ancestry_obs.exceptions import Where
+    from ancestry_obs.installation_status import TargetStatus
     from ancestry_obs.instrumentation import Instrumentation
     from ancestry_obs.mapfile import MapSpec
-    from ancestry_obs.status import TargetStatus
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

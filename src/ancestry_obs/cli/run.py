@@ -19,7 +19,7 @@ from ancestry_obs.settings import ObservabilitySettings
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from ancestry_obs.status import Status
+    from ancestry_obs.installation_status import Status
 
 logger = logging.getLogger("ancestry_obs")
 

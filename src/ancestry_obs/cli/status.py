@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 from ancestry_obs.cli.output import say, say_json, table
 from ancestry_obs.exceptions import ExporterError
+from ancestry_obs.installation_status import Status
 from ancestry_obs.metrics_exporter import get
-from ancestry_obs.status import Status
 
 if TYPE_CHECKING:
     import argparse

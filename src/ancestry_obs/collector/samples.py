@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from ancestry_obs.expressions import Expression
-    from ancestry_obs.mapfile.model import SampleSpec
+    from ancestry_obs.mapfile.specs import SampleSpec
     from ancestry_obs.recording import Family, Store
 
 __all__ = ["Samples", "Tracker"]

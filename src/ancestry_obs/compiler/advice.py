@@ -12,7 +12,7 @@ from ancestry_obs.expressions import BUILTIN_FUNCTIONS
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
 
-    from ancestry_obs.mapfile.model import MetricSpec, RecordSpec, SampleSpec
+    from ancestry_obs.mapfile.specs import MetricSpec, RecordSpec, SampleSpec
     from ancestry_obs.recording import Store
 
 __all__ = ["Advice", "Runtime"]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from ancestry_obs.expressions import Expression
-    from ancestry_obs.mapfile.model import MetricSpec, RecordSpec
+    from ancestry_obs.mapfile.specs import MetricSpec, RecordSpec
     from ancestry_obs.recording import Family, Store
 
 __all__ = ["Sink", "Stream", "plan_streams"]

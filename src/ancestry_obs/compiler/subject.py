@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from inspect import Parameter
 
     from ancestry_obs.compiler.advice import Advice, Runtime
-    from ancestry_obs.mapfile.model import RecordSpec
+    from ancestry_obs.mapfile.specs import RecordSpec
 
 __all__ = ["Subject", "shadowed_names"]
 

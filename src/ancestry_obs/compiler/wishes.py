@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ancestry_obs.compiler.advice import Advice
     from ancestry_obs.expressions import Expression
-    from ancestry_obs.mapfile.model import MetricSpec, RecordSpec, SampleSpec
+    from ancestry_obs.mapfile.specs import MetricSpec, RecordSpec, SampleSpec
 
 __all__ = ["Wishes", "wishes_of"]
 

@@ -7,9 +7,10 @@ here: that needs the program, and is the patcher's affair.
 from __future__ import annotations
 
 from ancestry_obs.mapfile.difference import MapDiff, difference
+from ancestry_obs.mapfile.language import json_schema
 from ancestry_obs.mapfile.loader import load, resolve_map
 from ancestry_obs.mapfile.metrics import worst_case_series
-from ancestry_obs.mapfile.model import (
+from ancestry_obs.mapfile.specs import (
     HookSpec,
     InstrumentSpec,
     LabelSpec,
@@ -19,7 +20,6 @@ from ancestry_obs.mapfile.model import (
     SampleSpec,
     Where,
 )
-from ancestry_obs.mapfile.schema import json_schema
 from ancestry_obs.mapfile.targets import TargetPattern, parse_target
 
 __all__ = [

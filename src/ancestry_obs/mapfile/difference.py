@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ancestry_obs.mapfile.model import MapSpec
+    from ancestry_obs.mapfile.specs import MapSpec
 
 __all__ = ["MapDiff", "difference"]
 

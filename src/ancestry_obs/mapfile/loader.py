@@ -1,6 +1,6 @@
 """A TOML file or a Python mapping goes in, a `MapSpec` comes out, or a `MapError`.
 
-Three steps: the source becomes data and the lines of its keys; the grammar checks keys and types;
+Three steps: the source becomes data and the lines of its keys; the language checks keys and types;
 the builders check what depends on several keys. Each goes on after a mistake: one run finds all.
 """
 
@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ancestry_obs.exceptions import Finding, MapError, Where
 from ancestry_obs.expressions import BUILTIN_FUNCTIONS
-from ancestry_obs.mapfile.grammar import MAP
+from ancestry_obs.mapfile.language import MAP
 from ancestry_obs.mapfile.metrics import build_metrics
-from ancestry_obs.mapfile.model import MapSpec
 from ancestry_obs.mapfile.parts import (
     build_hook,
     build_instrument,
@@ -25,6 +24,7 @@ from ancestry_obs.mapfile.parts import (
 )
 from ancestry_obs.mapfile.reader import Reader
 from ancestry_obs.mapfile.report import Report
+from ancestry_obs.mapfile.specs import MapSpec
 from ancestry_obs.mapfile.toml_lines import locate_keys, syntax_error_line
 
 if TYPE_CHECKING:

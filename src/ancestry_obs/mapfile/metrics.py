@@ -10,8 +10,8 @@ from itertools import pairwise
 from math import prod
 from typing import TYPE_CHECKING, Any, Final
 
-from ancestry_obs.mapfile.grammar import LABEL_BOUNDS
-from ancestry_obs.mapfile.model import LabelSpec, MetricSpec
+from ancestry_obs.mapfile.language import LABEL_BOUNDS
+from ancestry_obs.mapfile.specs import LabelSpec, MetricSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

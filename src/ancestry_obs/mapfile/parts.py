@@ -6,9 +6,9 @@ from keyword import iskeyword
 from typing import TYPE_CHECKING, Any, Final
 
 from ancestry_obs.expressions import BUILTIN_FUNCTIONS
-from ancestry_obs.mapfile.model import HookSpec, InstrumentSpec, SampleSpec
 from ancestry_obs.mapfile.reader import Variables
 from ancestry_obs.mapfile.records import build_record
+from ancestry_obs.mapfile.specs import HookSpec, InstrumentSpec, SampleSpec
 
 if TYPE_CHECKING:
     from ancestry_obs.mapfile.reader import Reader

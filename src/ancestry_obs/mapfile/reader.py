@@ -19,8 +19,8 @@ from ancestry_obs.mapfile.targets import parse_target
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from ancestry_obs.mapfile.model import LabelSpec, MetricSpec
     from ancestry_obs.mapfile.report import Report
+    from ancestry_obs.mapfile.specs import LabelSpec, MetricSpec
     from ancestry_obs.mapfile.toml_lines import KeyPath
 
 __all__ = ["Reader", "Variables"]

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from ancestry_obs.mapfile.model import RecordSpec
 from ancestry_obs.mapfile.reader import Variables
+from ancestry_obs.mapfile.specs import RecordSpec
 
 if TYPE_CHECKING:
     from ancestry_obs.expressions import Expression
-    from ancestry_obs.mapfile.model import MetricSpec, Moment
     from ancestry_obs.mapfile.reader import Reader
     from ancestry_obs.mapfile.report import Report
+    from ancestry_obs.mapfile.specs import MetricSpec, Moment
     from ancestry_obs.mapfile.toml_lines import KeyPath
 
 __all__ = ["build_record"]

@@ -1,6 +1,6 @@
 """The values a map may hold: each shape checks a value and describes itself as JSON Schema.
 
-`grammar` puts them together with the arrays and tables of `containers`. Each does both jobs, so
+`language` puts them together with the arrays and tables of `containers`. Each does both jobs, so
 the loader and the schema cannot disagree on keys, types and enumerations. Rules between keys (a
 record's labels are its metric's) are not here.
 

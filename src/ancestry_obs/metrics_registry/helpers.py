@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from ancestry_obs.mapfile.model import MetricSpec, MetricType
+    from ancestry_obs.mapfile.specs import MetricSpec, MetricType
 
 __all__ = ["UNITS", "Helper", "Recorder"]
 

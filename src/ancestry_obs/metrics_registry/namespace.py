@@ -16,7 +16,7 @@ from ancestry_obs.metrics_registry.helpers import UNITS, Helper
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from ancestry_obs.mapfile.model import MetricSpec
+    from ancestry_obs.mapfile.specs import MetricSpec
     from ancestry_obs.metrics_registry.helpers import Recorder
 
 __all__ = ["Metrics", "connect", "disconnect", "metrics"]

@@ -12,7 +12,7 @@ from ancestry_obs.recording.series import Series, new_series
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from ancestry_obs.mapfile.model import MetricSpec
+    from ancestry_obs.mapfile.specs import MetricSpec
     from ancestry_obs.recording.buffers import Overflow, Probe
 
 __all__ = ["Family"]

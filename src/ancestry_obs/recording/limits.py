@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from ancestry_obs.mapfile.model import LabelSpec
+    from ancestry_obs.mapfile.specs import LabelSpec
 
 __all__ = ["ERROR", "LONGEST", "OTHER", "LabelLimit", "label_text"]
 

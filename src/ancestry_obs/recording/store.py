@@ -21,7 +21,7 @@ from ancestry_obs.recording.family import Family
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from ancestry_obs.mapfile.model import MetricSpec
+    from ancestry_obs.mapfile.specs import MetricSpec
 
 _T = TypeVar("_T")
 

@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry
 
 from ancestry_obs.collector import Collector, Samples, SelfMetrics
 from ancestry_obs.expressions import BUILTIN_FUNCTIONS, parse
-from ancestry_obs.mapfile.model import LabelSpec, MetricSpec, SampleSpec, Where
+from ancestry_obs.mapfile.specs import LabelSpec, MetricSpec, SampleSpec, Where
 from ancestry_obs.recording import Store
 
 HERE = Where("<test>", None, "")

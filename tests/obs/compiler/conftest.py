@@ -8,7 +8,7 @@ import pytest
 from ancestry_obs.compiler import Advice, Runtime, weave
 from ancestry_obs.exceptions import Where
 from ancestry_obs.expressions import BUILTIN_FUNCTIONS, parse
-from ancestry_obs.mapfile.model import LabelSpec, MetricSpec, RecordSpec
+from ancestry_obs.mapfile.specs import LabelSpec, MetricSpec, RecordSpec
 from ancestry_obs.recording import HistogramSeries, Store
 
 NOWHERE = Where("test.toml", 7, "instrument[0].record[0]")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ancestry_obs.compiler import Advice, Runtime, weave
 from ancestry_obs.exceptions import Where
 from ancestry_obs.expressions import BUILTIN_FUNCTIONS, parse
-from ancestry_obs.mapfile.model import LabelSpec, MetricSpec, RecordSpec
+from ancestry_obs.mapfile.specs import LabelSpec, MetricSpec, RecordSpec
 from ancestry_obs.recording import Store
 
 NOWHERE = Where("test.toml", None, "")

@@ -13,7 +13,7 @@ import pytest
 from ancestry_obs.compiler import shadowed_names
 from ancestry_obs.exceptions import CompileError
 from ancestry_obs.expressions import parse
-from ancestry_obs.mapfile.model import SampleSpec
+from ancestry_obs.mapfile.specs import SampleSpec
 
 
 def call(value):

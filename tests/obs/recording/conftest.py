@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from ancestry_obs.exceptions import Where
-from ancestry_obs.mapfile.model import LabelSpec, MetricSpec
+from ancestry_obs.mapfile.specs import LabelSpec, MetricSpec
 from ancestry_obs.recording import Store
 
 NOWHERE = Where("test.toml", None, "")

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ancestry_obs.exceptions import Where
-from ancestry_obs.mapfile.model import LabelSpec
+from ancestry_obs.mapfile.specs import LabelSpec
 from ancestry_obs.recording.limits import LONGEST, LabelLimit, label_text
 
 NOWHERE = Where("test.toml", None, "")

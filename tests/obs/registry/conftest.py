@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from ancestry_obs.mapfile.model import LabelSpec, MetricSpec, Where
+from ancestry_obs.mapfile.specs import LabelSpec, MetricSpec, Where
 from ancestry_obs.metrics_registry.registry import detach
 
 HERE = Where("<test>", None, "")

@@ -1,4 +1,4 @@
-"""The map's grammar as data: which keys there are, what each may hold and what it means.
+"""The map's language as data: which keys there are, what each may hold and what it means.
 
 The loader checks a map against `MAP`, the JSON Schema is written from it. Rules on names come from
 the Prometheus documentation, "Data model" and "Metric and label naming".
@@ -6,13 +6,13 @@ the Prometheus documentation, "Data model" and "Metric and label naming".
 
 from __future__ import annotations
 
-from typing import Final, get_args
+from typing import Any, Final, get_args
 
 from ancestry_obs.mapfile.containers import Array, Either, Field, Named, Table
-from ancestry_obs.mapfile.model import Aggregate, MetricType, Moment
 from ancestry_obs.mapfile.shapes import choice, flag, number, text, whole
+from ancestry_obs.mapfile.specs import Aggregate, MetricType, Moment
 
-__all__ = ["ACTIONS", "LABEL_BOUNDS", "MAP", "VERSION"]
+__all__ = ["ACTIONS", "LABEL_BOUNDS", "MAP", "VERSION", "json_schema"]
 
 VERSION: Final = 1
 ACTIONS: Final = ("exporter.start", "exporter.stop")
@@ -136,3 +136,19 @@ MAP: Final = Table(
         ),
     }
 )
+
+
+def json_schema() -> dict[str, Any]:
+    """Describe the map's language as JSON Schema, draft 2020-12, for editors.
+
+    A schema knows keys, types and enumerations. Expressions, and rules between distant keys (a
+    record's labels are its metric's), are the loader's: it may refuse what the schema accepts.
+
+    Returns:
+        The schema, ready for `json.dumps`.
+    """
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Instrumentation map of ancestry-obs",
+        **MAP.schema(),
+    }

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ancestry_obs.exceptions import MapError
 from ancestry_obs.mapfile import json_schema, load, resolve_map
-from ancestry_obs.mapfile.grammar import ACTIONS
+from ancestry_obs.mapfile.language import ACTIONS
 
 
 @pytest.fixture(scope="module")
