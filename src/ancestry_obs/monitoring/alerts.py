@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from ancestry_obs.monitoring.catalogue import BUILD_INFO
 from ancestry_obs.monitoring.objectives import FAST, SLOW, error_ratio
 from ancestry_obs.monitoring.promql import EVERYWHERE, aggregated, gained, none_of
-from ancestry_obs.monitoring.rule import Rule
+from ancestry_obs.monitoring.rule_file import Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -23,8 +23,7 @@ from grafana_foundation_sdk.models.heatmap import HeatmapColorMode
 from grafana_foundation_sdk.models.prometheus import Dataquery, PromQueryFormat
 
 from ancestry_obs.monitoring.queries import percent
-from ancestry_obs.monitoring.styling import property_of, styled
-from ancestry_obs.monitoring.units import unit
+from ancestry_obs.monitoring.styling import property_of, styled, unit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

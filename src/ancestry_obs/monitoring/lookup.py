@@ -1,6 +1,6 @@
 """Names in a plan come in; what the catalogue has under them goes out, or a finding.
 
-A mistake goes to the report and reading goes on. What is broken was reported before by the grammar,
+A mistake goes to the report and reading goes on. What is broken was reported before by the loader,
 and is `None` here.
 """
 

@@ -16,7 +16,7 @@ from ancestry_obs.monitoring.promql import (
     good_and_all,
     share,
 )
-from ancestry_obs.monitoring.rule import Rule
+from ancestry_obs.monitoring.rule_file import Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,7 +15,7 @@ from ancestry_obs.exceptions import Finding, MapError, Where
 from ancestry_obs.mapfile.report import Report
 from ancestry_obs.mapfile.toml_lines import locate_keys, syntax_error_line
 from ancestry_obs.monitoring.arrangement import completed, default_plan
-from ancestry_obs.monitoring.plan_grammar import PLAN
+from ancestry_obs.monitoring.plan_language import PLAN
 from ancestry_obs.monitoring.plan_reader import PlanReader
 
 if TYPE_CHECKING:

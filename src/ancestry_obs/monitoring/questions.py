@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from ancestry_obs.monitoring.rule import Group
+    from ancestry_obs.monitoring.rule_file import Group
 
 __all__ = ["Question", "dashboard_questions", "rule_questions"]
 

@@ -9,16 +9,25 @@ from typing import TYPE_CHECKING, Final
 
 from grafana_foundation_sdk.models import dashboard as sdk
 
-from ancestry_obs.monitoring.units import unit
-
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ancestry_obs.monitoring.plan import Panel
 
-__all__ = ["property_of", "styled"]
+__all__ = ["property_of", "styled", "unit"]
 
 _NOTHING: Final = "nothing yet"
 # Their columns and cells have colours of their own.
 _TABLES: Final = frozenset({"inventory", "quantile_table"})
+
+# Prometheus documentation, "Metric and label naming": a metric's name ends in its base unit.
+_PLAIN: Final = "short"
+_UNITS: Final[Mapping[str, str]] = {
+    "seconds": "s", "bytes": "bytes", "ratio": "percentunit", "celsius": "celsius",
+    "meters": "lengthm", "joules": "joule", "volts": "volt", "amperes": "amp", "grams": "massg",
+}  # fmt: skip
+# Seconds per second is the share of time that something was busy.
+_PER_SECOND: Final[Mapping[str, str]] = {"s": "percentunit", "bytes": "Bps", _PLAIN: "ops"}
 
 
 def styled(panel: Panel, config: sdk.FieldConfigSource) -> sdk.FieldConfigSource:
@@ -79,3 +88,28 @@ def _colored(panel: Panel) -> list[sdk.DashboardFieldConfigSourceOverrides]:
 def property_of(name: str, value: object) -> sdk.DynamicConfigValue:
     """Make a setting for some fields only."""
     return sdk.DynamicConfigValue(name, value)
+
+
+def unit(panel: Panel) -> str:
+    """Give Grafana's name of the unit that a panel's numbers have, by the metric's name.
+
+    Args:
+        panel: The panel; a unit that it has itself wins.
+    """
+    if panel.unit:
+        return panel.unit
+    metric = panel.metric
+    suffix = metric.name.removesuffix("_total").rpartition("_")[2]
+    base = "percentunit" if metric.kind == "ratio" else _UNITS.get(suffix, _PLAIN)
+    counts_events = metric.kind in {"histogram", "summary"}
+    match panel.view:
+        case "share" | "share_trend":
+            return "percentunit"
+        case "rate":
+            return "ops" if counts_events else _PER_SECOND.get(base, "ops")
+        case "total":
+            return _PLAIN if counts_events else base
+        case "count" | "inventory" | "states":
+            return _PLAIN
+        case _:
+            return base

@@ -8,7 +8,7 @@ import pytest
 
 from ancestry_obs import monitoring
 from ancestry_obs.mapfile import resolve_map
-from ancestry_obs.monitoring.plan_grammar import PLAN
+from ancestry_obs.monitoring.plan_language import PLAN
 from ancestry_obs.monitoring.plan_loader import plan_path
 
 SHIPPED = [
@@ -19,7 +19,7 @@ SHIPPED = [
 
 @pytest.fixture(scope="module")
 def validator():
-    """Give a validator for the grammar as JSON Schema."""
+    """Give a validator for the language as JSON Schema."""
     jsonschema.Draft202012Validator.check_schema(PLAN.schema())
     return jsonschema.Draft202012Validator(PLAN.schema())
 
@@ -43,5 +43,5 @@ def test_the_plans_that_ship_are_valid(validator, path):
                                       "target": 0.99}]},
     ],
 )  # fmt: skip
-def test_a_plan_outside_the_grammar_is_not(validator, broken):
+def test_a_plan_outside_the_language_is_not(validator, broken):
     assert not validator.is_valid(broken)

@@ -4,7 +4,7 @@ import pytest
 
 from ancestry_obs.monitoring.catalogue import SELF_METRICS, Metric
 from ancestry_obs.monitoring.plan import Panel
-from ancestry_obs.monitoring.units import unit
+from ancestry_obs.monitoring.styling import unit
 
 
 @pytest.mark.parametrize(

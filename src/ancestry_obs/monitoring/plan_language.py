@@ -1,4 +1,4 @@
-"""The grammar of monitoring plans as data, in the shapes that maps are checked with too."""
+"""The language of monitoring plans as data, in the shapes that maps are checked with too."""
 
 from __future__ import annotations
 

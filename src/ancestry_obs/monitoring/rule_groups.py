@@ -1,7 +1,7 @@
 """A plan comes in, groups of Prometheus rules go out: what is computed ahead, and what calls whom.
 
 Every rule keeps the label ``job``, so that one set serves several programs. Writing them as a file
-is the affair of `rules_text`.
+is the affair of `rule_file`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from ancestry_obs.monitoring.alerts import burn_alerts, exporter_gone, plan_aler
 from ancestry_obs.monitoring.catalogue import BUILD_INFO
 from ancestry_obs.monitoring.objectives import recorded_error_ratios
 from ancestry_obs.monitoring.promql import EVERYWHERE, aggregated, quantile
-from ancestry_obs.monitoring.rule import Group, Rule
+from ancestry_obs.monitoring.rule_file import Group, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
