@@ -50,7 +50,7 @@ def _instrument(
         subclasses=instrument.subclasses,
     )
     for target in instrument.targets:
-        yield Pointcut(target, advice, subclasses=instrument.subclasses)
+        yield Pointcut(target, advice, instrument.subclasses, instrument.at)
 
 
 def _sample(sample: SampleSpec, spec: MapSpec) -> Pointcut:
@@ -114,7 +114,7 @@ class LabelFunctions(Mapping[str, Callable[..., object]]):
         self._own = dict(own)
         self._found: dict[str, Callable[..., object]] = dict(BUILTIN_FUNCTIONS)
 
-    def offer(self, module: ModuleType, name: str) -> None:
+    def look_in(self, module: ModuleType, name: str) -> None:
         """Look in a module for what another name promises, rather than import it a second time.
 
         It is looked up when it is called: the program may define it after what it is called for.

@@ -24,8 +24,11 @@ class TargetStatus:
         target: `module:qualname` where it is defined, or the pattern that has reached nothing yet.
         state: `pending` (its module is not imported yet), `installed`, or `error`.
         reason: why it is not installed, or what is remarkable although it is; may be empty.
-        aliases: other names that lead to the wrapper, because they were rebound.
-        unreached: what still holds the bare function and therefore stays unmeasured.
+        aliases: other names of the map that lead to the same function.
+        unreached: what may hold the bare object and stays unmeasured: of a target that could only
+            be given a proxy.
+        way: how it is woven: `inline` (the statements are in the function's own code), `call` (its
+            code calls the original), `proxy` (its name is bound to a proxy).
         patterns: the map's patterns that reach it.
         calls: finished calls so far.
         errors: expressions that failed and values that were dropped.
@@ -36,6 +39,7 @@ class TargetStatus:
     reason: str = ""
     aliases: tuple[str, ...] = ()
     unreached: tuple[str, ...] = ()
+    way: str = ""
     patterns: tuple[str, ...] = ()
     calls: int = 0
     errors: int = 0

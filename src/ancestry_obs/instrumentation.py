@@ -8,29 +8,31 @@ metrics are on: this module imports wrapt and prometheus_client by way of the st
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ancestry_obs import aspects
 from ancestry_obs.collector import Collector, Samples, SelfMetrics, summarize
-from ancestry_obs.compiler import Advice, Runtime, weave
+from ancestry_obs.compiler import Advice, Aspect, Runtime, weave, weave_callable
 from ancestry_obs.installation_status import Status, TargetStatus
 from ancestry_obs.mapfile import MapDiff, MapSpec, SampleSpec, difference
 from ancestry_obs.metrics_registry import attach, connect, detach, disconnect
 from ancestry_obs.outlets import Outlets
-from ancestry_obs.patcher import Found, Patcher
+from ancestry_obs.patcher import Patcher
 from ancestry_obs.recording import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Hashable
-    from types import ModuleType
+    from collections.abc import Collection, Sequence
+    from types import FunctionType, ModuleType
 
     from prometheus_client import CollectorRegistry
 
     from ancestry_obs.collector import Row
     from ancestry_obs.compiler import Woven
+    from ancestry_obs.exceptions import CompileError
     from ancestry_obs.metrics_exporter import Exporter
-    from ancestry_obs.patcher import TargetReport
+    from ancestry_obs.patcher import TargetReport, Wanted
     from ancestry_obs.settings import ObservabilitySettings
 
 __all__ = ["Instrumentation"]
@@ -69,7 +71,7 @@ class Instrumentation:
             "exporter.stop": self.stop_exporter,
         }
         self._runtime = Runtime(self._store, self._functions, actions, self._trackers)
-        self._patcher = Patcher(self._weave)
+        self._patcher = Patcher(_Weaver(self._runtime, self._trackers))
         self._declare(spec)
         self._self_metrics = SelfMetrics(self._store, self._targets, version)
         self.registry = attach(self._collector(spec), registry)
@@ -121,20 +123,15 @@ class Instrumentation:
         detach()
         self._outlets.close()
 
-    def status(self, *, search: bool = True) -> Status:
-        """Tell the state of every target and of the exporter.
-
-        Args:
-            search: also find what still holds bare functions, which takes a look at every object
-                of the process.
-        """
+    def status(self) -> Status:
+        """Tell the state of every target and of the exporter."""
         exporter = self._outlets.exporter
         return Status(
             enabled=True,
             map=self._spec.source,
             url=exporter.url if exporter else "",
             exporter_error=self._outlets.error,
-            targets=self._targets(search=search),
+            targets=self._targets(),
         )
 
     def start_exporter(self, host: str | None = None, port: int | None = None) -> Exporter | None:
@@ -167,17 +164,17 @@ class Instrumentation:
         names = {family.name: family.spec.name for family in self._store.families()}
         return summarize(text, names)
 
-    def offer(self, module: ModuleType, name: str) -> None:
+    def weave_main(self, module: ModuleType, name: str) -> None:
         """Weave what a module defines so far, under another module's name; for the launcher."""
-        self._functions.offer(module, name)
-        self._patcher.offer(module, name)
+        self._functions.look_in(module, name)
+        self._patcher.weave_main(module, name)
 
     def sources(self, patterns: Collection[str]) -> dict[str, str]:
-        """Give the generated source of each wrapper that one of the patterns leads to."""
+        """Give each function that one of the patterns leads to, with the statements in it."""
         return {
-            report.target: report.woven.source  # type: ignore[attr-defined]  # the compiler's
+            report.target: report.woven[-1].source  # type: ignore[attr-defined]  # the compiler's
             for report in self._patcher.report()
-            if report.woven and not set(patterns).isdisjoint(report.patterns)
+            if report.state == "installed" and not set(patterns).isdisjoint(report.patterns)
         }
 
     def _collector(self, spec: MapSpec) -> Collector:
@@ -200,33 +197,66 @@ class Instrumentation:
 
         return register
 
-    def _weave(self, found: Found, advices: tuple[Hashable, ...]) -> Woven:
-        ours = tuple(each for each in advices if isinstance(each, Advice))
-        woven = weave(
-            found.function,
-            target=found.target,
-            owner=found.owner,
-            name=found.attribute,
-            advices=ours,
-            runtime=self._runtime,
-        )
-        samples = {sample for advice in ours for sample in advice.track}
-        if samples and found.owner:
-            # The wrapper meets instances from now on; these are there already.
-            for instance in aspects.instances_of(found.owner):
-                for sample in samples:
-                    self._trackers[sample](instance)
-        return woven
-
-    def _targets(self, *, search: bool = False) -> tuple[TargetStatus, ...]:
+    def _targets(self) -> tuple[TargetStatus, ...]:
+        errors: Counter[str] = Counter()
+        for (target, *_), count in dict(self._store.expression_errors).items():
+            errors[target] += count
         targets: dict[str, TargetStatus] = {}
-        for each in map(_status_of, self._patcher.report(search=search)):
+        for report in self._patcher.report():
+            each = _status_of(report, errors.pop(report.target, 0))
             known = targets.get(each.target)
             targets[each.target] = known.with_copy(each) if known else each
         return tuple(targets.values())
 
     def _status_page(self) -> dict[str, object]:
         return self.status().as_dict()
+
+
+class _Weaver:
+    """The compiler, as the patcher calls it.
+
+    Args:
+        runtime: what woven code works with.
+        trackers: what takes each sample's instances.
+    """
+
+    def __init__(self, runtime: Runtime, trackers: _Trackers) -> None:
+        self._runtime = runtime
+        self._trackers = trackers
+
+    def weave(
+        self, wanted: Sequence[Wanted], source: str | None = None
+    ) -> list[Woven | CompileError]:
+        """Weave functions, or code that is to become functions."""
+        made = [self._aspect(each) for each in wanted]
+        results = weave(made, source)
+        for each, aspect in zip(wanted, made, strict=True):
+            self._track(each, aspect)
+        return results
+
+    def weave_callable(self, wanted: Wanted) -> tuple[FunctionType, Woven]:
+        """Make a function that calls another kind of callable."""
+        return weave_callable(self._aspect(wanted))
+
+    def _aspect(self, wanted: Wanted) -> Aspect:
+        return Aspect(
+            target=wanted.target,
+            code=wanted.code,
+            advices=tuple(each for each in wanted.advices if isinstance(each, Advice)),
+            runtime=self._runtime,
+            is_method=wanted.is_method,
+            function=wanted.function,
+            is_definition=wanted.is_definition,
+            is_inner=wanted.is_inner,
+        )
+
+    def _track(self, wanted: Wanted, aspect: Aspect) -> None:
+        samples = aspect.advice.track
+        if samples and wanted.owner:
+            # The woven code meets instances from now on; these are there already.
+            for instance in aspects.instances_of(wanted.owner):
+                for sample in samples:
+                    self._trackers[sample](instance)
 
 
 class _Trackers(dict[SampleSpec, Callable[[object], None]]):
@@ -260,15 +290,15 @@ def _starts_exporter_by_hook(spec: MapSpec) -> bool:
     return any("exporter.start" in {hook.before, hook.after} for hook in spec.hooks)
 
 
-def _status_of(report: TargetReport) -> TargetStatus:
-    woven = report.woven
+def _status_of(report: TargetReport, errors: int) -> TargetStatus:
     return TargetStatus(
         target=report.target,
         state=report.state,
         reason=report.reason,
         aliases=report.aliases,
         unreached=report.unreached,
+        way=report.way,
         patterns=report.patterns,
-        calls=woven.calls() if woven else 0,  # type: ignore[attr-defined]  # the compiler's Woven
-        errors=woven.errors() if woven else 0,  # type: ignore[attr-defined]  # the same
+        calls=sum(woven.calls() for woven in report.woven),  # type: ignore[attr-defined]  # the compiler's
+        errors=errors,
     )

@@ -39,12 +39,12 @@ __all__ = [
     "build",
     "install",
     "mark_failed",
-    "offer",
-    "reload",
+        "reload",
     "start_exporter",
     "status",
     "stop_exporter",
     "uninstall",
+    "weave_main",
 ]
 
 DEFAULT_MAP = "ancestry.toml"
@@ -56,7 +56,7 @@ class Disabled:
 
     enabled = False
 
-    def status(self, *, search: bool = True) -> Status:  # noqa: ARG002  as an Instrumentation has
+    def status(self) -> Status:
         """Tell that metrics are off."""
         return Status(enabled=False)
 
@@ -200,7 +200,7 @@ def status() -> Status:
     return Status(enabled=False) if current is None else current.status()
 
 
-def offer(module: ModuleType, name: str) -> None:
+def weave_main(module: ModuleType, name: str) -> None:
     """Weave what a module defines so far, under another module's name.
 
     Args:
@@ -208,7 +208,7 @@ def offer(module: ModuleType, name: str) -> None:
         name: the module name that the map uses for it.
     """
     if _current.instrumentation is not None:
-        _current.instrumentation.offer(module, name)
+        _current.instrumentation.weave_main(module, name)
 
 
 def mark_failed() -> None:

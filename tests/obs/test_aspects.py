@@ -174,7 +174,7 @@ class TestLabelFunctions:
         make_module("prog", "raise AssertionError('executed a second time')")
         functions = aspects.LabelFunctions((("short", "prog:short"),))
         main = ModuleType("__main__")
-        functions.offer(main, "prog")
+        functions.look_in(main, "prog")
         short = functions["short"]
         with pytest.raises(AttributeError):
             short("abc")

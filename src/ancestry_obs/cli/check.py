@@ -139,7 +139,7 @@ def _findings(
         for target in places  # in the map's order, which is the order of what is found
     }
     findings = [each for found in missing.values() for each in found]
-    for each in instrumentation.status(search=False).targets:
+    for each in instrumentation.status().targets:
         patterns = [name for name in each.patterns if name in places]
         # That the targets of a module which cannot be imported are pending need not be told.
         told = each.state == "pending" and any(missing[name] for name in patterns)

@@ -2,7 +2,7 @@
 
 `python -m pkg.mod` executes `pkg.mod` under the name `__main__`, so a target `pkg.mod:f` would
 name a second copy that nobody calls. Therefore the program's top-level statements are executed one
-at a time, and after each one `offer(main_module, "pkg.mod")` lets the patcher weave what has just
+at a time, and after each one `weave_main(main_module, "pkg.mod")` lets the patcher weave what has just
 been defined: a target is woven before the statement that first calls it.
 
 What the program sees is left as it would be: argv, `sys.path[0]`, `__main__`, `__file__`,
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from types import CodeType
 
-    Offer = Callable[[ModuleType, str], None]
+    WeaveMain = Callable[[ModuleType, str], None]
 
 # A `from __future__` import applies to all statements after it.
 _FUTURE_FLAGS = reduce(
@@ -113,13 +113,13 @@ def find_module(name: str) -> Program:
     return Program(name, file, file, str(Path.cwd()), spec)
 
 
-def run(program: Program, arguments: Sequence[str], offer: Offer) -> None:
+def run(program: Program, arguments: Sequence[str], weave_main: WeaveMain) -> None:
     """Run the program to its end in this process.
 
     Args:
         program: what `find_script` or `find_module` found.
         arguments: the program's own arguments, without its name.
-        offer: called with the main module and its importable name after each statement.
+        weave_main: called with the main module and its importable name after each statement.
 
     Raises:
         BaseException: whatever the program raises, `SystemExit` included.
@@ -133,7 +133,7 @@ def run(program: Program, arguments: Sequence[str], offer: Offer) -> None:
     try:
         for code in _statements(program.file):
             exec(code, vars(main))  # noqa: S102  running the user's program is the command's purpose
-            offer(main, program.name)
+            weave_main(main, program.name)
     except SystemExit:
         raise
     except BaseException as error:

@@ -81,7 +81,7 @@ def command(arguments: argparse.Namespace) -> Callable[[], int]:
     program, rest = _find(arguments.program)
     _log_to_stderr()
     installed = lifecycle.install(settings=settings)
-    return partial(_run, program, rest, partial(installed.status, search=False))
+    return partial(_run, program, rest, installed.status)
 
 
 def _settings(arguments: argparse.Namespace) -> ObservabilitySettings:
@@ -112,7 +112,7 @@ def _run(program: launcher.Program, rest: list[str], status: Callable[[], Status
     """Run the program; its exit code and exceptions are left to the interpreter."""
     process = os.getpid()
     try:
-        launcher.run(program, rest, lifecycle.offer)
+        launcher.run(program, rest, lifecycle.weave_main)
     except SystemExit as end:
         if end.code not in (None, 0):
             lifecycle.mark_failed()

@@ -1,16 +1,16 @@
-"""The compiler: what a map wants of a target goes in, a generated wrapper comes out.
+"""The compiler: what a map wants of a function goes in, the function's code with it inside goes out.
 
-    Advice -> Stream -> Key -> source text -> function
+    Advice -> Aspect -> streams and keys -> statements -> the function's tree -> code
 
-`weave` makes one wrapper of all advices for a target: plain text, compiled, with the objects that
-it needs as the cells of its closure. It patches nothing and imports nothing of wrapt; what the
-wrapper records goes to `ancestry_obs.recording`.
+`weave` puts all advices of a join point into the code that runs there. It exchanges nothing and
+imports nothing of wrapt; what woven code records goes to `ancestry_obs.recording`.
 """
 
 from __future__ import annotations
 
 from ancestry_obs.compiler.advice import Advice, Runtime
-from ancestry_obs.compiler.subject import shadowed_names
-from ancestry_obs.compiler.weaving import Woven, weave
+from ancestry_obs.compiler.aspect import Aspect
+from ancestry_obs.compiler.code import embed
+from ancestry_obs.compiler.weaving import Woven, weave, weave_callable
 
-__all__ = ["Advice", "Runtime", "Woven", "shadowed_names", "weave"]
+__all__ = ["Advice", "Aspect", "Runtime", "Woven", "embed", "weave", "weave_callable"]

@@ -1,26 +1,27 @@
-"""What is to be woven into a target, and what the woven code works with."""
+"""What is to be woven in at a join point, and what the woven code works with."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from ancestry_obs.expressions import BUILTIN_FUNCTIONS
+from ancestry_obs.expressions.functions import BUILTIN_FUNCTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
 
+    from ancestry_obs.expressions.parser import Expression
     from ancestry_obs.mapfile.specs import MetricSpec, RecordSpec, SampleSpec
-    from ancestry_obs.recording import Store
+    from ancestry_obs.recording.store import Store
 
-__all__ = ["Advice", "Runtime"]
+__all__ = ["Advice", "Runtime", "merge"]
 
 
 @dataclass(frozen=True)
 class Advice:
-    """What the map wants of a target; two that are equal make the same wrapper.
+    """What the map wants at a join point; two that are equal weave the same statements.
 
     Args:
         records: What each call records.
@@ -53,10 +54,41 @@ class Advice:
         """Agree with the equality that the dataclass has."""
         return self._hash
 
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The variables that the records' expressions read."""
+        return frozenset(name for each in self._expressions for name in each.names)
+
+    @cached_property
+    def called(self) -> tuple[str, ...]:
+        """The label functions that the records' expressions call, sorted."""
+        return tuple(sorted({name for each in self._expressions for name in each.functions}))
+
+    @property
+    def _expressions(self) -> tuple[Expression, ...]:
+        return tuple(each for record in self.records for each in record.expressions)
+
+
+# A glob brings the same advices to many targets.
+@lru_cache(maxsize=512)
+def merge(advices: tuple[Advice, ...]) -> Advice:
+    """Put the advices of one join point together, each wish once.
+
+    Args:
+        advices: In the order of the map.
+    """
+    if len(advices) == 1:
+        return advices[0]
+    parts: dict[str, Any] = {
+        name: tuple(dict.fromkeys(item for each in advices for item in getattr(each, name)))
+        for name in ("records", "metrics", "before", "after", "track", "functions")
+    }
+    return Advice(**parts, subclasses=any(each.subclasses for each in advices))
+
 
 @dataclass(frozen=True)
 class Runtime:
-    """What all wrappers of one installation work with.
+    """What the woven code of one installation works with.
 
     Args:
         store: Where observations go.
@@ -64,7 +96,7 @@ class Runtime:
         actions: What a hook's action name stands for; called without arguments.
         trackers: What takes a new instance for a sample.
         clock: Gives seconds, from any start, never going back.
-        designs: What was made for one target and serves others like it, by its shape.
+        shapes: What was written for one target and serves others like it.
     """
 
     store: Store
@@ -74,4 +106,4 @@ class Runtime:
     actions: Mapping[str, Callable[[], object]] = field(default_factory=dict)
     trackers: Mapping[SampleSpec, Callable[[object], object]] = field(default_factory=dict)
     clock: Callable[[], float] = perf_counter
-    designs: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)
+    shapes: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)

@@ -1,169 +1,167 @@
-"""Compilation: the text of a wrapper and the objects it needs come in, a function comes out.
+"""Trees and text come in, code objects go out; and objects come to stand in code's constants.
 
-The function has the original's globals, as code that walks them expects; what the wrapper needs are
-the cells of its closure. Its source can be had from `linecache` under a pseudo file name, so that a
-debugger can step in and a traceback shows the line.
+Nothing here knows what is woven. Two facts of CPython are relied on: code objects compare by what
+they do and where (names, bytecode, constants, lines), and their constants may be any objects.
 """
 
 from __future__ import annotations
 
-import linecache
-from collections.abc import Sequence
-from functools import WRAPPER_ASSIGNMENTS, cached_property
-from inspect import CO_ITERABLE_COROUTINE
-from types import CellType, CodeType, FunctionType
-from typing import TYPE_CHECKING, Any, Final, overload
+import ast
+import re
+import warnings
+from contextlib import contextmanager
+from inspect import CO_ITERABLE_COROUTINE, CO_NESTED
+from types import CodeType
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-__all__ = ["build", "closure_source", "forget_source", "inner_code", "keep_source", "relabel"]
+    from ancestry_obs.compiler.definitions import Key
 
-# Assigned, not copied: a default or an annotation is the very same object.
-_COPIED: Final = (*WRAPPER_ASSIGNMENTS, "__defaults__", "__kwdefaults__", "__type_params__")
-# Entries of a code object's table of locations: Objects/locations.md in CPython, 3.11 and later.
-_LINE_ONLY, _NO_LOCATION = 13, 15
-_LONGEST_ENTRY: Final = 8
-
-
-def closure_source(definition: str, free: Iterable[str]) -> str:
-    """Put a ``def`` into a function whose parameters are the free variables of the ``def``.
-
-    Args:
-        definition: The text of the ``def``.
-        free: The names.
-    """
-    body = "".join(f"    {line}\n" for line in definition.splitlines())
-    return f"def closure({', '.join(free)}):\n{body}"
+__all__ = [
+    "CONSTANT",
+    "FILENAME",
+    "NamesToConstants",
+    "codes_in",
+    "compiled",
+    "embed",
+    "inner_code",
+    "key_of",
+    "quietly",
+    "with_constants",
+    "with_objects",
+]
 
 
-def inner_code(source: str) -> CodeType:
-    """Compile what `closure_source` gave.
+CONSTANT: Final = "\0ancestry-obs "
+"""How the text begins that stands for an object until the code is there that can hold it."""
 
-    Args:
-        source: The text, with placeholders for names.
-
-    Returns:
-        The code of the inner function. It knows its lines but no columns: those of the text that is
-        shown are others.
-    """
-    module = compile(source, "<ancestry-obs>", "exec", dont_inherit=True)
-    outer = next(constant for constant in module.co_consts if isinstance(constant, CodeType))
-    inner = next(constant for constant in outer.co_consts if isinstance(constant, CodeType))
-    return inner.replace(co_linetable=b"".join(_locations(inner)))
+FILENAME: Final = "<ancestry-obs weaving>"
+"""What source is compiled as until the code gets its own file name again."""
 
 
-def _locations(code: CodeType) -> Iterator[bytes]:
-    last = code.co_firstlineno
-    for start, end, line in code.co_lines():
-        # Two bytes make a unit, and an entry has at most eight of them.
-        for units in range((end - start) // 2, 0, -_LONGEST_ENTRY):
-            kind = _NO_LOCATION if line is None else _LINE_ONLY
-            entry = bytes([0x80 | kind << 3 | min(units, _LONGEST_ENTRY) - 1])
-            yield entry if line is None else entry + _signed(line - last)
-            last = last if line is None else line
+def key_of(code: CodeType) -> Key:
+    """Give what tells the codes of one module apart."""
+    return code.co_qualname, code.co_firstlineno
 
 
-def _signed(number: int) -> bytes:
-    """Write a number in groups of six bits, the lowest first, its sign in the lowest bit."""
-    rest = -number << 1 | 1 if number < 0 else number << 1
-    groups = bytearray()
-    while rest >= 0x40:  # noqa: PLR2004 - the bit that says that more groups follow
-        groups.append(rest & 0x3F | 0x40)
-        rest >>= 6
-    return bytes([*groups, rest])
+def compiled(tree: ast.Module) -> CodeType:
+    """Compile a module's tree, without a word about what is odd in it: its author was told."""
+    with quietly():
+        return compile(tree, FILENAME, "exec", dont_inherit=True)
 
 
-def relabel(
-    code: CodeType, original: Callable[..., Any], filename: str, names: Mapping[str, str]
-) -> CodeType:
-    """Give a code object the names of the function that it stands for.
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Let nobody hear what Python finds odd about a source that is compiled once more."""
+    # Put in front by hand: `catch_warnings` would make the program's own warnings show again.
+    ours = ("ignore", None, Warning, re.compile(re.escape(FILENAME)), 0)
+    filters = warnings.filters
+    filters.insert(0, ours)
+    try:
+        yield
+    finally:
+        filters.remove(ours)
+
+
+def codes_in(code: CodeType) -> Iterator[CodeType]:
+    """Yield every code object inside another one, from the outside to the inside."""
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield constant
+            yield from codes_in(constant)
+
+
+def with_objects(text: str, original: CodeType, objects: Mapping[str, object]) -> CodeType:
+    """Compile a function in which some names stand for objects.
 
     Args:
-        code: What `inner_code` gave.
-        original: The function, or another callable.
-        filename: The pseudo file.
-        names: The parameters' names, by their placeholders.
+        text: Its source.
+        original: What it takes the place of.
+        objects: The objects by their names; to the code they are constants.
     """
-    variables = tuple(names.get(name, name) for name in code.co_varnames)
-    constants = tuple(_renamed(constant, names) for constant in code.co_consts)
-    if not isinstance(original, FunctionType):
-        return code.replace(co_filename=filename, co_name="call", co_qualname="call")
-    like = original.__code__
-    return code.replace(
-        co_filename=filename,
-        co_name=like.co_name,
-        co_qualname=like.co_qualname,
+    function = NamesToConstants(objects.__contains__).visit(ast.parse(text).body[0])
+    code = inner_code(ast.fix_missing_locations(function), ())
+    return with_constants(code, original, {CONSTANT + name: each for name, each in objects.items()})
+
+
+class NamesToConstants(ast.NodeTransformer):
+    """Makes constants of names that stand for objects.
+
+    Args:
+        stands_for_object: Tells of a name whether it does.
+    """
+
+    def __init__(self, stands_for_object: Callable[[str], bool]) -> None:
+        self._stands_for_object = stands_for_object
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        """Exchange the name."""
+        constant = ast.Constant(CONSTANT + node.id)
+        return ast.copy_location(constant, node) if self._stands_for_object(node.id) else node
+
+
+def with_constants(code: CodeType, original: CodeType, constants: Mapping[str, object]) -> CodeType:
+    """Give woven code the identity of its original, and the objects that its constants stand for.
+
+    Args:
+        code: What was compiled.
+        original: What it takes the place of.
+        constants: The object for each text.
+    """
+    named = _renamed(code, original.co_filename, constants)
+    marks = CO_NESTED | CO_ITERABLE_COROUTINE
+    return named.replace(
+        co_name=original.co_name,
+        co_qualname=original.co_qualname,
+        co_firstlineno=original.co_firstlineno,
         # What `types.coroutine` made awaitable stays awaitable.
-        co_flags=code.co_flags | like.co_flags & CO_ITERABLE_COROUTINE,
-        co_varnames=variables,
-        co_consts=constants,
+        co_flags=code.co_flags & ~marks | original.co_flags & marks,
     )
 
 
-def _renamed(constant: object, names: Mapping[str, str]) -> object:
-    # A call's keywords are constants too, one by one or as a tuple.
-    if type(constant) is tuple and not names.keys().isdisjoint(constant):
-        return tuple(names.get(each, each) for each in constant)
-    return names.get(constant, constant) if type(constant) is str else constant
+def _renamed(code: CodeType, filename: str, constants: Mapping[str, object]) -> CodeType:
+    return code.replace(
+        co_filename=filename,
+        co_consts=tuple(
+            _renamed(each, filename, constants)
+            if isinstance(each, CodeType)
+            else constants.get(each, each)
+            if type(each) is str
+            else each
+            for each in code.co_consts
+        ),
+    )
 
 
-def build(
-    code: CodeType, original: Callable[..., Any], bound: Mapping[str, object]
-) -> FunctionType:
-    """Make a function that looks like another one.
-
-    Args:
-        code: The code, with its free variables.
-        original: What the function is to look like. All that a function has is copied, as far as
-            the original has it: another kind of callable has less.
-        bound: The value of each free variable.
-    """
-    closure = tuple(CellType(bound[name]) for name in code.co_freevars)
-    namespace = getattr(original, "__globals__", {"__builtins__": __builtins__})
-    function = FunctionType(code, namespace, code.co_name, None, closure)
-    for name in _COPIED if isinstance(original, FunctionType) else WRAPPER_ASSIGNMENTS:
-        if hasattr(original, name):
-            setattr(function, name, getattr(original, name))
-    if isinstance(original, FunctionType):
-        vars(function).update(vars(original))
-    # For `typing.get_type_hints`, `inspect.getsource` and `inspect.unwrap`.
-    function.__wrapped__ = original  # type: ignore[attr-defined] # any attribute can be set
-    return function
-
-
-class _Lines(Sequence[str]):
-    """The lines of a source that is written when somebody looks at it."""
-
-    def __init__(self, write: Callable[[], str]) -> None:
-        self._write = write
-
-    @cached_property
-    def _lines(self) -> list[str]:
-        return self._write().splitlines(keepends=True)
-
-    @overload
-    def __getitem__(self, index: int) -> str: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[str]: ...
-    def __getitem__(self, index: int | slice) -> str | list[str]:
-        return self._lines[index]
-
-    def __len__(self) -> int:
-        return len(self._lines)
-
-
-def keep_source(filename: str, write: Callable[[], str]) -> None:
-    """Let tracebacks and debuggers find the source of a pseudo file.
+def embed(code: CodeType, replacements: Mapping[int, CodeType]) -> CodeType:
+    """Exchange codes inside another one.
 
     Args:
-        filename: The pseudo file.
-        write: Gives the source; called when it is asked for.
+        code: What holds them, directly or deeper.
+        replacements: What takes the place of each, by the id of the original.
+
+    Returns:
+        Code that holds the replacements; the very same code if it has none of the originals.
     """
-    # Without a time stamp `linecache.checkcache` leaves the entry alone, and its size unread.
-    linecache.cache[filename] = (0, None, _Lines(write), filename)  # type: ignore[assignment]  # a list's reading side
+    constants = tuple(
+        replacements.get(id(each)) or embed(each, replacements)
+        if isinstance(each, CodeType)
+        else each
+        for each in code.co_consts
+    )
+    is_same = all(new is old for new, old in zip(constants, code.co_consts, strict=True))
+    return code if is_same else code.replace(co_consts=constants)
 
 
-def forget_source(filename: str) -> None:
-    """Drop what `keep_source` kept."""
-    linecache.cache.pop(filename, None)
+def inner_code(function: ast.AST, free: Iterable[str]) -> CodeType:
+    """Compile a function's tree that reads variables of a function around it.
+
+    Args:
+        function: The tree.
+        free: The variables' names.
+    """
+    around = ast.parse(f"def around({', '.join(free)}): pass")
+    vars(around.body[0])["body"] = [function]
+    return next(codes_in(next(codes_in(compiled(around)))))

@@ -1,7 +1,8 @@
 """The text of one observation: a stream and the moment come in, the lines that record it go out.
 
 The lines look up a buffer and append to it; whatever goes wrong before the append is left to the
-stream's recorder, which starts over. Label expressions stand in the lines themselves.
+stream's recorder, which starts over. Label expressions stand in the lines themselves, and all that
+they need of the stream is an attribute of its recorder, a constant of the woven code.
 
 A signal whose handler raises an `Exception` within the look-up (some 200 ns) is taken for such a
 failure; a `BaseException`, as Ctrl-C raises, is not.
@@ -15,55 +16,56 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from ancestry_obs.expressions import emit
-from ancestry_obs.recording import FULL
+from ancestry_obs.expressions.emission import emit
+from ancestry_obs.recording.buffers import FULL
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ancestry_obs.compiler.keys import Key
-    from ancestry_obs.compiler.outline import Outline, Part
+    from ancestry_obs.compiler.aspect import Aspect, Part
     from ancestry_obs.compiler.signature import Names
-    from ancestry_obs.expressions import Expression
+    from ancestry_obs.expressions.parser import Expression
 
 __all__ = ["ObservationWriter", "evaluators_source", "indented"]
 
 
 class ObservationWriter:
-    """Writes the observations of one wrapper.
+    """Writes the observations of one aspect.
 
     Args:
-        outline: What the wrapper does.
+        aspect: What is wanted.
+        variables: The identifier of each variable besides the special ones.
     """
 
-    def __init__(self, outline: Outline) -> None:
-        self._outline = outline
-        self._names = outline.names
+    def __init__(self, aspect: Aspect, variables: dict[str, str]) -> None:
+        self._names = aspect.names
+        self._variables = variables
 
     def write(self, part: Part, side: str) -> list[str]:
         """Write a look-up and an append; what goes wrong in between goes to the recorder."""
-        channel = self._names.channel
+        buffer = self._names.buffer
         value = self._number(part, side)
-        find = self._finding(part, side, channel)
+        find = self._finding(part, side, buffer)
         number = "1.0" if part.stream.source == "one" else self._names.elapsed
         if value is not None:
             number = self._names.value
             find = [f"{number} = {value}", *find]
         append = [
-            f"{channel}.append({number})",
-            f"if {self._names.len}({channel}) >= {FULL}:",
-            f"    {self._names.relieve}({channel})",
+            f"{buffer}.append({number})",
+            f"if {self._names.len}({buffer}) >= {FULL}:",
+            f"    {self._names.relieve}({buffer})",
         ]
         if part.stream.when is None:
             return self._attempt(part, find, f"{self.recorder('miss', part, side)}", append)
         condition = self._expression(part.stream.when, side)
         return [
-            f"{channel} = None",
+            f"{buffer} = None",
             *self._attempt(
                 part,
                 [f"if {condition}:", *indented(find)],
                 self.recorder("miss", part, side),
-                [f"if {channel} is not None:", *indented(append)],
+                [f"if {buffer} is not None:", *indented(append)],
             ),
         ]
 
@@ -79,32 +81,30 @@ class ObservationWriter:
         return [
             f"{names.me} = {names.thread}()",
             "try:",
-            f"    {names.busy}.add({names.me})",
+            f"    {names.mark}({names.me})",
             *indented(find),
             "finally:",
-            f"    {names.busy}.discard({names.me})",
+            f"    {names.unmark}({names.me})",
         ]
 
     def _finding(self, part: Part, side: str, target: str) -> list[str]:
-        memo = self._names(f"memo{part.index}")
+        memo = f"{self._recorder(part)}.memo"
         if not part.keys:
             return [f"{target} = {memo}[0]"]
-        keys = [self._key(key, side) for key in part.keys]
-        # One key on a line, for whoever steps through it.
-        between = [line for key in keys[1:] for line in ("][", f"    {key}")]
-        return [f"{target} = {memo}[", f"    {keys[0]}", *between, "]"]
+        keys = [self._key(part, key, side) for key in part.keys]
+        return [f"{target} = {memo}[{']['.join(keys)}]"]
 
-    def _key(self, key: Key, side: str) -> str:
+    def _key(self, part: Part, key: Key, side: str) -> str:
         texts = [self._text(label, side) for label in key.labels]
         if key.kind == "label":
             return texts[0]
         finished = f"({', '.join(texts)},)"
         kind = self._names.type
         if key.kind == "text":
-            variable = self._outline.variables[key.variable]
+            variable = self._variables[key.variable]
             return f"{variable} if {kind}({variable}) is {self._names.str} else {finished}"
         result = self._names.result
-        known = self._names.responses
+        known = f"{self._recorder(part)}.responses"
         return f"{result}.status_code if {kind}({result}) in {known} else {finished}"
 
     def _text(self, expression: Expression, side: str) -> str:
@@ -130,19 +130,22 @@ class ObservationWriter:
     def _values(self, side: str) -> dict[str, str]:
         """Give the identifier of each variable before the call, after it, or when it raised."""
         if side == "call":
-            return self._outline.variables
+            return self._variables
         after = {
             "result": self._names.result if side == "return" else "None",
-            "error": "None" if side == "return" else self._names.error,
+            "error": "None" if side == "return" else f"{self._names.exception}()",
             "elapsed": self._names.elapsed,
         }
-        return self._outline.variables | after
+        return self._variables | after
 
     def recorder(self, method: str, part: Part, side: str) -> str:
         """Write the call of a method of the part's recorder, ``miss`` or ``record``."""
         values = self._values(side)
         arguments = ", ".join(values[name] for name in part.variables)
-        return f"{self._names(f'{method}{part.index}')}({arguments})"
+        return f"{self._recorder(part)}.{method}({arguments})"
+
+    def _recorder(self, part: Part) -> str:
+        return self._names(f"r{part.index}")
 
     def write_gate(self, part: Part) -> list[str]:
         """Write the look-up of an in-flight gauge's buffer, kept for both ways of the count."""

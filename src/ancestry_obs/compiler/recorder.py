@@ -1,9 +1,9 @@
 """The slow path of a stream: values of variables come in, an observation is recorded for certain.
 
-A wrapper inlines the fast path: look up the buffer, append. It comes here when the look-up misses
-or an expression fails, and for calls that raised. Here every expression is evaluated by itself, so
-that one that fails costs its own label (``error``), value or condition, and nothing else. Nothing
-here raises into the program; the wrapped call is not touched.
+The woven statements are the fast path: look up the buffer, append. They come here when the look-up
+misses or an expression fails, and for calls that raised. Here every expression is evaluated by
+itself, so that one that fails costs its own label (``error``), value or condition, and nothing
+else. Nothing here raises into the program; the call itself is not touched.
 """
 
 from __future__ import annotations
@@ -15,17 +15,18 @@ from threading import get_ident
 from typing import TYPE_CHECKING, Any, Final
 
 from ancestry_obs.compiler.keys import ResponseTypes
-from ancestry_obs.recording import FULL, Buffer, LatestBuffer
+from ancestry_obs.recording.buffers import FULL, Buffer, LatestBuffer
 from ancestry_obs.recording.limits import ERROR, label_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from ancestry_obs.compiler.keys import Key
-    from ancestry_obs.compiler.plan import Stream
-    from ancestry_obs.expressions import Expression
-    from ancestry_obs.recording import CounterSeries, Probe, Series, Store
-    from ancestry_obs.recording.buffers import Overflow
+    from ancestry_obs.compiler.streams import Stream
+    from ancestry_obs.expressions.parser import Expression
+    from ancestry_obs.recording.buffers import Overflow, Probe
+    from ancestry_obs.recording.series import CounterSeries, Series
+    from ancestry_obs.recording.store import Store
 
 __all__ = ["Evaluators", "Recorder"]
 
@@ -36,9 +37,23 @@ _LONGEST_KEY: Final = 512
 Evaluators = dict["Expression", "Callable[..., object]"]
 
 
-@dataclass
+class _Nothing(dict[Any, Any]):
+    """The memo of what is disarmed: whatever is looked up is a buffer that keeps nothing."""
+
+    def __missing__(self, _: object) -> _Nothing:
+        return self
+
+    def append(self, _: float) -> None:
+        """Keep nothing."""
+
+
+_NOTHING: Final = _Nothing()
+
+
+# Compared by identity, as constants of code are, and seen by what waits for the code's end.
+@dataclass(eq=False, slots=True, weakref_slot=True)
 class Recorder:
-    """Records for one stream of one target.
+    """Records for one stream of one target; a constant of the code that is woven there.
 
     Args:
         stream: What is recorded.
@@ -46,8 +61,14 @@ class Recorder:
         variables: The names whose values come in, in this order.
         evaluators: Gives a function of those values for each expression; called once, when needed.
         store: Folds what is recorded.
-        probe: Has the buffers, and the memo that the wrapper looks into.
-        responses: The result types that the wrapper may read a status from.
+        probe: Has the buffers, and the memo that the statements look into.
+        responses: The result types that the statements may read a status from.
+
+    Attributes:
+        memo: Nested dicts from what labels follow from to buffers.
+        evaluating: The threads whose calls are not to be recorded; see `Store.evaluating`.
+        look: Called after each miss, the first call among them; whoever wove sees then whether the
+            program has exchanged the code in that very call.
     """
 
     stream: Stream
@@ -57,14 +78,27 @@ class Recorder:
     store: Store
     probe: Probe
     responses: ResponseTypes = field(default_factory=ResponseTypes)
+    memo: dict[Any, Any] = field(init=False)
+    evaluating: set[int] = field(init=False)
+    look: Callable[[], object] | None = None
     _ready: Evaluators | None = None
     _remembered: int = 0
     _said: set[tuple[str, str]] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.memo = self.probe.memo
+        self.evaluating = self.store.evaluating
+
+    def disarm(self) -> None:
+        """Record nothing any more, whatever code still has this as a constant."""
+        self.memo = _NOTHING
+        self.look = None
 
     def record(self, *values: object) -> None:
         """Record a call whose labels the memo must not learn, since it raised."""
         with suppress(Exception):
             self._marked(values, learn=False)
+            self._look()
 
     def miss(self, *values: object) -> list[float]:
         """Record a call and teach the memo where the next one like it finds its buffer.
@@ -74,8 +108,14 @@ class Recorder:
         """
         # Even a RecursionError, near the program's own limit, must not reach the program.
         with suppress(Exception):
-            return self._marked(values, learn=True)
+            buffer = self._marked(values, learn=True)
+            self._look()
+            return buffer
         return []
+
+    def _look(self) -> None:
+        if self.look is not None:
+            self.look()
 
     def _marked(self, values: tuple[object, ...], *, learn: bool) -> list[float]:
         """Record while noted as a thread that evaluates expressions; see `Store.evaluating`."""
@@ -87,7 +127,7 @@ class Recorder:
             evaluating.discard(thread)
 
     def _record(self, values: tuple[object, ...], *, learn: bool) -> list[float]:
-        if not self._condition(values):
+        if self.memo is _NOTHING or not self._condition(values):
             return []
         value = self._value(values)
         texts, failed = self._texts(values)
@@ -199,9 +239,9 @@ class Recorder:
         if any(isinstance(key, str) and len(key) > _LONGEST_KEY for key in path):
             return
         if self._remembered >= _MEMO_SIZE:
-            self.probe.memo.clear()
+            self.memo.clear()
             self._remembered = 0
-        node = self.probe.memo
+        node = self.memo
         for key in path[:-1]:
             node = node.setdefault(key, {})
         node[path[-1]] = buffer

@@ -1,8 +1,8 @@
-"""Signatures: a callable comes in, the text of a ``def`` line and of a call comes out.
+"""Signatures: code comes in, the text of a ``def`` line and of a call comes out.
 
-A plain function is described by its code object, not by `inspect.signature`: what a wrapper must
-take is what the interpreter passes, and a decorated function often takes ``*args`` while it shows
-another signature. Names of the shown signature that the taken one lacks are bound by a `binder`.
+A function is described by its code, not by `inspect.signature`: what the interpreter passes is what
+expressions can read, and a decorated function often takes ``*args`` while it shows another
+signature. Names of the shown signature that the taken one lacks are bound by a `binder`.
 """
 
 from __future__ import annotations
@@ -24,21 +24,23 @@ _POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
 
 
 class Names:
-    """Identifiers for a wrapper's own variables that no parameter can collide with.
+    """Identifiers for the woven statements that no name of the code can collide with.
 
     Args:
-        taken: The parameters' names.
+        taken: The code's own names.
 
     Example:
         >>> Names(["url"]).clock, Names(["_obs_x"]).clock
-        ('_obs_clock', '__obs_clock')
+        ('_obs_clock', '_obs2_clock')
     """
 
     def __init__(self, taken: Iterable[str]) -> None:
+        names, number = tuple(taken), 1
         prefix = "_obs_"
-        names = tuple(taken)
+        # One underscore at the front always: two would be mangled in a class.
         while any(name.startswith(prefix) for name in names):
-            prefix = f"_{prefix}"
+            number += 1
+            prefix = f"_obs{number}_"
         self.prefix = prefix
 
     def __getattr__(self, name: str) -> str:
@@ -51,7 +53,7 @@ class Names:
 
 @dataclass(frozen=True)
 class Signature:
-    """What a wrapper takes and passes on.
+    """What a call takes, and how it is passed on.
 
     Args:
         parameters: Name and kind of each, in order.
@@ -113,16 +115,16 @@ class Signature:
         )
 
 
-def signature_of(function: Callable[..., object]) -> Signature:
+def signature_of(code: CodeType | None) -> Signature:
     """Describe what a callable takes.
 
     Args:
-        function: A plain function; anything else takes whatever is passed, since passing a default
-            on to it could change what it does (an `lru_cache` would keep two entries).
+        code: A function's code. A callable that has none takes whatever is passed, since passing a
+            default on to it could change what it does (an `lru_cache` would keep two entries).
     """
-    if not isinstance(function, FunctionType):
+    if code is None:
         return Signature((("args", Parameter.VAR_POSITIONAL), ("kwargs", Parameter.VAR_KEYWORD)))
-    return Signature(tuple(_parameters(function.__code__)))
+    return Signature(tuple(_parameters(code)))
 
 
 def _parameters(code: CodeType) -> Iterable[tuple[str, object]]:

@@ -1,124 +1,325 @@
-"""Weaving: an original and the advices for it come in, a wrapper comes out.
+"""Aspects come in, woven code goes out: the function's own, with the statements inside.
 
-    advices (wishes) -> streams (plan) -> keys -> outline (subject) -> text (source)
-        -> code, once for all targets of a shape (design) -> function (binding, code)
+    the code's source -> its definition (definitions) -> the same code, as proof (code)
+        -> the statements in its tree (shape, body) -> woven code, with its constants (code)
 
-Nothing is patched here, and the original is not changed: who puts the wrapper into its place, and
-takes it out again, is the patcher.
+Where that is not possible the woven code calls the original, and says why. Nothing is exchanged
+here: who gives the code to the function, and takes it away again, is the patcher.
 """
 
 from __future__ import annotations
 
-import keyword
+import ast
 import re
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass
+from types import CodeType, FunctionType
+from typing import TYPE_CHECKING, Final
 
-from ancestry_obs.compiler.binding import bind
-from ancestry_obs.compiler.code import build, forget_source, keep_source, relabel
-from ancestry_obs.compiler.design import Design, design_of
-from ancestry_obs.compiler.guards import WOVEN_PREFIX
-from ancestry_obs.compiler.subject import Subject
+from ancestry_obs.compiler.body import calling_function, looks_at_locals, weave_body
+from ancestry_obs.compiler.code import (
+    CONSTANT,
+    FILENAME,
+    codes_in,
+    compiled,
+    inner_code,
+    key_of,
+    quietly,
+    with_constants,
+)
+from ancestry_obs.compiler.definitions import Definitions, decorators
+from ancestry_obs.compiler.shape import shape_of
+from ancestry_obs.compiler.sources import source_of
+from ancestry_obs.compiler.statements import passing_text
+from ancestry_obs.exceptions import CompileError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from types import FunctionType
+    from collections.abc import Callable, Iterable, Sequence
 
-    from ancestry_obs.compiler.advice import Advice, Runtime
-    from ancestry_obs.recording import Probe
+    from ancestry_obs.compiler.aspect import Aspect
+    from ancestry_obs.compiler.body import Function
+    from ancestry_obs.compiler.definitions import Key
+    from ancestry_obs.compiler.recorder import Recorder
+    from ancestry_obs.compiler.shape import Shape
 
-__all__ = ["Woven", "weave"]
+__all__ = ["Woven", "weave", "weave_callable"]
 
-_WORD: Final = re.compile(r"\w+")
-_DISARMED: Final = "<ancestry_obs disarmed "
+_TRANSPARENT: Final = frozenset(
+    {"abstractmethod", "classmethod", "deleter", "getter", "property", "setter", "staticmethod"}
+)
+_STANDS_FOR: Final = re.compile(rf"'{re.escape(CONSTANT.encode('unicode_escape').decode())}(\w+)'")
 
 
+@dataclass(eq=False)
 class Woven:
-    """A wrapper, and what is known of it.
+    """What was woven at one join point, and what is known of it.
 
     Args:
-        subject: What was woven.
-        design: What the wrapper has in common with others.
-        probes: Where it records; each call leaves one float at the first one.
-
-    Attributes:
-        target: ``module:qualname``.
-        function: The wrapper: put it where the original is.
+        aspect: What was wanted.
+        code: The woven code.
+        recorders: What records there; each call leaves one float at the first one.
+        why_called: Why the original is called instead of being woven into; empty where it is not.
     """
 
-    def __init__(self, subject: Subject, design: Design, probes: Sequence[Probe]) -> None:
-        self.target = subject.target
-        self._subject = subject
-        self._design = design
-        self._probes = probes
-        self._names = {text: name for name, text in subject.placeholders.items()}
-        filename = f"{WOVEN_PREFIX}{self.target}>"
-        code = relabel(design.code, subject.original, filename, self._names)
-        bound = bind(subject, design.outline, design.common, probes)
-        self.function: FunctionType = build(code, subject.original, bound)
-        keep_source(filename, self._write)
+    aspect: Aspect
+    code: CodeType
+    recorders: Sequence[Recorder]
+    why_called: str = ""
+
+    def __post_init__(self) -> None:
+        self._calls = self.recorders[0].probe
 
     @property
     def source(self) -> str:
-        """Its generated source."""
-        return self._write()
-
-    def _write(self) -> str:
-        name = getattr(self._subject.original, "__name__", "")
-        shown = name if name.isidentifier() and not keyword.iskeyword(name) else "call"
-        names = {**self._names, self._subject.names.name: shown}
-        return _WORD.sub(lambda word: names.get(word[0], word[0]), self._design.source)
+        """The function with the statements in it, as Python."""
+        if self.why_called:
+            tree = _calling_tree(self.aspect)
+            weave_body(tree, shape_of(self.aspect).template, self.aspect.signature.names)
+        else:
+            tree = _File([self.aspect]).tree()
+        text = ast.unparse(ast.fix_missing_locations(tree))
+        return _STANDS_FOR.sub(lambda found: found[1], text)
 
     def calls(self) -> int:
         """Count the calls so far, exactly; calls that were left out as inner ones are not in it."""
-        return self._probes[0].observed()
+        return self._calls.observed()
 
-    def errors(self) -> int:
-        """Count failed expressions and actions at this target, as of the last fold."""
-        counts = dict(self._subject.runtime.store.expression_errors)
-        return sum(count for (target, *_), count in counts.items() if target == self.target)
+    def watch(self, look: Callable[[], object]) -> None:
+        """Call `look` at calls that are new to the recorder, the first one among them."""
+        self.recorders[0].look = look
+
+    def retire(self) -> None:
+        """Let go of what was recorded once no call runs the code any more."""
+        for recorder in self.recorders:
+            recorder.look = None
+            recorder.store.retire(recorder.probe, recorder)
+        # The recorders live as long as code that has them; only their count is of interest now.
+        self.recorders = ()
+        del self.aspect, self.code
 
     def disarm(self) -> None:
-        """Make the wrapper pass calls on and do nothing else.
-
-        For whoever still holds it when the patcher has taken it out of its place. Calls that are
-        running finish, and are recorded, as they began.
-        """
-        forget_source(self.function.__code__.co_filename)
-        filename = f"{_DISARMED}{self.target}>"
-        code = self._design.passing_code
-        self.function.__code__ = relabel(code, self._subject.original, filename, self._names)
-        for probe in self._probes:
-            self._subject.runtime.store.retire(probe, self.function)
+        """Record nothing any more, though somebody may still run the code."""
+        for recorder in self.recorders:
+            recorder.disarm()
 
 
-def weave(  # noqa: PLR0913 - the patcher passes what it found, by name
-    original: Callable[..., Any],
-    *,
-    target: str,
-    owner: type | None,
-    name: str,
-    advices: Sequence[Advice],
-    runtime: Runtime,
-) -> Woven:
-    """Make the wrapper of a target.
+def weave(aspects: Iterable[Aspect], source: str | None = None) -> list[Woven | CompileError]:
+    """Weave some join points.
 
     Args:
-        original: A plain function; or any other callable, which gets a function that calls it.
-        target: ``module:qualname``, for the pseudo file name, counts and log lines.
-        owner: The class that defines it, or `None`.
-        name: The attribute that it is in its class or module.
-        advices: What to weave in, in the order of the map.
-        runtime: What the wrapper works with.
+        aspects: What is wanted, of functions; one without a function is woven into its code or
+            not at all.
+        source: The text that the codes come from, where it need not be looked for.
 
     Returns:
-        The wrapper. A function has the original's signature, defaults, annotations, attributes,
-        names and globals, and the original as ``__wrapped__``.
+        For each what was woven, or why nothing could be, in their order.
+    """
+    wanted = list(aspects)
+    by_file: dict[str, list[Aspect]] = {}
+    for aspect in wanted:
+        by_file.setdefault(_code_of(aspect).co_filename, []).append(aspect)
+    results: dict[int, Woven | CompileError] = {}
+    for group in by_file.values():
+        results |= _File(group, source).weave()
+    return [results[id(aspect)] for aspect in wanted]
+
+
+def weave_callable(aspect: Aspect) -> tuple[FunctionType, Woven]:
+    """Make a function that calls a callable of another kind, with the statements around the call.
+
+    Args:
+        aspect: What is wanted; it has no code.
 
     Raises:
-        CompileError: An expression names what the signature does not have, a record names a metric
-            that no advice declares, or an action is unknown.
+        CompileError: As `Aspect.parts`, or an action is unknown.
     """
-    subject = Subject(original, target, owner, name, tuple(advices), runtime)
-    design = design_of(subject)
-    probes = [runtime.store.probe(target) for _ in design.outline.parts]
-    return Woven(subject, design, probes)
+    shape = shape_of(aspect)
+    recorders = shape.recorders(aspect)
+    constants = shape.constants(aspect, recorders, aspect.function)
+    code = _calling(aspect, shape)
+    named = with_constants(code, code, constants)
+    return FunctionType(named, {"__builtins__": __builtins__}), Woven(
+        aspect, named, recorders, "it is no function"
+    )
+
+
+class _File:
+    """Some join points of one file.
+
+    Args:
+        aspects: What is wanted.
+        source: The text of the file, where it need not be looked for.
+    """
+
+    def __init__(self, aspects: Sequence[Aspect], source: str | None = None) -> None:
+        self._aspects = aspects
+        self._source = source
+        self._reasons: dict[int, str] = {}
+        self._codes: dict[int, CodeType] = {}
+
+    def weave(self) -> dict[int, Woven | CompileError]:
+        """Give for the id of each aspect what was woven, or why nothing could be."""
+        results: dict[int, Woven | CompileError] = {}
+        groups: dict[Key, dict[int, list[Aspect]]] = {}
+        for aspect in self._aspects:
+            try:
+                shape = shape_of(aspect)
+            except CompileError as error:
+                results[id(aspect)] = error
+            else:
+                # Functions made by one definition may be wanted in several ways, or in the same.
+                group = groups.setdefault(key_of(_code_of(aspect)), {})
+                group.setdefault(id(shape), []).append(aspect)
+        waiting = {key: list(group.values()) for key, group in groups.items()}
+        while waiting:
+            now = [waiting[key] for key in waiting if not _is_inside(key, waiting)]
+            self._inline([alike[-1] for alike in now])
+            for alike in now:
+                results |= self._woven(alike.pop())
+            waiting = {key: alike for key, alike in waiting.items() if alike}
+        return results
+
+    def tree(self) -> Function:
+        """Give the woven tree of the one aspect there is."""
+        _, (woven,) = self._trees([self._aspects])
+        return woven
+
+    def _woven(self, alike: Sequence[Aspect]) -> dict[int, Woven | CompileError]:
+        made: dict[int, Woven | CompileError] = {}
+        for aspect in alike:
+            try:
+                made[id(aspect)] = self._bound(aspect)
+            except CompileError as error:
+                made[id(aspect)] = error
+        return made
+
+    def _bound(self, aspect: Aspect) -> Woven:
+        shape, code = shape_of(aspect), self._codes.get(id(aspect))
+        reason = self._reasons.get(id(aspect), "")
+        if code is None and aspect.function is None:
+            raise CompileError(reason)
+        recorders = shape.recorders(aspect)
+        call = None if code else _copy(aspect.function)
+        constants = shape.constants(aspect, recorders, call)
+        finished = with_constants(code or _calling(aspect, shape), _code_of(aspect), constants)
+        return Woven(aspect, finished, recorders, reason)
+
+    def _inline(self, groups: Sequence[Sequence[Aspect]]) -> None:
+        """Weave what can be woven into its source; for the others the reason is kept."""
+        definitions, _ = self._trees(groups)
+        if definitions is None:
+            return
+        codes = {key_of(code): code for code in codes_in(compiled(definitions.tree()))}
+        for aspect in (each for group in groups for each in group):
+            if id(aspect) in self._reasons:
+                continue
+            original = _code_of(aspect)
+            code = codes.get(definitions.compiled[key_of(original)])
+            if code is None or code.co_freevars != original.co_freevars:
+                self._reasons[id(aspect)] = "statements inside would change its variables"
+            else:
+                self._codes[id(aspect)] = code
+
+    def _trees(
+        self, groups: Sequence[Sequence[Aspect]]
+    ) -> tuple[Definitions | None, list[Function]]:
+        """Put the statements into the definitions of groups whose functions are proven."""
+        every = [aspect for group in groups for aspect in group]
+        try:
+            definitions = self._definitions(every[0])
+        except _NoProofError as failure:
+            self._reasons.update((id(aspect), str(failure)) for aspect in every)
+            return None, []
+        self._prove(definitions, every)
+        woven = []
+        for group in groups:
+            proven = [aspect for aspect in group if id(aspect) not in self._reasons]
+            if proven:
+                first = proven[0]
+                woven.append(definitions.found[key_of(_code_of(first))])
+                weave_body(woven[-1], shape_of(first).template, first.signature.names)
+        return definitions, woven
+
+    def _prove(self, definitions: Definitions, aspects: Sequence[Aspect]) -> None:
+        """Compile the untouched source: what gives the very code that runs can be woven."""
+        present = {id(each) for each in aspects if definitions.want(key_of(_code_of(each)))}
+        codes: dict[Key, list[CodeType]] = {}
+        for each in codes_in(compiled(definitions.tree())):
+            codes.setdefault(key_of(each), []).append(each)
+        for aspect in aspects:
+            code = _code_of(aspect)
+            key = key_of(code)
+            if id(aspect) not in present:
+                self._reasons[id(aspect)] = "its definition is not in its source"
+            elif code not in codes.get(key, ()):
+                self._reasons[id(aspect)] = "its source gives other code than what runs"
+            elif aspect.function is None and not _keeps_function(definitions.found[key], aspect):
+                self._reasons[id(aspect)] = "what its decorators make of it is not known yet"
+            elif seen := looks_at_locals(definitions.found[key], code.co_names):
+                self._reasons[id(aspect)] = f"it could see the statements' variables by {seen}"
+
+    def _definitions(self, any_of_them: Aspect) -> Definitions:
+        text, code = self._source, _code_of(any_of_them)
+        if text is None:
+            text = source_of(code, getattr(any_of_them.function, "__globals__", {}))
+        if text is None:
+            raise _NoProofError("its source is not there")
+        try:
+            with quietly():
+                return Definitions(text, FILENAME)
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+            raise _NoProofError(f"its source is no Python: {error}") from error
+
+
+def _keeps_function(node: Function, aspect: Aspect) -> bool:
+    """Whether the name will lead to the very function, as far as the definition tells."""
+    names = decorators(node)
+    # What a class calls without the instance is known when the class is there.
+    is_other = aspect.is_method and "staticmethod" in names
+    return not is_other and (aspect.is_definition or names <= _TRANSPARENT)
+
+
+def _is_inside(key: Key, others: Iterable[Key]) -> bool:
+    """Whether a function is inside one of the others, whose tree would then have both woven."""
+    name = key[0]
+    if "<locals>" not in name:
+        return False
+    return any(name.startswith(f"{other}.<locals>.") for other, _ in others)
+
+
+class _NoProofError(Exception):
+    """No code of a file can be proven; the message says why."""
+
+
+def _code_of(aspect: Aspect) -> CodeType:
+    assert aspect.code is not None  # noqa: S101 - a callable without code is woven otherwise
+    return aspect.code
+
+
+def _copy(function: object) -> FunctionType:
+    """Make a function that is what the original was before its code was exchanged."""
+    assert isinstance(function, FunctionType)  # noqa: S101 - others have no code
+    # Its defaults are not needed: the woven code passes every argument on.
+    return FunctionType(
+        function.__code__, function.__globals__, function.__name__, None, function.__closure__
+    )
+
+
+def _calling(aspect: Aspect, shape: Shape) -> CodeType:
+    """Compile code that has the statements around a call of the original.
+
+    Raises:
+        CompileError: The code cannot have the original's place.
+    """
+    function = _calling_tree(aspect)
+    weave_body(function, shape.template, aspect.signature.names)
+    free = aspect.code.co_freevars if aspect.code else ()
+    code = inner_code(function, free)
+    if code.co_freevars != free:
+        raise CompileError(f"{aspect.target}: no other code has its variables")
+    return code
+
+
+def _calling_tree(aspect: Aspect) -> Function:
+    template = shape_of(aspect).template
+    line = aspect.code.co_firstlineno if aspect.code else 1
+    return calling_function(passing_text(aspect), template, line)

@@ -82,7 +82,7 @@ def _targets(spec: MapSpec) -> dict[str, list[object]]:
     for instrument in spec.instruments:
         for target in instrument.targets:
             functions = spec.functions_of(*instrument.records)
-            wanted = (instrument.records, instrument.subclasses, functions)
+            wanted = (instrument.records, instrument.subclasses, instrument.at, functions)
             asked.setdefault(target, []).append(wanted)
     for sample in spec.samples:
         asked.setdefault(sample.target, []).append((sample, spec.functions_of(sample)))

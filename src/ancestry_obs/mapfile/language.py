@@ -10,7 +10,7 @@ from typing import Any, Final, get_args
 
 from ancestry_obs.mapfile.containers import Array, Either, Field, Named, Table
 from ancestry_obs.mapfile.shapes import choice, flag, number, text, whole
-from ancestry_obs.mapfile.specs import Aggregate, MetricType, Moment
+from ancestry_obs.mapfile.specs import Aggregate, At, MetricType, Moment
 
 __all__ = ["ACTIONS", "LABEL_BOUNDS", "MAP", "VERSION", "json_schema"]
 
@@ -96,6 +96,11 @@ _INSTRUMENT: Final = Table(
             required=True,
         ),
         "subclasses": Field(flag(), "Whether overrides in subclasses are targets too."),
+        "at": Field(
+            choice([each for each in get_args(At) if each]),
+            "Where a decorator put a function of its own around the definition, which of the two: "
+            "the object that the name leads to, which is the default, or the definition.",
+        ),
         "record": Field(Array(_RECORD), "What each call records.", required=True),
     }
 )

@@ -36,7 +36,8 @@ def build_instrument(table: dict[str, Any], path: KeyPath, reader: Reader) -> In
         if record is not None
     )
     subclasses = bool(table.get("subclasses"))
-    return InstrumentSpec(tuple(targets), subclasses, records, reader.report.where(path))
+    at = table.get("at") or ""
+    return InstrumentSpec(tuple(targets), subclasses, at, records, reader.report.where(path))
 
 
 def build_sample(table: dict[str, Any], path: KeyPath, reader: Reader) -> SampleSpec:

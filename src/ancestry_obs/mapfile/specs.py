@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Aggregate",
+    "At",
     "HookSpec",
     "InstrumentSpec",
     "LabelSpec",
@@ -32,6 +33,9 @@ __all__ = [
 MetricType = Literal["counter", "gauge", "histogram", "ratio", "in_flight"]
 Moment = Literal["call", "return", "raise", "exit"]
 Aggregate = Literal["last", "sum", "min", "max"]
+
+At = Literal["object", "definition", ""]
+"""Where a decorator's own function stands between the two, which of them is measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +114,15 @@ class InstrumentSpec:
     Args:
         targets: ``module:qualname`` patterns; see `ancestry_obs.mapfile.targets`.
         subclasses: Whether overrides in subclasses are targets too.
+        at: Whether the object that a name leads to is meant or the definition that a decorator made
+            it of; empty for the default.
         records: What each call records; never empty.
         where: The place in the map.
     """
 
     targets: tuple[str, ...]
     subclasses: bool
+    at: At
     records: tuple[RecordSpec, ...]
     where: Where = field(compare=False)
 

@@ -60,11 +60,11 @@ def parse_target(text: str) -> TargetPattern:
         raise TargetError(
             f"target {text!r} is no module:qualname, such as 'package.module:Class.method'"
         )
-    if "<locals>" in qualname:
-        raise TargetError(f"target {text!r} is inside a function, where it cannot be reached")
     if "*" in module.partition(".")[0]:
         raise TargetError(f"target {text!r} has a '*' in the top-level package; write it out")
-    for part in (*module.split("."), *qualname.split(".")):
+    # A function inside a function, as its `__qualname__` has it.
+    names = qualname.replace(".<locals>.", ".").split(".")
+    for part in (*module.split("."), *names):
         if not part.replace("*", "x").isidentifier():
             raise TargetError(f"target {text!r} has {part!r}, which is no Python name")
     return TargetPattern(module, qualname)

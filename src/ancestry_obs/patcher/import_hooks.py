@@ -1,27 +1,50 @@
-"""Module names -> a call whenever such a module has been imported, for the first time or again.
+"""Modules that are loaded -> a look at their code before it is executed, and at them after it.
 
-wrapt's post-import hooks tell of the first import. They know nothing of a module that is already
-there when the hook is registered and is then reloaded, or removed and imported anew; a finder of
-our own tells of those. No exception leaves a hook. Nothing is imported here.
+Two functions of the import system are given other code while this is in force, so that it does not
+matter which finder finds a module or whose loader loads it, nor which finders others put in front.
+No bytecode file is written anew: what was read or compiled is changed in memory only. No exception
+leaves a hook, and Python takes the frames here out of tracebacks, as it does with its own.
 """
 
 from __future__ import annotations
 
+import importlib._bootstrap as bootstrap
+import importlib._bootstrap_external as bootstrap_external
 import logging
-import sys
-from typing import TYPE_CHECKING, cast
+from types import CodeType, FunctionType, ModuleType
+from typing import TYPE_CHECKING, Any, Final
 
-import wrapt
+from ancestry_obs.compiler.code import with_objects
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from importlib.abc import Loader
-    from importlib.machinery import ModuleSpec
-    from types import ModuleType
+    from collections.abc import Callable
 
 __all__ = ["ImportHooks", "is_initializing"]
 
 _logger = logging.getLogger(__name__)
+
+# As the function of the same name does it, with a step in between and one after it.
+_EXEC_MODULE: Final = '''
+def exec_module(self, module):
+    code = self.get_code(module.__name__)
+    if code is None:
+        raise ImportError(f"cannot load module {module.__name__!r} when get_code() returns None")
+    code = _prepare(module, code, self)
+    _bootstrap._call_with_frames_removed(exec, code, module.__dict__)
+    _executed(module)
+'''
+_LOAD: Final = '''
+def load(spec):
+    module = _original(spec)
+    _loaded(spec.name, module)
+    return module
+'''
+_EXEC: Final = '''
+def execute(spec, module):
+    module = _original(spec, module)
+    _loaded(spec.name, module)
+    return module
+'''
 
 
 def is_initializing(module: ModuleType) -> bool:
@@ -29,88 +52,74 @@ def is_initializing(module: ModuleType) -> bool:
     return bool(getattr(getattr(module, "__spec__", None), "_initializing", False))
 
 
-class _TellingLoader(wrapt.ObjectProxy):  # type: ignore[type-arg]  # no generic at run time
-    """A module's own loader, which tells when it has executed the module."""
-
-    def __init__(self, loader: object, tell: Callable[[ModuleType], None]) -> None:
-        super().__init__(loader)
-        self._self_tell = tell
-
-    def exec_module(self, module: ModuleType) -> None:
-        # The module must not see that its loader was exchanged.
-        loader = self.__wrapped__
-        module.__loader__ = loader
-        if module.__spec__ is not None:
-            module.__spec__.loader = loader
-        loader.exec_module(module)
-        self._self_tell(module)
-
-
 class ImportHooks:
-    """Watches imports.
+    """Tells of modules.
 
     Args:
-        notify: Called with the watched name and the module after each import of it, in the thread
-            that imports; what it raises is logged.
+        prepare: Called with a module's name, its code and its source's reader before it is
+            executed; gives the code to execute.
+        loaded: Called with the name and the module, once it has been executed.
     """
 
-    def __init__(self, notify: Callable[[str, ModuleType], None]) -> None:
-        self._notify = notify
-        self._active = False
-        self._registered: set[str] = set()
-        self._imported: set[str] = set()
+    def __init__(
+        self,
+        prepare: Callable[[str, CodeType, Callable[[], str | None]], CodeType],
+        loaded: Callable[[str, ModuleType], None],
+    ) -> None:
+        self._prepare = prepare
+        self._loaded = loaded
+        self._given: list[tuple[FunctionType, CodeType, CodeType]] = []
 
-    def watch(self, name: str) -> None:
-        """Watch the module `name`; watching it twice is watching it once."""
-        self._activate()
-        if name in self._registered:
+    @property
+    def is_open(self) -> bool:
+        """Whether it tells of anything."""
+        return bool(self._given)
+
+    def open(self) -> None:
+        """Begin to tell; opening it twice is opening it once."""
+        if self._given:
             return
-        self._registered.add(name)
-        if name in sys.modules:
-            self._imported.add(name)
-        else:
-            # wrapt offers no way back, so the hook stays registered and is inert when closed.
-            wrapt.register_post_import_hook(lambda module: self._tell(name, module), name)
-
-    def watched(self) -> frozenset[str]:
-        """Return the names that are watched, imported or not."""
-        return frozenset(self._registered) if self._active else frozenset()
+        executing: Any = bootstrap_external._LoaderBasics.exec_module  # type: ignore[attr-defined]  # noqa: SLF001 - there is no public way that no finder can pass by
+        self._give(executing, _EXEC_MODULE, _prepare=self._before, _executed=self._after)
+        for text, function in (
+            (_LOAD, bootstrap._load_unlocked),  # type: ignore[attr-defined]  # noqa: SLF001 - the same
+            (_EXEC, bootstrap._exec),  # type: ignore[attr-defined]  # noqa: SLF001 - the same
+        ):
+            copy = FunctionType(function.__code__, function.__globals__, function.__name__)
+            self._give(function, text, _original=copy, _loaded=self._tell)
 
     def close(self) -> None:
-        """Tell of nothing any more, until something is watched again."""
-        self._active = False
-        if self in sys.meta_path:
-            sys.meta_path.remove(self)
+        """Tell of nothing any more."""
+        for function, code, original in reversed(self._given):
+            # Another one's code on top of ours stays; it calls what is inert now.
+            if function.__code__ is code:
+                function.__code__ = original
+        self._given.clear()
 
-    def find_spec(
-        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
-        """Find a module that is imported again, as the other finders do (PEP 451)."""
-        if name not in self._imported:
-            return None
-        for finder in sys.meta_path:
-            find = getattr(finder, "find_spec", None)
-            spec = find(name, path, target) if find is not None and finder is not self else None
-            if spec is not None:
-                return self._with_telling_loader(name, cast("ModuleSpec", spec))
-        return None
+    def _give(self, function: FunctionType, text: str, **objects: object) -> None:
+        original = function.__code__
+        code = with_objects(text, original, objects)
+        self._given.append((function, code, original))
+        function.__code__ = code
 
-    def _activate(self) -> None:
-        self._active = True
-        if self not in sys.meta_path:
-            sys.meta_path.insert(0, self)
+    def _before(self, module: ModuleType, code: CodeType, loader: Any) -> CodeType:  # noqa: ANN401 - any loader
+        if not self._given:
+            return code
+        try:
+            name = module.__name__
+            return self._prepare(name, code, lambda: loader.get_source(name))
+        except Exception:
+            _logger.exception("module %r is not instrumented before it runs", module.__name__)
+            return code
 
-    def _with_telling_loader(self, name: str, spec: ModuleSpec) -> ModuleSpec:
-        if hasattr(spec.loader, "exec_module"):
-            loader = _TellingLoader(spec.loader, lambda module: self._tell(name, module))
-            spec.loader = cast("Loader", loader)
-        return spec
+    def _after(self, module: ModuleType) -> None:
+        # Under a name of its own: a lazy module's `__getattribute__` must not be asked.
+        self._tell(object.__getattribute__(module, "__dict__").get("__name__", ""), module)
 
-    def _tell(self, name: str, module: ModuleType) -> None:
-        self._imported.add(name)
-        if not self._active:
+    def _tell(self, name: str, module: object) -> None:
+        if not self._given or not issubclass(type(module), ModuleType):
             return
         try:
-            self._notify(name, module)
+            self._loaded(name, module)  # type: ignore[arg-type]  # it is a module
         except Exception:
             _logger.exception("module %r is not instrumented: its import hook failed", name)

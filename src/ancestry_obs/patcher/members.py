@@ -1,14 +1,15 @@
-"""What a namespace holds -> the callable inside it; and back, with woven callables inside.
+"""What a namespace holds -> the callable inside it, and how it is woven; nothing is patched here.
 
-The two directions stand side by side because they must agree on every kind. Nothing is looked up
-or patched here.
+A function gets other code, wherever it is: itself, or inside a property or static method. A cache
+(`functools.lru_cache`) answers without entering its function, and what is compiled has no code to
+exchange: their name is bound to a proxy. For whatever else a decorator made of a function, that
+function is woven.
 """
 
 from __future__ import annotations
 
 import copy
-import inspect
-from functools import cached_property, partialmethod, singledispatchmethod
+from functools import _lru_cache_wrapper, cached_property
 from types import (
     BuiltinFunctionType,
     ClassMethodDescriptorType,
@@ -17,19 +18,20 @@ from types import (
     MemberDescriptorType,
     MethodDescriptorType,
     MethodWrapperType,
+    ModuleType,
     WrapperDescriptorType,
 )
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from ancestry_obs.exceptions import TargetError
-from ancestry_obs.patcher.proxies import WovenProxy, bind_explicitly, binds_like_a_function
+from ancestry_obs.patcher.definitions_in import definition_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
-    from ancestry_obs.patcher.model import Accessor, Kind
+    from ancestry_obs.patcher.join_points import Accessor, At
 
-__all__ = ["core_of", "is_class", "is_plain", "repack", "unpack", "weavable_unnamed"]
+__all__ = ["COMPILED", "core_of", "is_class", "is_function_like", "is_plain_data", "is_static", "repack", "unpack"]
 
 _IN_C = (
     BuiltinFunctionType,
@@ -40,14 +42,19 @@ _IN_C = (
     MethodWrapperType,
     WrapperDescriptorType,
 )
-_ACCESSORS: tuple[Accessor, ...] = ("fget", "fset", "fdel")
 _ACCESSOR_WORDS = {"fget": "getter", "fset": "setter", "fdel": "deleter"}
-_CONVERTERS = {"fget": property.getter, "fset": property.setter, "fdel": property.deleter}
+COMPILED: Final = "cython_function_or_method"
+"""The name of the type that Cython gives to functions."""
 
 
 def is_class(value: object) -> bool:
     """Whether `value` is a class; a proxy that only says so is none."""
     return issubclass(type(value), type)
+
+
+def is_static(raw: object) -> bool:
+    """Whether what a class holds is called without the instance."""
+    return issubclass(type(raw), staticmethod)
 
 
 def core_of(raw: object, accessor: Accessor = "fget") -> object:
@@ -62,70 +69,69 @@ def core_of(raw: object, accessor: Accessor = "fget") -> object:
     return raw
 
 
-def is_plain(function: object) -> bool:
-    """Whether a generated function can simply take the place of `function`.
+def is_function_like(core: object) -> bool:
+    """Whether a glob takes an object in for itself: a function, a cache around one, a compiled one.
 
-    A plain function whose attributes are marks such as ``__isabstractmethod__`` is; one with other
-    attributes, or that decorates another one, has a life of its own and is proxied.
+    No code runs for that: a lazy object must not wake up because somebody looked for names.
     """
-    if type(function) is not FunctionType:
-        return False
-    return all(key.startswith("__") and key != "__wrapped__" for key in vars(function))
+    kind = type(core)
+    return kind is FunctionType or _is_proxied(core) or kind.__name__ == COMPILED
 
 
-def weavable_unnamed(raw: object) -> bool:
-    """Whether a glob takes `raw` in: functions and what decorators make of them."""
-    core = core_of(raw)
-    if type(core) is FunctionType or type(core) is singledispatchmethod:
-        return True
-    # Statically: a lazy object in a namespace must not wake up because somebody looked for names.
-    return callable(core) and inspect.getattr_static(core, "__wrapped__", None) is not None
+def is_plain_data(core: object) -> bool:
+    """Whether no decorator can have made the object, so that no definition is inside it."""
+    kind = type(core)
+    return issubclass(kind, (type, ModuleType)) or kind.__module__ in {"builtins", "types"}
 
 
 def unpack(
-    raw: object, accessor: Accessor, owner: type | None
-) -> tuple[Kind, Callable[..., object]]:
-    """Tell what `raw` is and which callable is to be woven.
+    raw: object, accessor: Accessor, module: str, qualname: str, at: At, *, named: bool = True
+) -> Callable[..., object]:
+    """Give the callable that is to be woven.
+
+    Args:
+        raw: What the namespace holds.
+        accessor: Which of a property's functions is meant.
+        module: The module of the name.
+        qualname: Its qualified name there, which a definition under that name has as well.
+        at: Whether the object or the definition is meant.
+        named: Whether the pattern names it; a glob takes no proxies of just any callable.
+
+    Returns:
+        A function; or a callable of another kind, whose name is to be bound to a proxy.
 
     Raises:
         TargetError: It is of a kind that cannot be woven; the message says why.
     """
-    kind, core = _kind_of(raw, owner), core_of(raw, accessor)
-    if core is None and kind == "property":
+    core = core_of(raw, accessor)
+    if core is None and issubclass(type(raw), property):
         raise TargetError(f"is a property without a {_ACCESSOR_WORDS[accessor]}")
-    if issubclass(type(core), _IN_C):
-        raise TargetError("is implemented in C and cannot be replaced; name a Python caller of it")
     if is_class(core):
         raise TargetError("is a class; name a method of it, such as '.__init__'")
-    if owner is not None and core is raw and _needs_binding(core):
-        return "callable", bind_explicitly(core, owner)
+    if at != "definition" and type(core) is FunctionType:
+        return core
+    if at == "definition" or not _is_proxied(core):
+        definition = definition_in(core, module, qualname)
+        if definition is not None:
+            return definition
+    if at == "definition":
+        raise TargetError("has no definition of that name that could be found in it")
+    if issubclass(type(core), _IN_C):
+        raise TargetError("is implemented in C and cannot be replaced; name a Python caller of it")
+    if not named and not is_function_like(core):
+        raise TargetError("is no function and has none of its name inside")
     if not callable(core):
         raise TargetError(f"is not callable but a value of type {type(core).__name__!r}")
-    return kind, core
+    return core
 
 
-def _kind_of(raw: object, owner: type | None) -> Kind:
+def _is_proxied(core: object) -> bool:
+    return issubclass(type(core), _lru_cache_wrapper)
+
+
+def repack(raw: object, inner: object) -> object:
+    """Return a copy of `raw` that holds `inner` in place of its own."""
     kind = type(raw)
-    for family in (property, cached_property, staticmethod, classmethod):
-        if issubclass(kind, family):
-            return cast("Kind", family.__name__)
-    if not is_plain(raw):
-        return "callable"
-    return "function" if owner is None else "method"
-
-
-def _needs_binding(core: object) -> bool:
-    if binds_like_a_function(core) or not hasattr(type(core), "__get__"):
-        return False
-    return callable(core) or isinstance(core, (partialmethod, singledispatchmethod))
-
-
-def repack(raw: object, functions: Mapping[Accessor, Callable[..., object]]) -> object:
-    """Return a copy of `raw` that holds `functions` (woven) in place of its own."""
-    kind = type(raw)
-    if issubclass(kind, property):
-        return _property(cast("property", raw), functions)
-    inner = _stand_in(core_of(raw), functions["fget"])
     if issubclass(kind, cached_property):
         duplicate = copy.copy(cast("cached_property[object]", raw))
         duplicate.func = cast("Callable[[object], object]", inner)
@@ -135,20 +141,6 @@ def repack(raw: object, functions: Mapping[Accessor, Callable[..., object]]) -> 
         # A subclass may keep attributes of its own; the standard ones now describe `inner`.
         vars(holder).update({k: v for k, v in vars(raw).items() if k not in vars(holder)})
         return holder
+    if issubclass(kind, property):
+        raise TargetError("is a property around no function, which cannot be copied in every case")
     return inner
-
-
-def _property(raw: property, functions: Mapping[Accessor, Callable[..., object]]) -> property:
-    result = raw
-    for accessor in _ACCESSORS:
-        if accessor in functions:
-            inner = _stand_in(getattr(raw, accessor), functions[accessor])
-            convert = cast("Callable[..., property]", _CONVERTERS[accessor])
-            result = convert(result, inner)
-    if hasattr(raw, "__dict__"):
-        vars(result).update(vars(raw))
-    return result
-
-
-def _stand_in(original: object, woven: Callable[..., object]) -> object:
-    return woven if is_plain(original) else WovenProxy(original, woven)

@@ -1,63 +1,78 @@
 """Pointcuts in, a woven program out: `apply` makes what is woven equal to what is wanted.
 
-This module decides when to look where: at once for modules that are there, after their import for
-the others, after their definition for subclasses and for the program's own `__main__`. The looking
-is done by the plan, the changing by the fabric. What a wrapper does is the weaver's affair.
+This module decides when to look where: at once for modules that are there, before and after their
+execution for the others, after their definition for subclasses and for the program's own
+`__main__`. Each look is at one module, and costs in proportion to what is in it.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-import pkgutil
 import sys
 import threading
 import weakref
 from collections import deque
 from functools import partial
-from types import ModuleType
-from typing import TYPE_CHECKING, cast
+from types import CodeType, ModuleType
+from typing import TYPE_CHECKING
 
-from ancestry_obs.patcher.fabric import Fabric
+from ancestry_obs.compiler.code import codes_in
 from ancestry_obs.patcher.import_hooks import ImportHooks, is_initializing
-from ancestry_obs.patcher.ledger import report_sites, report_unreached_patterns
-from ancestry_obs.patcher.model import TargetReport
-from ancestry_obs.patcher.namespaces import namespace_of
-from ancestry_obs.patcher.plan import Plan
-from ancestry_obs.patcher.resolve import Resolver
+from ancestry_obs.patcher.join_points import TargetReport, Wanted
+from ancestry_obs.patcher.namespaces import namespace_of, subclasses_of
+from ancestry_obs.patcher.pickle_hooks import PickleHooks
+from ancestry_obs.patcher.states import report_unreached, report_weavings
+from ancestry_obs.patcher.resolver import Resolver
 from ancestry_obs.patcher.subclass_hooks import SubclassHooks
+from ancestry_obs.patcher.super_calls import SuperCalls
+from ancestry_obs.patcher.pointcuts import Targets
+from ancestry_obs.patcher.weavings import Prepared, Weavings, is_woven
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from ancestry_obs.patcher.model import Pointcut, Weave
+    from ancestry_obs.patcher.join_points import JoinPoint, Pointcut, Weaver
+    from ancestry_obs.patcher.resolver import Base
+    from ancestry_obs.patcher.pointcuts import Target
+    from ancestry_obs.patcher.weavings import Weaving
 
 __all__ = ["Patcher"]
 
 _logger = logging.getLogger(__name__)
+# CO_OPTIMIZED and CO_NEWLOCALS: what a function has and a class body has not.
+_FUNCTION = 0x3
+_PATIENCE = 5.0
+"""Seconds that an import waits for another thread's task at most."""
 
 
 class Patcher:
     """Weaves targets and undoes it. All methods may be called from any thread.
 
     Args:
-        weave: Makes the wrapper of one target.
+        weaver: Makes the code.
 
     Example:
-        >>> patcher = Patcher(weave)  # doctest: +SKIP
+        >>> patcher = Patcher(weaver)  # doctest: +SKIP
         >>> patcher.apply([Pointcut("shop.cart:Cart.add", advice="count")])  # doctest: +SKIP
         >>> patcher.apply(())  # all as it was before  # doctest: +SKIP
     """
 
-    def __init__(self, weave: Weave) -> None:
-        self._fabric = Fabric(weave)
+    def __init__(self, weaver: Weaver) -> None:
+        self._weaver = weaver
         self._names: dict[str, str] = {}
-        self._resolver = Resolver(self._fabric.original_of, self._names)
-        self._plan = Plan((), self._resolver)
-        self._imports = ImportHooks(self._imported)
+        self._super_calls = SuperCalls()
+        self._weavings = Weavings(weaver, self._super_calls, self._weave_again)
+        self._resolver = Resolver(self._weavings.named_before, self._names)
+        self._targets = Targets((), self._resolver)
+        self._imports = ImportHooks(self._prepare, self._loaded)
+        self._pickling = PickleHooks(self._weavings.original_of)
         self._subclasses = SubclassHooks(self._derived)
         self._settled: dict[str, ModuleType] = {}
-        self._offered: dict[str, list[int]] = {}
+        self._under_way: set[str] = set()
+        self._bases: dict[str, list[tuple[Target, Base]]] = {}
+        self._prepared: dict[str, list[Prepared]] = {}
+        self._main: dict[str, tuple[ModuleType, list[int]]] = {}
         self._said: set[tuple[str, str]] = set()
         self.renew_lock()
         os.register_at_fork(after_in_child=partial(_renew_lock_of, weakref.ref(self)))
@@ -65,7 +80,7 @@ class Patcher:
     def apply(self, pointcuts: Sequence[Pointcut]) -> None:
         """Make the woven set equal to the wanted one.
 
-        Idempotent: a target whose advices are equal to what they were keeps its wrapper. Targets
+        Idempotent: a join point whose advices are equal to what they were keeps its code. Targets
         that cannot be woven, or not yet, are in the `report`; they raise nothing.
 
         Args:
@@ -73,7 +88,7 @@ class Patcher:
         """
         self._run(partial(self._replan, tuple(pointcuts)))
 
-    def offer(self, module: ModuleType, name: str) -> None:
+    def weave_main(self, module: ModuleType, name: str) -> None:
         """Weave what is defined by now in a module that runs under another name.
 
         For a launcher that executes a program statement by statement as ``__main__``.
@@ -82,23 +97,17 @@ class Patcher:
             module: The module that is being executed.
             name: What targets call it.
         """
-        if self._plan.concerned(name):
-            self._run(partial(self._take_in_offered, name, module))
+        if self._targets.concerned(name):
+            self._run(partial(self._take_in_main, name, module))
 
-    def report(self, *, search: bool = False) -> tuple[TargetReport, ...]:
-        """Return the state of every target, then of the patterns that have reached none.
-
-        Args:
-            search: Also find what holds unwrapped functions beyond reach. That goes once over every
-                object of the process, so it is for who asks, not for every scrape.
-        """
+    def report(self) -> tuple[TargetReport, ...]:
+        """Return the state of every target, then of the patterns that have reached none."""
         with self._lock:
             self._run(self._catch_up)
-            unreached = self._fabric.unreached(self._plan.targets) if search else {}
             return (
-                *report_sites(self._fabric.sites.values(), unreached),
-                *report_unreached_patterns(self._plan, self._imports.watched()),
-                *(TargetReport(name, "error", why) for name, why in self._fabric.left.items()),
+                *report_weavings(self._weavings),
+                *report_unreached(self._targets),
+                *(TargetReport(name, "error", why) for name, why in self._weavings.left.items()),
             )
 
     def renew_lock(self) -> None:
@@ -109,9 +118,12 @@ class Patcher:
 
     def _run(self, task: Callable[[], None]) -> None:
         # A weaver or a finaliser may import something, or derive a class, in the midst of a task:
-        # its hook then only queues up.
-        with self._lock:
-            self._tasks.append(task)
+        # its hook then only queues up. So does one in a thread that has waited long, since who has
+        # the lock may be waiting for what that thread imports.
+        self._tasks.append(task)
+        if not self._lock.acquire(timeout=_PATIENCE):
+            return
+        try:
             if self._is_busy:
                 return
             self._is_busy = True
@@ -120,94 +132,181 @@ class Patcher:
                     self._tasks.popleft()()
             finally:
                 self._is_busy = False
+        finally:
+            self._lock.release()
 
     def _replan(self, pointcuts: tuple[Pointcut, ...]) -> None:
         # Off first: a class's own `__init_subclass__` may be a target itself.
-        self._subclasses.watch_only(())
-        self._plan = Plan(pointcuts, self._resolver)
+        self._subclasses.close()
+        before = list(self._weavings.all.values())
+        self._targets = Targets(pointcuts, self._resolver)
         self._settled.clear()
-        self._offered.clear()
-        self._fabric.left.clear()
-        for name in self._plan.starting_points():
-            self._imports.watch(name)
-        for name in list(sys.modules):
-            self._look_at(name)
-        self._bring_about(None)
-        if not pointcuts:
+        self._under_way.clear()
+        self._bases.clear()
+        self._weavings.left.clear()
+        for weaving in before:
+            weaving.wanted.clear()
+        if pointcuts:
+            self._imports.open()
+        else:
             self._imports.close()
-        elif self._plan.bases():
-            self._bring_about(None)  # what another thread has derived while the hooks were off
+            self._pickling.close()
+        wanted: list[Weaving] = []
+        for name, module in list(sys.modules.items()):
+            wanted += self._look_at(name, module)
+        for name, (module, _) in list(self._main.items()):
+            wanted += self._find(name, module, label=_label(name, module), settled=False)
+        self._adopt_former(before)
+        for weaving in before:
+            if not weaving.wanted:
+                self._weavings.unweave(weaving)
+        self._weave([*wanted, *(each for each in before if each.wanted)])
+        if not pointcuts:
+            self._main.clear()
 
-    def _catch_up(self) -> None:
-        """Look at modules whose import no hook has told of: it was under way when we came."""
-        late = [name for name in self._imports.watched() if self._look_at(name)]
-        if late:
-            self._bring_about(None)
+    def _adopt_former(self, before: Iterable[Weaving]) -> None:
+        """Want for functions that no name leads to any more what their names' are wanted for.
 
-    def _look_at(self, name: str) -> bool:
-        """Take in the module `name` unless that was done; say whether there was anything to do."""
-        module = sys.modules.get(name)
-        if not isinstance(module, ModuleType) or module is self._settled.get(name):
-            return False
-        if not self._plan.concerned(name) and not self._plan.reaches_below(name):
-            return False
-        self._take_in(name, module, settled=not is_initializing(module))
-        return True
+        A module that was loaded again has left them behind, with whoever holds them.
+        """
+        by_target = {each.target: each for each in self._weavings.all.values() if each.wanted}
+        for weaving in before:
+            if not weaving.wanted and weaving.target in by_target:
+                weaving.wanted.update(by_target[weaving.target].wanted)
 
-    def _imported(self, name: str, module: ModuleType) -> None:
-        self._run(partial(self._take_in_imported, name, module))
+    def _look_at(self, name: str, module: object) -> list[Weaving]:
+        """Take in the module `name` unless that was done."""
+        if not issubclass(type(module), ModuleType) or module is self._settled.get(name):
+            return []
+        self._pickling.look_at(name, module)  # type: ignore[arg-type]  # it is a module
+        if not self._targets.concerned(name):
+            return []
+        settled = not is_initializing(module)  # type: ignore[arg-type]  # the same
+        return self._find(name, module, settled=settled)  # type: ignore[arg-type]  # the same
 
-    def _take_in_imported(self, name: str, module: ModuleType) -> None:
-        self._take_in(name, module, settled=True)
-        for each in self._imports.watched():
-            self._look_at(each)
-        self._bring_about(name)
-
-    def _take_in(self, name: str, module: ModuleType, *, settled: bool) -> None:
+    def _find(
+        self, name: str, module: ModuleType, *, settled: bool, label: str = ""
+    ) -> list[Weaving]:
+        """Find the join points in a module, and note what is wanted at each."""
         if settled:
             self._settled[name] = module
-        if self._plan.concerned(name):
-            self._imports.watch(name)
-        for target, outcome in self._plan.resolve(name, module, settled=settled):
+            self._under_way.discard(name)
+        elif not label:
+            self._under_way.add(name)
+        wanted: list[Weaving] = []
+        bases = self._bases[label or name] = []
+        resolved = self._targets.resolve(name, module, label=label, settled=settled)
+        for target, outcome, points in resolved:
+            wanted += [self._want(point, target) for point in points]
+            bases += [(target, base) for base in outcome.bases]
             spans = target.pattern is None or target.pattern.spans_modules
-            if outcome.reason and settled and not spans and not self._plan.companions(target):
+            if outcome.reason and settled and not spans and not self._targets.companions(target):
                 self._say(target.pointcut.pattern, outcome.reason)
-        if self._plan.reaches_below(name):
-            self._imports.watch(name)
-            self._watch_below(name, module)
+        for target, base in bases:
+            self._subclasses.watch(base.named)
+            wanted += self._find_overrides(target, base, subclasses_of(base.named))
+        return wanted
 
-    def _watch_below(self, name: str, package: ModuleType) -> None:
-        path = namespace_of(package).get("__path__")
-        if path is None:
+    def _want(self, point: JoinPoint, target: Target) -> Weaving:
+        return self._weavings.want(point, target.index, target.pointcut)
+
+    def _find_overrides(
+        self, target: Target, base: Base, subclasses: Iterable[type]
+    ) -> list[Weaving]:
+        overrides = (self._resolver.override(base, each) for each in subclasses)
+        return [self._want(each, target) for each in overrides if each is not None]
+
+    def _weave(self, weavings: Iterable[Weaving]) -> None:
+        for weaving in self._weavings.weave(weavings):
+            if weaving.woven is None and weaving.reason:
+                self._say(weaving.target, weaving.reason)
+        for target, reason in self._weavings.left.items():
+            self._say(target, reason)
+
+    def _catch_up(self) -> None:
+        """Look for what no hook tells of: imports under way, and code that was exchanged."""
+        for name in list(self._under_way):
+            self._weave(self._look_at(name, sys.modules.get(name)))
+        for weaving in list(self._weavings.all.values()):
+            self._weavings.look_at(weaving)
+
+    def _weave_again(self, weaving: Weaving) -> None:
+        """Weave into the code that the program has given a function meanwhile."""
+        self._run(partial(self._weave, [weaving]))
+
+    def _prepare(self, name: str, code: CodeType, read: Callable[[], str | None]) -> CodeType:
+        """Weave what a module's code defines, before it is executed."""
+        wanted = self._definitions(name, code)
+        source = read() if wanted else None
+        if source is None:
+            return code
+        with self._lock:
+            results = zip(wanted, self._weaver.weave(wanted, source), strict=True)
+            prepared = [Prepared(want, woven) for want, woven in results if is_woven(woven)]
+            self._prepared[name] = prepared
+            return self._weavings.inside(code, prepared)
+
+    def _definitions(self, name: str, code: CodeType) -> list[Wanted]:
+        """Choose the code that a module's definitions will have, as far as that is certain."""
+        targets = [each for each in self._targets.concerned(name) if not each.pointcut.subclasses]
+        chosen: list[Wanted] = []
+        for each in codes_in(code) if targets else ():
+            qualname = each.co_qualname
+            if each.co_flags & _FUNCTION != _FUNCTION or each.co_name.startswith("<"):
+                continue
+            meant = [target for target in targets if target.pattern.matches_name(qualname)]  # type: ignore[union-attr]  # all have one
+            if meant:
+                outer = qualname.rpartition(".")[0]
+                wants_definition = all(target.pointcut.at == "definition" for target in meant)
+                chosen.append(
+                    Wanted(
+                        target=f"{name}:{qualname}",
+                        code=each,
+                        function=None,
+                        advices=tuple(dict.fromkeys(target.pointcut.advice for target in meant)),
+                        is_method=bool(outer) and not outer.endswith("<locals>"),
+                        is_definition="<locals>" in qualname or wants_definition,
+                    )
+                )
+        return chosen
+
+    def _loaded(self, name: str, module: ModuleType) -> None:
+        self._run(partial(self._take_in, name, module))
+
+    def _take_in(self, name: str, module: ModuleType) -> None:
+        prepared = self._prepared.pop(name, [])
+        if module is self._settled.get(name) and not prepared:
             return
-        for info in pkgutil.iter_modules(cast("Iterable[str]", path), f"{name}."):
-            if info.ispkg or self._plan.concerned(info.name):
-                self._imports.watch(info.name)
+        self._pickling.look_at(name, module)
+        if self._targets.concerned(name):
+            wanted = self._find(name, module, settled=True)
+            self._weavings.adopt(wanted, prepared)
+            self._weave(wanted)
 
-    def _take_in_offered(self, name: str, module: ModuleType) -> None:
-        namespace = namespace_of(module)
-        if self._offered.get(name) == list(map(id, namespace.values())):
+    def _take_in_main(self, name: str, module: ModuleType) -> None:
+        now = list(map(id, namespace_of(module).values()))
+        if self._main.get(name, (None, None))[1] == now:
             return
         self._names[module.__name__] = name
-        self._plan.resolve(name, module, label=f"{name} as {module.__name__}", settled=False)
-        self._bring_about(None)
-        self._offered[name] = list(map(id, namespace.values()))
+        self._weave(self._find(name, module, label=_label(name, module), settled=False))
+        self._main[name] = module, now
 
-    def _derived(self) -> None:
-        self._run(partial(self._bring_about, None))
+    def _derived(self, subclass: type) -> None:
+        self._run(partial(self._take_in_subclass, subclass))
 
-    def _bring_about(self, fresh: str | None) -> None:
-        for part in self._fabric.bring_about(self._plan.wants(), fresh):
-            if part.reason:
-                self._say(part.want.found.target, part.reason)
-        for target, reason in self._fabric.left.items():
-            self._say(target, reason)
-        self._subclasses.watch_only(self._plan.bases())
+    def _take_in_subclass(self, subclass: type) -> None:
+        for target, base in [each for bases in self._bases.values() for each in bases]:
+            if issubclass(subclass, base.named):
+                self._weave(self._find_overrides(target, base, (subclass,)))
 
     def _say(self, target: str, reason: str) -> None:
         if (target, reason) not in self._said:
             self._said.add((target, reason))
             _logger.warning("target %s: %s", target, reason)
+
+
+def _label(name: str, module: ModuleType) -> str:
+    return f"{name} as {module.__name__}"
 
 
 def _renew_lock_of(reference: weakref.ref[Patcher]) -> None:

@@ -79,5 +79,10 @@ class Pattern:
         return _regex(self.module).fullmatch(name) is not None
 
     def matches_name(self, qualname: str) -> bool:
-        """Whether `qualname`, dotted below its module, is meant."""
+        """Whether `qualname`, dotted below its module, is meant.
+
+        A function inside a function is meant only by who names the function around it as well.
+        """
+        if qualname.count("<locals>") != self.qualname.count("<locals>"):
+            return False
         return _regex(self.qualname).fullmatch(qualname) is not None

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from ancestry_obs.patcher.namespaces import MISSING, delete, namespace_of, write
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable
 
 __all__ = ["SubclassHooks"]
 
@@ -22,23 +22,25 @@ _NAME = "__init_subclass__"
 
 
 class SubclassHooks:
-    """Keeps hooks on exactly the classes that are wanted.
+    """Keeps hooks on the classes that are wanted.
 
     Args:
-        notify: Called after each new class; what it raises is logged.
+        notify: Called with each new class; what it raises is logged.
     """
 
-    def __init__(self, notify: Callable[[], None]) -> None:
+    def __init__(self, notify: Callable[[type], None]) -> None:
         self._notify = notify
         self._hooks: dict[type, tuple[object, object]] = {}
 
-    def watch_only(self, bases: Collection[type]) -> None:
-        """Put hooks on `bases` and take them off every other class."""
-        for base in [each for each in self._hooks if each not in bases]:
+    def watch(self, base: type) -> None:
+        """Put a hook on a class; watching it twice is watching it once."""
+        if base not in self._hooks:
+            self._install(base)
+
+    def close(self) -> None:
+        """Take every hook off."""
+        for base in list(self._hooks):
             self._remove(base)
-        for base in bases:
-            if base not in self._hooks:
-                self._install(base)
 
     def _install(self, base: type) -> None:
         previous = namespace_of(base).get(_NAME, MISSING)
@@ -68,6 +70,6 @@ class SubclassHooks:
 
     def _tell(self, subclass: type) -> None:
         try:
-            self._notify()
+            self._notify(subclass)
         except Exception:
             _logger.exception("subclass %r is not instrumented: its hook failed", subclass)

@@ -149,7 +149,9 @@ def test_every_module_under_a_glob_is_imported(project, command):
 
 
 def test_what_stays_unmeasured_is_a_note(project, command):
-    project.write("market.py", "def price(name): ...\nPRICES = {'book': [price]}")
+    project.write(
+        "market.py", "import functools\n@functools.cache\ndef price(name): ...\nPRICES = [price]"
+    )
     project.write("shop.toml", project.metrics + instrument("market:price"))
     checked = command("check", "shop.toml")
     (note,) = [line for line in checked.out.splitlines() if "not reached" in line]

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field
-from types import SimpleNamespace
+from types import FunctionType, SimpleNamespace
 
 import pytest
 
-from ancestry_obs.compiler import Advice, Runtime, weave
+from ancestry_obs.compiler import Advice, Aspect, Runtime, weave, weave_callable
 from ancestry_obs.exceptions import Where
 from ancestry_obs.expressions import BUILTIN_FUNCTIONS, parse
 from ancestry_obs.mapfile.specs import LabelSpec, MetricSpec, RecordSpec
@@ -34,6 +35,36 @@ def _expression(text):
     return None if text is None else parse(text)
 
 
+def copied(function):
+    """Copy a function with all that belongs to it."""
+    copy = FunctionType(
+        function.__code__,
+        function.__globals__,
+        function.__name__,
+        function.__defaults__,
+        function.__closure__,
+    )
+    functools.update_wrapper(copy, function)
+    del copy.__wrapped__
+    vars(copy).update(vars(function))
+    copy.__kwdefaults__ = function.__kwdefaults__
+    return copy
+
+
+class InPlace:
+    """A function that has woven code, and what is known of it."""
+
+    def __init__(self, function, woven):
+        self.function = function
+        self.woven = woven
+        self.calls = woven.calls
+        self.disarm = woven.disarm
+
+    @property
+    def source(self):
+        return self.woven.source
+
+
 @dataclass
 class Loom:
     """Weaves, and reads back what was recorded."""
@@ -44,6 +75,11 @@ class Loom:
     actions: dict = field(default_factory=dict)
     trackers: dict = field(default_factory=dict)
     metrics: dict = field(default_factory=dict)
+    way: str = "inline"
+
+    @property
+    def runtime(self):
+        return Runtime(self.store, self.functions, self.actions, self.trackers, self.clock)
 
     def metric(self, name, kind="counter", /, *, buckets=(0.5, 1.0, 2.0), **labels):
         specs = tuple(_label(*item) for item in labels.items())
@@ -59,16 +95,29 @@ class Loom:
     def advice(self, *records, **wishes):
         return Advice(records, tuple(self.metrics[each.metric] for each in records), **wishes)
 
-    def weave(self, original, *records, owner=None, name=None, target=None, advices=None, **wishes):
-        name = name or getattr(original, "__name__", "call")
-        return weave(
-            original,
+    def weave(
+        self, original, *records, target=None, advices=None, is_method=False, is_inner=None, **wishes
+    ):
+        """Weave into a copy of a function, so that a test can call both."""
+        name = getattr(original, "__name__", "call")
+        is_function = isinstance(original, FunctionType)
+        aspect = Aspect(
             target=target or f"m:{name}",
-            owner=owner,
-            name=name,
+            code=original.__code__ if is_function else None,
             advices=advices or (self.advice(*records, **wishes),),
-            runtime=Runtime(self.store, self.functions, self.actions, self.trackers, self.clock),
+            runtime=self.runtime,
+            is_method=is_method,
+            function=original,
+            is_inner=is_inner,
         )
+        if not is_function:
+            return InPlace(*weave_callable(aspect))
+        (woven,) = weave([aspect], "" if self.way == "call" else None)
+        if isinstance(woven, Exception):
+            raise woven
+        function = copied(original)
+        function.__code__ = woven.code
+        return InPlace(function, woven)
 
     def counting(self, original, **wishes):
         """Weave a counter of calls without labels and a histogram of their seconds."""
@@ -95,9 +144,10 @@ def _value(series):
     return (sum(series.counts), series.sum) if isinstance(series, HistogramSeries) else series.value
 
 
-@pytest.fixture
-def loom():
-    return Loom()
+@pytest.fixture(params=["inline", "call"])
+def loom(request):
+    """Weaves into the code, or around a call of it: both have to record the same."""
+    return Loom(way=request.param)
 
 
 @pytest.fixture

@@ -59,6 +59,7 @@ def test_records_have_their_labels_in_the_metrics_order(good):
     assert instrument == InstrumentSpec(
         targets=("shop.api:Client.send",),
         subclasses=True,
+        at="",
         records=(
             RecordSpec(
                 metric="requests_seconds",
@@ -337,7 +338,7 @@ def test_a_misspelt_key_is_not_also_missing(good, findings_of):
     assert findings_of(good) == [
         (
             ": instrument[0].targets: unknown key 'targets'; did you mean 'target'? "
-            "allowed: target, subclasses, record"
+            "allowed: target, subclasses, at, record"
         )
     ]
 

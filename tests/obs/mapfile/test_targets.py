@@ -38,7 +38,7 @@ def test_accepted(text, pattern, is_glob):
         ("", "target '' is no module:qualname"),
         ("*:main", "target '*:main' has a '*' in the top-level package; write it out"),
         ("pk*.mod:main", "has a '*' in the top-level package"),
-        ("pkg:f.<locals>.g", "is inside a function, where it cannot be reached"),
+        ("pkg:f.<locals>", "has '<locals>', which is no Python name"),
         ("pkg:a b", "target 'pkg:a b' has 'a b', which is no Python name"),
         ("pkg..mod:f", "has '', which is no Python name"),
         ("pkg:f:g", "has 'f:g', which is no Python name"),

@@ -1,10 +1,11 @@
-"""A pattern and a module -> the callables it means, each at the place that defines it.
+"""A pattern and a module -> the join points it means, each at the place that defines it.
 
 A named target is followed to its home: an inherited method to the class that has it, a function
 that the module only imported to the module that wrote it, an alias to the name it was defined by.
-An `__init__` of C is found as one of the class's own, which is not there yet. A glob takes only
-what the module defines itself. Nothing is imported, patched or evaluated: names are read from the
-namespaces themselves, so that no property, descriptor or module `__getattr__` runs.
+An `__init__` of C is found as one of the class's own, which is not there yet. A function inside a
+function is code inside that one's code. A glob takes only what the module defines itself. Nothing
+is imported, patched or evaluated: names are read from the namespaces themselves, so that no
+property, descriptor or module `__getattr__` runs.
 """
 
 from __future__ import annotations
@@ -12,22 +13,30 @@ from __future__ import annotations
 import difflib
 import sys
 from dataclasses import dataclass, replace
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, cast
 
+from ancestry_obs.compiler.code import codes_in
 from ancestry_obs.exceptions import TargetError
 from ancestry_obs.patcher.initializers import NAME, is_overridable, own_initializer
-from ancestry_obs.patcher.members import core_of, is_class, unpack, weavable_unnamed
-from ancestry_obs.patcher.model import Found
-from ancestry_obs.patcher.namespaces import MISSING, namespace_of, subclasses_of
+from ancestry_obs.patcher.join_points import JoinPoint
+from ancestry_obs.patcher.members import (
+    core_of,
+    is_class,
+    is_function_like,
+    is_plain_data,
+    is_static,
+    unpack,
+)
+from ancestry_obs.patcher.namespaces import MISSING, namespace_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from ancestry_obs.patcher.model import Accessor
+    from ancestry_obs.patcher.join_points import Accessor, At
     from ancestry_obs.patcher.patterns import Pattern
 
-__all__ = ["Resolver"]
+__all__ = ["Base", "Resolver"]
 
 _ACCESSORS: tuple[Accessor, ...] = ("fget", "fset", "fdel")
 
@@ -45,6 +54,18 @@ class _Place:
     raw: object
     named: type | None = None
     accessor: Accessor = "fget"
+    is_added: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """A method whose overrides are wanted, below the class that a pattern named."""
+
+    module: ModuleType
+    named: type
+    attribute: str
+    accessor: Accessor
+    at: At
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,39 +82,46 @@ class Resolver:
     original_of: Callable[[object], object]
     names: Mapping[str, str]
 
-    def find(self, pattern: Pattern, module: ModuleType) -> tuple[Found, ...]:
+    def find(self, pattern: Pattern, module: ModuleType, at: At = "") -> tuple[JoinPoint, ...]:
         """Return what `pattern` means in `module`.
 
         Raises:
             TargetError: Nothing, or nothing that can be woven; the message says why.
         """
+        if "<locals>" in pattern.qualname:
+            return (self._local(pattern.qualname, module),)
         if not pattern.spans_names:
             place = self._walk(pattern.qualname.split("."), module)
-            return (self._found(_overriding(_at_home(place, self._home(place)))),)
-        found = {_key(each): each for each in self._globbed(pattern, module)}
+            return (self._found(_overriding(_at_home(place, self._home(place))), at),)
+        found = {_key(each): each for each in self._globbed(pattern, module, at)}
         if not found:
             raise TargetError(f"matches nothing that {self._name(module.__name__)!r} defines")
         return tuple(found.values())
 
-    def override(self, found: Found, subclass: type) -> Found | None:
-        """Return `subclass`'s own override of `found`; `None` if there is none to be woven."""
-        current = namespace_of(subclass).get(found.attribute, MISSING)
+    def override(self, base: Base, subclass: type) -> JoinPoint | None:
+        """Return `subclass`'s own override of a method; `None` if there is none to be woven."""
+        current = namespace_of(subclass).get(base.attribute, MISSING)
         if current is MISSING:
             return None
         raw = self.original_of(current)
+        place = _Place(base.module, subclass, base.attribute, raw, base.named, base.accessor)
         try:
-            return self._found(
-                _Place(found.module, subclass, found.attribute, raw, found.named, found.accessor)
-            )
+            return self._found(place, base.at)
         except TargetError:  # such as `method = None`, which switches a method off
             return None
 
-    def overrides(self, found: Found) -> Iterator[Found]:
-        """Yield the overrides of `found` in every present subclass of the class that was named."""
-        for subclass in () if found.named is None else subclasses_of(found.named):
-            override = self.override(found, subclass)
-            if override is not None:
-                yield override
+    def _local(self, qualname: str, module: ModuleType) -> JoinPoint:
+        """Find a function inside a function by the code that makes it."""
+        outer, _, _ = qualname.partition(".<locals>")
+        place = self._walk(outer.split("."), module)
+        around = self._found(_at_home(place, self._home(place)), "definition")
+        function = around.function
+        if isinstance(function, FunctionType):
+            for code in codes_in(function.__code__):
+                if code.co_qualname == qualname:
+                    target = f"{self._name(module.__name__)}:{qualname}"
+                    return replace(around, target=target, code=code, is_method=False)
+        raise TargetError(f"{outer!r} defines no function {qualname.rpartition('.')[2]!r}")
 
     def _walk(self, names: list[str], module: ModuleType) -> _Place:
         container: type | ModuleType = module
@@ -141,16 +169,16 @@ class Resolver:
         here = home.container is place.container and home.raw is place.raw
         return home if here else place
 
-    def _globbed(self, pattern: Pattern, module: ModuleType) -> Iterator[Found]:
+    def _globbed(self, pattern: Pattern, module: ModuleType, at: At) -> Iterator[JoinPoint]:
         for qualname, place in self._members(module, module, "", {id(module)}):
             if pattern.matches_name(qualname):
-                yield from self._if_weavable(place)
+                yield from self._if_weavable(place, at)
             if issubclass(type(place.raw), property):
                 for accessor in _ACCESSORS:
                     # A setter is taken in by who writes it: `Cls.*` counts reads alone.
                     full = f"{qualname}.{accessor}"
                     if pattern.qualname.endswith(f".{accessor}") and pattern.matches_name(full):
-                        yield from self._if_weavable(replace(place, accessor=accessor))
+                        yield from self._if_weavable(replace(place, accessor=accessor), at)
 
     def _members(
         self, module: ModuleType, container: type | ModuleType, prefix: str, seen: set[int]
@@ -163,32 +191,36 @@ class Resolver:
                 if inner.__module__ == module.__name__ and id(inner) not in seen:
                     seen.add(id(inner))
                     yield from self._members(module, inner, f"{prefix}{name}.", seen)
-            elif weavable_unnamed(raw) and core_of(raw).__module__ == module.__name__:
+            elif _is_defined_in(raw, module):
                 yield prefix + name, _Place(module, container, name, raw, named)
 
-    def _if_weavable(self, place: _Place) -> Iterable[Found]:
+    def _if_weavable(self, place: _Place, at: At) -> Iterable[JoinPoint]:
         try:
-            return (self._found(_at_home(place, self._home(place))),)
+            return (self._found(_at_home(place, self._home(place)), at, named=False),)
         except TargetError:
             return ()
 
-    def _found(self, place: _Place) -> Found:
+    def _found(self, place: _Place, at: At = "", *, named: bool = True) -> JoinPoint:
         owner = None if isinstance(place.container, ModuleType) else place.container
         label = self._label(place.container, place.attribute)
+        module, qualname = _module_of(place), _qualname(place)
         try:
-            kind, function = unpack(place.raw, place.accessor, owner)
+            function = unpack(
+                place.raw, place.accessor, module.__name__, qualname, at, named=named
+            )
         except TargetError as refusal:
             raise TargetError(f"{label!r} {refusal}") from None
-        return Found(
+        return JoinPoint(
             target=label if place.accessor == "fget" else f"{label}.{place.accessor}",
-            module=_module_of(place),
+            module=module,
             owner=owner,
             attribute=place.attribute,
-            kind=kind,
             raw=place.raw,
             function=function,
-            accessor=place.accessor,
+            is_method=owner is not None and not is_static(place.raw),
             named=place.named,
+            accessor=place.accessor,
+            is_added=place.is_added,
         )
 
     def _name(self, module: str) -> str:
@@ -201,7 +233,7 @@ class Resolver:
         return f"{label}.{attribute}" if attribute else label
 
 
-def _key(found: Found) -> tuple[int, str, Accessor]:
+def _key(found: JoinPoint) -> tuple[int, str, Accessor]:
     return id(found.container), found.attribute, found.accessor
 
 
@@ -215,7 +247,8 @@ def _overriding(place: _Place) -> _Place:
     owner = place.named
     if place.attribute != NAME or owner is None or not is_overridable(place.raw, owner):
         return place
-    return replace(place, container=owner, raw=own_initializer(owner, place.raw))
+    raw = own_initializer(owner, place.raw)
+    return replace(place, container=owner, raw=raw, is_added=True)
 
 
 def _module_of(place: _Place) -> ModuleType:
@@ -224,6 +257,20 @@ def _module_of(place: _Place) -> ModuleType:
     if place.container.__module__ == place.module.__name__:
         return place.module
     return sys.modules.get(place.container.__module__, place.module)
+
+
+def _qualname(place: _Place) -> str:
+    if isinstance(place.container, ModuleType):
+        return place.attribute
+    return f"{type.__dict__['__qualname__'].__get__(place.container)}.{place.attribute}"
+
+
+def _is_defined_in(raw: object, module: ModuleType) -> bool:
+    core = core_of(raw)
+    if is_function_like(core):
+        return getattr(core, "__module__", None) == module.__name__
+    # What it was made of is looked for only if it is wanted.
+    return not is_plain_data(core)
 
 
 def _did_you_mean(name: str, known: Iterable[object]) -> str:

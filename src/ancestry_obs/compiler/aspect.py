@@ -1,0 +1,225 @@
+"""An aspect: a join point's code and the advices for it come in, a checked plan comes out.
+
+Here everything is decided that the woven statements depend on, and everything is checked that can
+be wrong about what the map wants of this target. No text is written here, nothing is compiled.
+"""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+from functools import cached_property
+from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR
+from typing import TYPE_CHECKING, Final, Literal
+
+from ancestry_obs.compiler.advice import merge
+from ancestry_obs.compiler.keys import may_call_program, plan_keys
+from ancestry_obs.compiler.signature import Names, Signature, shown_parameters, signature_of
+from ancestry_obs.compiler.streams import Stream, plan_streams
+from ancestry_obs.exceptions import CompileError, ExpressionError
+from ancestry_obs.expressions.emission import check
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
+    from inspect import Parameter
+    from types import CodeType
+
+    from ancestry_obs.compiler.advice import Advice, Runtime
+    from ancestry_obs.compiler.keys import Key
+    from ancestry_obs.mapfile.specs import RecordSpec
+
+__all__ = ["SPECIAL", "Aspect", "Kind", "Part", "kind_of"]
+
+Kind = Literal["function", "coroutine", "generator", "async_generator"]
+
+SPECIAL: Final = ("result", "error", "elapsed")
+"""What an expression can read besides the parameters, once the call is over."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A stream as the statements need it.
+
+    Args:
+        index: Its number, in which the name of its recorder ends.
+        stream: What it records.
+        keys: The levels of its memo.
+        variables: What its recorder takes.
+    """
+
+    index: int
+    stream: Stream
+    keys: tuple[Key, ...]
+    variables: tuple[str, ...]
+
+    @property
+    def evaluates(self) -> bool:
+        """Whether a call makes it evaluate anything at all."""
+        return not {*self.variables} <= {"elapsed"}
+
+    @property
+    def calls_program(self) -> bool:
+        """Whether looking up the buffer may run code of the program, which may be woven too."""
+        stream = self.stream
+        looked_up = [label for key in self.keys if key.kind == "label" for label in key.labels]
+        expressions = [*looked_up, *filter(None, (stream.value, stream.when))]
+        return any(map(may_call_program, expressions))
+
+
+@dataclass(frozen=True)
+class Aspect:
+    """One join point with everything that is wanted of it.
+
+    Args:
+        target: ``module:qualname``, for counts and log lines.
+        code: What runs there; None for a callable that is no function.
+        advices: What is to be woven in, in the order of the map.
+        runtime: What the statements work with.
+        is_method: Whether the first parameter is an instance or a class.
+        function: The function or callable; None where only its code is known yet.
+        is_definition: Whether the definition is meant, whatever its decorators make of it. Code
+            without a function is woven only then, or if they are known to keep the function.
+        is_inner: Tells of a first argument whether its call came up through ``super()`` from an
+            override that counted it; None where overrides take no part.
+    """
+
+    target: str
+    code: CodeType | None
+    advices: tuple[Advice, ...]
+    runtime: Runtime
+    is_method: bool = False
+    function: Callable[..., object] | None = None
+    is_definition: bool = True
+    is_inner: Callable[[object], bool] | None = None
+
+    @cached_property
+    def advice(self) -> Advice:
+        """What is wanted, as one."""
+        return merge(self.advices)
+
+    @cached_property
+    def kind(self) -> Kind:
+        """What a call gives: its result, or something that has to be run."""
+        is_plain = self.code is not None or self.function is None
+        if not is_plain and inspect.iscoroutinefunction(self.function):
+            return "coroutine"
+        return kind_of(self.code)
+
+    @cached_property
+    def signature(self) -> Signature:
+        """What the join point takes, by the parameters' real names."""
+        return signature_of(self.code)
+
+    @cached_property
+    def shown(self) -> dict[str, Parameter]:
+        """Parameters that only a decorated function's shown signature has, if any is needed."""
+        known = {*self.signature.names, *SPECIAL, *self._alias}
+        if self.function is None or self.advice.names <= known:
+            return {}
+        return shown_parameters(self.function)
+
+    @cached_property
+    def names(self) -> Names:
+        """Makes identifiers for the statements that the code has not."""
+        code = self.code
+        own = (*code.co_varnames, *code.co_cellvars, *code.co_freevars) if code else ()
+        return Names((*own, *self.signature.names, *self.shown))
+
+    @cached_property
+    def placeholders(self) -> dict[str, str]:
+        """What stands in a template for each parameter."""
+        return {name: self.names(f"p{i}") for i, name in enumerate(self.signature.names)}
+
+    @cached_property
+    def variables(self) -> dict[str, str]:
+        """The identifier of everything that an expression can read before the call."""
+        variables = dict(self.placeholders)
+        for name in self.shown:
+            variables.setdefault(name, self.names(f"arg_{name}"))
+        return {alias: self.placeholders[name] for alias, name in self._alias.items()} | variables
+
+    @cached_property
+    def taken(self) -> Signature:
+        """The signature with the placeholders for names."""
+        return self.signature.renamed(self.placeholders)
+
+    @property
+    def shape(self) -> Hashable:
+        """What the statements depend on; equal for targets to which the same ones do justice."""
+        runtime, advice = self.runtime, self.advice
+        return (
+            self.advices,
+            # A reload may have replaced a metric, or what a function's name stands for.
+            tuple(map(runtime.store.family, advice.metrics)),
+            tuple(id(runtime.functions.get(name)) for name in advice.called),
+            self.kind,
+            self.signature.kinds,
+            tuple(self._alias),
+            self.is_inner is not None,
+            self.names.prefix,
+            tuple((name, text) for name, text in self.variables.items() if name in advice.names),
+        )
+
+    @cached_property
+    def parts(self) -> tuple[Part, ...]:
+        """The streams, the one that counts the calls first.
+
+        Raises:
+            CompileError: An expression names what the signature does not have, or a record names a
+                metric that no advice declares.
+        """
+        for record in self.advice.records:
+            self._check(record)
+        return tuple(self._part(index, stream) for index, stream in enumerate(self._streams()))
+
+    @property
+    def bound(self) -> tuple[str, ...]:
+        """The shown parameters that a binder has to find first."""
+        used = {name for part in self.parts for name in part.variables} - {*self.signature.names}
+        return tuple(name for name in self.shown if name in used)
+
+    @cached_property
+    def _alias(self) -> dict[str, str]:
+        """Give ``self`` for the first parameter of a method, whatever it is called there."""
+        first = self.signature.first
+        return {"self": first} if self.is_method and first else {}
+
+    def _check(self, record: RecordSpec) -> None:
+        names = {*self.variables, *(SPECIAL if record.on != "call" else ())}
+        for expression in record.expressions:
+            try:
+                check(expression, names=names, functions=self.runtime.functions)
+            except ExpressionError as error:
+                raise CompileError(f"{record.where}: {self.target}: {error}") from error
+
+    def _streams(self) -> list[Stream]:
+        streams = plan_streams(self.advice.records, self.advice.metrics, self.runtime.store)
+        if not any(stream.counts_calls for stream in streams):
+            # Feeds nothing: only so that calls are counted whatever the records' conditions are.
+            streams.append(Stream(moment="call", when=None, source="one", value=None))
+        return sorted(streams, key=lambda stream: not stream.counts_calls)
+
+    def _part(self, index: int, stream: Stream) -> Part:
+        used = {name for expression in stream.expressions for name in expression.names}
+        if stream.source == "elapsed":
+            used.add("elapsed")
+        known = dict.fromkeys((*self.variables, *SPECIAL))
+        after = SPECIAL if stream.moment != "call" else ()
+        # An instance is no text: asking for its type at each call would be for nothing.
+        texts = {*self.variables}.difference(after, self._alias, self._alias.values())
+        keys = plan_keys(stream.labels, texts, self.runtime.functions, stream.free_labels())
+        return Part(index, stream, keys, tuple(name for name in known if name in used))
+
+
+def kind_of(code: CodeType | None) -> Kind:
+    """Tell what a call of some code gives.
+
+    A function that only returns an awaitable or a generator is a function: its call is over when it
+    returns, and nobody can tell what will become of the object.
+    """
+    flags = code.co_flags if code else 0
+    if flags & CO_ASYNC_GENERATOR:
+        return "async_generator"
+    if flags & CO_GENERATOR:
+        return "generator"
+    return "coroutine" if flags & CO_COROUTINE else "function"

@@ -1,0 +1,399 @@
+"""A function's tree and an aspect's statements come in; the same tree with them inside goes out.
+
+    entry
+    try:
+        begin
+        the body, where `return x` is: result = x; leave; return result
+    except:
+        failure; raise
+
+A `return` inside a ``with``, or a ``try`` that has a ``finally``, is not yet the end of the call: a
+function with such a one has its `leave` in a ``finally`` around all of that instead.
+
+The statements take the lines of those beside them, so that a debugger, a tracer and coverage see
+the lines that they always saw: at the entry the body's first one, at a ``return`` its own, at the
+body's end that of the last statement. Only where an exception leaves the body the ``def`` line
+shows once more, to who traces it.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from ancestry_obs.compiler.code import CONSTANT, NamesToConstants
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from ancestry_obs.compiler.statements import Statements
+
+    _Place = dict[str, int]
+    _End = Callable[[_Place, ast.expr | None], list[ast.stmt]]
+
+__all__ = ["Function", "Template", "calling_function", "looks_at_locals", "weave_body"]
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+_Node = TypeVar("_Node", bound=ast.AST)
+
+_NESTED: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
+_BLOCKS: Final = ("body", "orelse", "finalbody", "handlers", "cases")
+_WITH: Final = (ast.With, ast.AsyncWith)
+# Without arguments they give the caller's variables; the last two do so with only one.
+_SEERS: Final = {"locals": 1, "vars": 1, "dir": 1, "exec": 2, "eval": 2}
+_SUSPECTS: Final = frozenset({*_SEERS, "f_locals"})
+
+
+@dataclass(frozen=True)
+class Template:
+    """An aspect's statements as trees, for any function of its shape.
+
+    Args:
+        statements: The text.
+        prefix: What each name of ours begins with.
+        parameters: The placeholder of each parameter, in order.
+    """
+
+    statements: Statements
+    prefix: str
+    parameters: tuple[str, ...]
+    entry: list[ast.stmt] = field(init=False)
+    begin: list[ast.stmt] = field(init=False)
+    leave: list[ast.stmt] = field(init=False)
+    failure: list[ast.stmt] = field(init=False)
+
+    def __post_init__(self) -> None:
+        for name in ("entry", "begin", "leave", "failure"):
+            block = ast.parse(getattr(self.statements, name)).body
+            object.__setattr__(self, name, block)
+
+    def is_constant(self, name: str) -> bool:
+        """Tell whether a name stands for an object, and is no variable of the code."""
+        return name.startswith(self.prefix) and name not in self.statements.names
+
+
+def weave_body(function: Function, template: Template, parameters: Iterable[str]) -> None:
+    """Put the statements into a function's tree.
+
+    Args:
+        function: The tree; it is changed.
+        template: The statements.
+        parameters: The names of its parameters, in order.
+    """
+    _Weaving(function, template, dict(zip(template.parameters, parameters, strict=True))).weave()
+
+
+def calling_function(text: str, template: Template, line: int) -> Function:
+    """Make the tree of a function that only calls the original.
+
+    Args:
+        text: Its source, with our names for what it needs.
+        template: Tells which of our names are variables.
+        line: Where all of it is said to stand.
+    """
+    function = NamesToConstants(template.is_constant).visit(ast.parse(text).body[0])
+    for node in ast.walk(function):
+        if node._attributes:
+            vars(node).update(lineno=line, end_lineno=line, col_offset=0, end_col_offset=0)
+    return function  # type: ignore[no-any-return]  # a visitor says nothing of types
+
+
+class _Weaving:
+    def __init__(self, function: Function, template: Template, names: dict[str, str]) -> None:
+        self._function = function
+        self._template = template
+        self._names = names
+        self._copies: dict[str, str] = {}
+        self._keep_parameters()
+
+    def _keep_parameters(self) -> None:
+        """Read a parameter itself at the end of the call, unless the body gives it a new value."""
+        saved = self._template.statements.saved
+        assigned = set(_assigned(self._function.body)) if saved else set()
+        for placeholder, copy in saved.items():
+            name = self._names[placeholder]
+            if name in assigned:
+                self._copies[copy] = name
+            else:
+                self._names[copy] = name
+
+    def weave(self) -> None:
+        function = self._function
+        body = function.body
+        documented = _is_docstring(body[0]) and ast.get_docstring(function, clean=False) is not None
+        documentation, body = body[:documented], body[documented:]
+        # A body that is a docstring alone ends on the docstring's line.
+        first = body[0] if body else function.body[0]
+        entry = self._entry(_start(first))
+        if self._template.statements.is_entry_only:
+            function.body = [*documentation, *entry, *body]
+            return
+        statements = list(self._around(body, first))
+        function.body = [*documentation, *entry, *statements]
+
+    def _entry(self, where: _Place) -> list[ast.stmt]:
+        copies: list[ast.stmt] = [
+            _assignment(where, copy, _at(where, _name(name)))
+            for copy, name in self._copies.items()
+        ]
+        return [*copies, *self._copy(self._template.entry, where)]
+
+    def _around(self, body: list[ast.stmt], first: ast.stmt) -> Iterator[ast.stmt]:
+        protection = next(_protections(body), None)
+        start, definition = _start(first), _start(self._function)
+        if protection is None:
+            woven = self._ended(body, self._leave, first)
+        else:
+            woven = self._ended(body, self._forget, first)
+        failure = self._copy(self._template.failure, definition)
+        handler = ast.ExceptHandler(None, None, [*failure, ast.Raise(None, None)])
+        begin = self._copy(self._template.begin, start)
+        guarded: ast.stmt = ast.Try([*begin, *woven], [handler], [], [])
+        _at(start, guarded)
+        _at(definition, handler)
+        _at(definition, handler.body[-1])
+        if protection is not None:
+            end = _start(protection) if isinstance(protection, _WITH) else definition
+            last = self._copy(self._template.leave, end)
+            guarded = _at(start, ast.Try([guarded], [], [], last))
+        yield guarded
+
+    def _leave(self, where: _Place, value: ast.expr | None) -> list[ast.stmt]:
+        """Write the end of a call: the result is kept while it is recorded."""
+        return [self._keep(where, value), *self._copy(self._template.leave, where)]
+
+    def _forget(self, where: _Place, value: ast.expr | None) -> list[ast.stmt]:
+        """Write what comes before the end of a call that is recorded further out."""
+        return [self._keep(where, value)]
+
+    def _keep(self, where: _Place, value: ast.expr | None) -> ast.stmt:
+        return _assignment(where, self._template.statements.result, value)
+
+    def _ended(self, body: list[ast.stmt], end: _End, first: ast.stmt) -> list[ast.stmt]:
+        """Weave `end` into each end of a body: every ``return``, and where the body just stops."""
+        return self._tail(self._replaced(body, end), end, _start(first))
+
+    def _replaced(self, block: list[ast.stmt], end: _End) -> list[ast.stmt]:
+        woven: list[ast.stmt] = []
+        for statement in block:
+            if isinstance(statement, ast.Return):
+                where = _start(statement)
+                woven += end(where, statement.value)
+                woven.append(self._last(statement, where))
+            else:
+                if not isinstance(statement, _NESTED):
+                    self._replace_inside(statement, end)
+                woven.append(statement)
+        return woven
+
+    def _last(self, statement: ast.Return, where: _Place) -> ast.stmt:
+        """Write the ``return`` itself; an async generator's has no value."""
+        if statement.value is None:
+            return statement
+        return _at(where, ast.Return(_at(where, _name(self._template.statements.result))))
+
+    def _replace_inside(self, node: ast.AST, end: _End) -> None:
+        for name in _BLOCKS:
+            block = getattr(node, name, None)
+            if not isinstance(block, list):
+                continue
+            if name in {"handlers", "cases"}:
+                for each in block:
+                    self._replace_inside(each, end)
+            else:
+                setattr(node, name, self._replaced(block, end))
+
+    def _tail(self, block: list[ast.stmt], end: _End, where: _Place) -> list[ast.stmt]:
+        """Weave `end` into the places where a block stops, each on the line that was there last."""
+        last = block[-1] if block else None
+        match last:
+            case ast.Return() | ast.Raise() | ast.Continue() | ast.Break():
+                return block
+            case ast.If():
+                last.body = self._tail(last.body, end, where)
+                last.orelse = self._tail(last.orelse, end, _start(last))
+                return block
+            case ast.Try(finalbody=[]):
+                inner = self._tail(last.orelse, end, _start(last.body[-1]))
+                last.orelse = inner
+                for handler in last.handlers:
+                    handler.body = self._tail(handler.body, end, where)
+                return block
+            case ast.Match():
+                for case in last.cases:
+                    case.body = self._tail(case.body, end, where)
+                if not _is_exhaustive(last):
+                    start = _start(last)
+                    anything = _at(start, ast.MatchAs())
+                    last.cases.append(ast.match_case(anything, None, end(start, None)))
+                return block
+            case None:
+                return end(where, None)
+            case ast.Try(finalbody=final):
+                return [*block, *end(_start(final[-1]), None)]
+            case _:
+                return [*block, *end(_start(last), None)]
+
+    def _copy(self, block: list[ast.stmt], where: _Place) -> list[ast.stmt]:
+        return [self._copied(each, where) for each in block]
+
+    def _copied(self, node: ast.AST, where: _Place) -> ast.AST:
+        kind = type(node)
+        if kind is ast.Name:
+            return self._named(node, where)
+        # Its own `__init__` would complain of fields that are not there yet.
+        duplicate = kind.__new__(kind)
+        fields = vars(duplicate)
+        for name in kind._fields:
+            value = getattr(node, name, None)
+            if isinstance(value, ast.AST):
+                value = value if not value._fields else self._copied(value, where)
+            elif type(value) is list:
+                value = [
+                    self._copied(each, where) if isinstance(each, ast.AST) else each
+                    for each in value
+                ]
+            elif name == "arg" and value is not None:  # a keyword
+                value = self._names.get(value, value)
+            fields[name] = value
+        if kind._attributes:
+            fields.update(where)
+        return duplicate
+
+    def _named(self, node: ast.Name, where: _Place) -> ast.expr:
+        name = self._names.get(node.id, node.id)
+        is_constant = self._template.is_constant(name)
+        new: ast.expr = ast.Constant(CONSTANT + name) if is_constant else ast.Name(name, node.ctx)
+        vars(new).update(where)
+        return new
+
+
+def _assignment(where: _Place, name: str, value: ast.expr | None) -> ast.stmt:
+    target = _at(where, _name(name, ast.Store()))
+    return _at(where, ast.Assign([target], value or _at(where, ast.Constant(None))))
+
+
+def _start(node: ast.stmt) -> _Place:
+    """Give the place of a statement's beginning."""
+    line, column = node.lineno, node.col_offset
+    return {
+        "lineno": line, "col_offset": column, "end_lineno": line, "end_col_offset": column,
+    }  # fmt: skip
+
+
+def _at(where: _Place, node: _Node) -> _Node:
+    vars(node).update(where)
+    return node
+
+
+def _name(name: str, context: ast.expr_context | None = None) -> ast.Name:
+    return ast.Name(name, context or ast.Load())
+
+
+def _is_docstring(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+
+
+def _is_exhaustive(statement: ast.Match) -> bool:
+    last = statement.cases[-1]
+    return last.guard is None and _is_irrefutable(last.pattern)
+
+
+def _is_irrefutable(pattern: ast.pattern) -> bool:
+    match pattern:
+        case ast.MatchAs(pattern=None):
+            return True
+        case ast.MatchAs(pattern=inner):
+            return _is_irrefutable(inner)
+        case ast.MatchOr(patterns=patterns):
+            return any(map(_is_irrefutable, patterns))
+        case _:
+            return False
+
+
+def _protections(block: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """Yield the outermost statements that still do something after a ``return`` inside them."""
+    for statement in block:
+        if isinstance(statement, _NESTED):
+            continue
+        does_more = isinstance(statement, _WITH) or (
+            isinstance(statement, ast.Try | ast.TryStar) and statement.finalbody
+        )
+        if does_more:
+            if _returns(statement):
+                yield statement
+        else:
+            for inner in _blocks(statement):
+                yield from _protections(inner)
+
+
+def _blocks(node: ast.AST) -> Iterator[list[ast.stmt]]:
+    for name in _BLOCKS:
+        block = getattr(node, name, None)
+        if not isinstance(block, list):
+            continue
+        if name in {"handlers", "cases"}:
+            for each in block:
+                yield each.body
+        else:
+            yield block
+
+
+def _returns(node: ast.stmt) -> bool:
+    if isinstance(node, ast.Return):
+        return True
+    if isinstance(node, _NESTED):
+        return False
+    return any(_returns(each) for block in _blocks(node) for each in block)
+
+
+def _assigned(body: list[ast.stmt]) -> Iterator[str]:
+    """Yield the names to which a body, or a function inside it, may give a value."""
+    waiting: list[ast.AST] = [*body]
+    while waiting:
+        node = waiting.pop()
+        match node:
+            case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
+                yield name
+            case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)):
+                yield name
+            case ast.MatchStar(name=str(name)) | ast.MatchMapping(rest=str(name)):
+                yield name
+            case ast.alias(name=name, asname=other):
+                yield other or name.partition(".")[0]
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                yield name
+            case ast.ClassDef(name=name):
+                yield name
+            case ast.Nonlocal(names=names):
+                yield from names
+        waiting += ast.iter_child_nodes(node)
+
+
+def looks_at_locals(function: Function, names: Iterable[str]) -> str:
+    """Tell by what a body could see the variables that the statements add; empty if by nothing.
+
+    Args:
+        function: The tree.
+        names: Those that its code looks up: without one of the suspects the tree is not searched.
+    """
+    if _SUSPECTS.isdisjoint(names):
+        return ""
+    waiting: list[ast.AST] = [*function.body]
+    called: set[int] = set()
+    while waiting:
+        node = waiting.pop()
+        match node:
+            case ast.Call(func=ast.Name(id=name) as seer, args=given) if name in _SEERS:
+                called.add(id(seer))
+                if len(given) < _SEERS[name]:
+                    return f"{name}()"
+            case ast.Name(id=name) if name in _SEERS and id(node) not in called:
+                return f"{name}()"
+            case ast.Attribute(attr="f_locals"):
+                return "f_locals"
+        # A function or class inside has variables of its own.
+        if not isinstance(node, _NESTED):
+            waiting += ast.iter_child_nodes(node)
+    return ""

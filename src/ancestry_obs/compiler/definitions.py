@@ -1,0 +1,204 @@
+"""Source text and the code that is wanted of it come in, the definitions of that code come out.
+
+A definition is found by its qualified name and first line, as code objects tell them. What comes
+out is a tree of those definitions alone, with the classes around them: it compiles to the same code
+for them as the whole module does, since only a module's imports have a say in a function's code:
+those from the future, and (3.13) a method that is called of an imported name is looked up otherwise.
+"""
+
+from __future__ import annotations
+
+import ast
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+__all__ = ["Definitions", "Key", "decorators"]
+
+Key = tuple[str, int]
+"""Qualified name and first line."""
+
+_FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
+_LAMBDA: Final = "<lambda>"
+_STAND_IN: Final = "_obs_lambda"
+
+
+@dataclass
+class _Scope:
+    """A module or class with the definitions in it that are wanted."""
+
+    node: ast.Module | ast.ClassDef
+    statements: dict[int, ast.stmt] = field(default_factory=dict)
+    classes: dict[int, _Scope] = field(default_factory=dict)
+
+    def tree(self) -> list[ast.stmt]:
+        """Build the statements of a body that has nothing else."""
+        return [*self.statements.values(), *(scope.definition() for scope in self.classes.values())]
+
+    def definition(self) -> ast.ClassDef:
+        """Build the class with that body; its bases have no say in its methods' code."""
+        node = self.node
+        duplicate = ast.ClassDef.__new__(ast.ClassDef)
+        emptied: dict[str, object] = {"bases": [], "keywords": [], "decorator_list": []}
+        vars(duplicate).update({**vars(node), **emptied, "body": self.tree()})
+        return duplicate
+
+
+class Definitions:
+    """The wanted definitions of one source.
+
+    Args:
+        source: The text of the module.
+        filename: What warnings about it would name.
+
+    Attributes:
+        found: The function of each key that was found. A lambda of a module or class gets a
+            function that does the same and is compiled beside it, since statements are to go in.
+        compiled: The key under which the code of each of them is found.
+
+    Raises:
+        SyntaxError: It is no Python.
+    """
+
+    def __init__(self, source: str, filename: str) -> None:
+        self._module = ast.parse(source, filename)
+        self._root = _Scope(self._module)
+        self._lines: dict[int, list[int]] = {}
+        self.found: dict[Key, ast.FunctionDef | ast.AsyncFunctionDef] = {}
+        self.compiled: dict[Key, Key] = {}
+        for statement in _imports(self._module.body):
+            self._root.statements[id(statement)] = statement
+
+    def want(self, key: Key) -> bool:
+        """Look for a definition, and take it into the tree.
+
+        Args:
+            key: Qualified name and first line.
+
+        Returns:
+            Whether it is there.
+        """
+        if key in self.found:
+            return True
+        outer, dot, name = key[0].rpartition(".")
+        if name == _LAMBDA:
+            return self._want_lambda(key, outer + dot)
+        for path in self._paths(self._module.body, key[1]):
+            node = path[-1]
+            if isinstance(node, _FUNCTIONS) and node.name == name and _first_line(node) == key[1]:
+                self._take(path)
+                self.found[key], self.compiled[key] = node, key
+                return True
+        return False
+
+    def _want_lambda(self, key: Key, outer: str) -> bool:
+        line = key[1]
+        found = [
+            (path, node)
+            for path in self._paths(self._module.body, line, definitions=False)
+            for node in ast.walk(path[-1])
+            if isinstance(node, ast.Lambda) and node.lineno == line
+        ]
+        # Two on one line cannot be told apart, and one inside a function would add a name to it.
+        if len(found) != 1 or any(isinstance(node, _FUNCTIONS) for node in found[0][0]):
+            return False
+        path, node = found[0]
+        scope = self._scope(path)
+        scope.statements[id(path[-1])] = path[-1]
+        function = self.found[key] = _as_function(node, f"{_STAND_IN}{line}")
+        scope.statements[id(function)] = function
+        self.compiled[key] = f"{outer}{function.name}", line
+        return True
+
+    def tree(self) -> ast.Module:
+        """Build a module that has the wanted definitions and nothing else."""
+        return ast.Module(self._root.tree(), [])
+
+    def _take(self, path: list[ast.stmt]) -> None:
+        # With all that is in it: a function inside shares variables with it.
+        outermost = next(node for node in path if isinstance(node, _FUNCTIONS))
+        self._scope(path).statements[id(outermost)] = outermost
+
+    def _scope(self, path: list[ast.stmt]) -> _Scope:
+        scope = self._root
+        for node in path:
+            if isinstance(node, _FUNCTIONS):
+                break
+            if isinstance(node, ast.ClassDef):
+                scope = scope.classes.setdefault(id(node), _Scope(node))
+        return scope
+
+    def _paths(
+        self, block: list[ast.stmt], line: int, *, definitions: bool = True
+    ) -> Iterator[list[ast.stmt]]:
+        """Yield the way to each definition that begins on a line, through what it stands in.
+
+        Args:
+            block: Where to look.
+            line: The line.
+            definitions: Whether to look for definitions; otherwise for what else is on the line.
+        """
+        lines = self._lines.get(id(block))
+        if lines is None:
+            lines = self._lines[id(block)] = list(map(_first_line, block))
+        index = bisect_right(lines, line) - 1
+        while index >= 0:
+            statement = block[index]
+            if (statement.end_lineno or 0) < line:
+                return
+            inner = list(_blocks(statement))
+            if lines[index] == line if definitions else not inner:
+                yield [statement]
+            for each in inner:
+                for path in self._paths(each, line, definitions=definitions):
+                    yield [statement, *path]
+            index -= 1
+
+
+def decorators(function: ast.FunctionDef | ast.AsyncFunctionDef) -> frozenset[str]:
+    """Give the last names of a function's decorators; a call of one is known by its parentheses.
+
+    Args:
+        function: Its tree.
+    """
+    return frozenset(ast.unparse(each).rpartition(".")[2] for each in function.decorator_list)
+
+
+def _imports(block: list[ast.stmt]) -> Iterator[ast.stmt]:
+    for statement in block:
+        if isinstance(statement, ast.Import | ast.ImportFrom):
+            yield statement
+        elif not isinstance(statement, (*_FUNCTIONS, ast.ClassDef)):
+            for inner in _blocks(statement):
+                yield from _imports(inner)
+
+
+def _first_line(statement: ast.stmt) -> int:
+    """Give the line that code says it begins on: that of the first decorator, if there is one."""
+    decorators = getattr(statement, "decorator_list", ())
+    return min([statement.lineno, *(each.lineno for each in decorators)])
+
+
+def _blocks(node: ast.AST) -> Iterator[list[ast.stmt]]:
+    for name in ("body", "orelse", "finalbody"):
+        block = getattr(node, name, None)
+        if isinstance(block, list):
+            yield block
+    for name in ("handlers", "cases"):
+        for each in getattr(node, name, ()):
+            yield each.body
+
+
+def _as_function(node: ast.Lambda, name: str) -> ast.FunctionDef:
+    function = ast.FunctionDef.__new__(ast.FunctionDef)
+    where = {each: getattr(node, each) for each in node._attributes}
+    value = ast.Return(node.body)
+    vars(value).update({each: getattr(node.body, each) for each in node._attributes})
+    vars(function).update(
+        name=name, args=node.args, body=[value], decorator_list=[], returns=None,
+        type_comment=None, type_params=[], **where,
+    )  # fmt: skip
+    return function

@@ -1,0 +1,173 @@
+"""A shape: what the woven statements of all targets have in common that want the same alike.
+
+Two targets are of one shape if the same is wanted of them and their signatures differ in names
+alone. Then their statements differ in names alone too: they are written and parsed once, and the
+objects that they need are found once. Builtins are among those objects, since the program's modules
+may have names of their own for them.
+"""
+
+from __future__ import annotations
+
+import builtins
+import sys
+from functools import cache, lru_cache, partial
+from threading import get_ident
+from types import CodeType, FunctionType
+from typing import TYPE_CHECKING, Final
+
+from ancestry_obs.compiler.body import Template
+from ancestry_obs.compiler.code import CONSTANT
+from ancestry_obs.compiler.guards import UNBOUND, begin_quietly, isolated
+from ancestry_obs.compiler.keys import ResponseTypes
+from ancestry_obs.compiler.observation import evaluators_source
+from ancestry_obs.compiler.recorder import Recorder
+from ancestry_obs.compiler.signature import binder
+from ancestry_obs.compiler.statements import write
+from ancestry_obs.exceptions import CompileError
+from ancestry_obs.recording.limits import label_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from ancestry_obs.compiler.aspect import Aspect, Part
+    from ancestry_obs.compiler.recorder import Evaluators
+    from ancestry_obs.compiler.signature import Names
+
+__all__ = ["Shape", "shape_of"]
+
+_MOST: Final = 1024
+_BUILTINS: Final = ("BaseException", "Exception", "StopAsyncIteration", "float", "len", "str", "type")
+
+
+class Shape:
+    """The common part of some aspects.
+
+    Args:
+        aspect: The first of them.
+
+    Attributes:
+        template: The statements.
+
+    Raises:
+        CompileError: As `Aspect.parts`.
+    """
+
+    def __init__(self, aspect: Aspect) -> None:
+        names, runtime = aspect.names, aspect.runtime
+        self._parts = aspect.parts
+        self.template = Template(write(aspect), names.prefix, tuple(aspect.placeholders.values()))
+        functions: dict[str, object] = {
+            names(f"fn_{name}"): _hashable(runtime.functions[name]) for name in aspect.advice.called
+        }
+        self._responses = ResponseTypes()
+        self._evaluators = [
+            cache(partial(_evaluators, part, names, functions)) for part in self._parts
+        ]
+        self._common: dict[str, object] = {
+            **{names(name): getattr(builtins, name) for name in _BUILTINS},
+            names.clock: runtime.clock,
+            names.text: label_text,
+            names.exception: sys.exception,
+            names.relieve: runtime.store.relieve,
+            names.unbound: UNBOUND,
+            names.begin: begin_quietly,
+            names.mark: runtime.store.evaluating.add,
+            names.unmark: runtime.store.evaluating.discard,
+            names.thread: get_ident,
+            **functions,
+        }
+
+    def recorders(self, aspect: Aspect) -> list[Recorder]:
+        """Make what records at one target.
+
+        Args:
+            aspect: One of this shape.
+        """
+        store = aspect.runtime.store
+        return [
+            Recorder(
+                stream=part.stream,
+                keys=part.keys,
+                variables=part.variables,
+                evaluators=evaluators,
+                store=store,
+                probe=store.probe(aspect.target),
+                responses=self._responses,
+            )
+            for part, evaluators in zip(self._parts, self._evaluators, strict=True)
+        ]
+
+    def constants(
+        self, aspect: Aspect, recorders: Sequence[Recorder], call: Callable[..., object] | None
+    ) -> dict[str, object]:
+        """Give the object for each text that stands for one in compiled statements.
+
+        Args:
+            aspect: One of this shape.
+            recorders: What records there.
+            call: The original as a function of its own, where the code only calls it.
+
+        Raises:
+            CompileError: An action is unknown.
+        """
+        names = aspect.names
+        objects = {
+            **self._common,
+            **_actions(aspect),
+            **{names(f"r{index}"): recorder for index, recorder in enumerate(recorders)},
+            names.call: call,
+            names.inner: aspect.is_inner,
+        }
+        if aspect.bound:
+            objects[names.bind] = binder(aspect.shown, aspect.bound)
+        return {CONSTANT + name: value for name, value in objects.items()}
+
+
+def shape_of(aspect: Aspect) -> Shape:
+    """Get or make the shape of an aspect.
+
+    Raises:
+        CompileError: As `Aspect.parts`.
+    """
+    shapes, key = aspect.runtime.shapes, aspect.shape
+    found: Shape | None = shapes.get(key)
+    if found is None:
+        if len(shapes) >= _MOST:
+            shapes.clear()
+        found = shapes[key] = Shape(aspect)
+    return found
+
+
+def _hashable(function: Callable[..., object]) -> Callable[..., object]:
+    # Constants are hashed with their code, which anybody may use as a key.
+    return function if type(function).__hash__ else lambda *arguments: function(*arguments)
+
+
+def _actions(aspect: Aspect) -> dict[str, object]:
+    advice, runtime, target = aspect.advice, aspect.runtime, aspect.target
+    store, actions = runtime.store, runtime.actions
+    bound: dict[str, object] = {}
+    for moment in ("before", "after"):
+        for index, name in enumerate(getattr(advice, moment)):
+            if name not in actions:
+                known = ", ".join(sorted(actions)) or "none"
+                raise CompileError(f"{target}: unknown action {name!r}; known are: {known}")
+            action = isolated(actions[name], name, target, store)
+            bound[aspect.names(f"{moment}{index}")] = action
+    for index, sample in enumerate(advice.track):
+        track = isolated(runtime.trackers[sample], sample.metric, target, store)
+        bound[aspect.names(f"track{index}")] = track
+    return bound
+
+
+def _evaluators(part: Part, names: Names, functions: Mapping[str, object]) -> Evaluators:
+    expressions = tuple(dict.fromkeys(part.stream.expressions))
+    code = _expression_code(evaluators_source(expressions, part, names))
+    # No builtins: an expression has the label functions, and nothing else to call.
+    made = FunctionType(code, {**functions, "__builtins__": {}})()
+    return dict(zip(expressions, made, strict=True))
+
+
+@lru_cache(maxsize=512)
+def _expression_code(source: str) -> CodeType:
+    return compile(source, "<ancestry-obs expressions>", "eval", dont_inherit=True)

@@ -1,0 +1,48 @@
+"""A code object comes in, the text that it was compiled from goes out, if it can be had.
+
+Whether the text is the right one is not known here; the weaver proves it by compiling it.
+"""
+
+from __future__ import annotations
+
+import io
+import linecache
+import tokenize
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import CodeType
+
+__all__ = ["source_of"]
+
+
+def source_of(code: CodeType, namespace: Mapping[str, Any]) -> str | None:
+    """Find the source of a function.
+
+    Args:
+        code: Its code, which names the file.
+        namespace: Its globals, which name the module's loader: for what lies in an archive.
+
+    Returns:
+        The text, or None where there is none.
+    """
+    filename = code.co_filename
+    cached = linecache.cache.get(filename)
+    # What is in the cache without a time was put there by who made the text, as IPython does.
+    if cached is not None and len(cached) > 1 and cached[1] is None:  # type: ignore[misc]
+        return "".join(cached[2])  # type: ignore[misc]
+    try:
+        with tokenize.open(filename) as stream:
+            return stream.read()
+    except (OSError, SyntaxError, UnicodeDecodeError, ValueError):
+        return _from_loader(namespace)
+
+
+def _from_loader(namespace: Mapping[str, Any]) -> str | None:
+    loader, name = namespace.get("__loader__"), namespace.get("__name__")
+    try:
+        text = loader.get_source(name)  # type: ignore[union-attr]  # what has none is caught
+    except Exception:  # noqa: BLE001 - a foreign loader may raise anything
+        return None
+    return io.IncrementalNewlineDecoder(None, translate=True).decode(text) if text else None

@@ -1,0 +1,255 @@
+"""The text of an aspect's statements: a checked plan comes in, three blocks of Python go out.
+
+Pure text: nothing is compiled or bound here. Each object that the text needs is a name that begins
+with the aspect's prefix; the weaver turns those names into constants of the code. What is not asked
+for is not in it: no clock where nothing is timed, no ``try`` where nothing is recorded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from ancestry_obs.compiler.observation import ObservationWriter, indented
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ancestry_obs.compiler.aspect import Aspect, Part
+
+__all__ = ["Statements", "passing_text", "write"]
+
+_CALLS: Final = {
+    "function": "return {}".format,
+    "coroutine": "return await {}".format,
+    "generator": "return (yield from {})".format,
+}
+
+
+@dataclass(frozen=True)
+class Statements:
+    """What is woven into a body.
+
+    Args:
+        entry: Before the body.
+        begin: First of all where an exception already counts as the body's.
+        leave: Where a call returns; reads the result's name.
+        failure: Where an exception leaves the body.
+        names: The names that the code keeps as variables of its own; all others are constants.
+        started: The name that tells whether a call is still to be recorded.
+        result: The name that holds what the body returned.
+        saved: The names that keep parameters as they came in, by placeholder.
+    """
+
+    entry: str
+    begin: str
+    leave: str
+    failure: str
+    names: frozenset[str]
+    started: str
+    result: str
+    saved: dict[str, str]
+
+    @property
+    def is_entry_only(self) -> bool:
+        """Whether the end of a call is of no interest."""
+        return not self.leave and not self.failure
+
+
+def write(aspect: Aspect) -> Statements:
+    """Write the statements of an aspect.
+
+    Args:
+        aspect: What is wanted.
+
+    Raises:
+        CompileError: As `Aspect.parts`.
+    """
+    return _Writer(aspect).write()
+
+
+class _Writer:
+    def __init__(self, aspect: Aspect) -> None:
+        self._aspect = aspect
+        self._names = aspect.names
+        at_call = self._parts("call")
+        self._gates = [part for part in at_call if part.stream.kind == "in_flight"]
+        self._begun = [part for part in at_call if part not in self._gates]
+        self._returned = self._parts("return", "exit")
+        self._raised = self._parts("raise", "exit")
+        # Before the call parameters are what they are; after it the body may have changed them.
+        self._early = ObservationWriter(aspect, aspect.variables)
+        self._saved = self._save()
+        self._late = ObservationWriter(aspect, {**aspect.variables, **self._saved_variables()})
+        self._timed = any("elapsed" in part.variables for part in self._returned + self._raised)
+
+    def write(self) -> Statements:
+        return Statements(
+            entry="\n".join(self._entry()),
+            begin="\n".join(self._beginning()),
+            leave="\n".join(self._leaving()),
+            failure="\n".join(self._failing()),
+            names=frozenset(self._locals()),
+            started=self._names.started,
+            result=self._names.result,
+            saved=self._saved,
+        )
+
+    def _parts(self, *moments: str) -> list[Part]:
+        return [part for part in self._aspect.parts if part.stream.moment in moments]
+
+    def _save(self) -> dict[str, str]:
+        """Name a copy for each parameter that is read once the call is over."""
+        aspect = self._aspect
+        late = {name for part in self._returned + self._raised for name in part.variables}
+        read = {aspect.variables[name] for name in late if name in aspect.variables}
+        if aspect.advice.track and self._first in aspect.placeholders.values():
+            read.add(self._first)
+        return {
+            text: self._names(f"in{index}")
+            for index, text in enumerate(aspect.placeholders.values())
+            if text in read
+        }
+
+    def _saved_variables(self) -> dict[str, str]:
+        return {
+            name: self._saved[text]
+            for name, text in self._aspect.variables.items()
+            if text in self._saved
+        }
+
+    @property
+    def _first(self) -> str:
+        """The text of the first argument, or what passes it on if it may not be there."""
+        return self._aspect.taken.first_argument
+
+    def _locals(self) -> Iterable[str]:
+        names = self._names
+        yield from (names.started, names.elapsed, names.result, names.buffer, names.value, names.me)
+        # What the loop around an async generator needs.
+        yield from (names.driven, names.box, names.step, names.thrown)
+        yield from (names(f"gate{part.index}") for part in self._gates)
+        yield from self._saved.values()
+        yield from (self._aspect.variables[name] for name in self._aspect.bound)
+        yield from self._aspect.placeholders.values()
+
+    def _entry(self) -> list[str]:
+        names, guard = self._names, self._guard()
+        begin = [
+            *(f"{names(f'before{index}')}()" for index in range(len(self._aspect.advice.before))),
+            *self._binding(),
+            *(line for part in self._begun for line in self._early.write(part, "call")),
+            *(line for part in self._gates for line in self._early.write_gate(part)),
+        ]
+        if self._ends():
+            begin += [f"{names.started} = {f'{names.clock}()' if self._timed else 'True'}"]
+        if not guard:
+            return begin
+        keep = [f"{names.started} = None"] if self._ends() else ["pass"]
+        return [f"if {guard}:", *indented(keep), "else:", *indented(begin)]
+
+    def _beginning(self) -> list[str]:
+        """Count a call as begun just where nothing can keep its end from being counted."""
+        if not self._gates:
+            return []
+        lines = [f"{self._names(f'gate{part.index}')}.append(1.0)" for part in self._gates]
+        return [f"if {self._names.started} is not None:", *indented(lines)]
+
+    def _guard(self) -> str:
+        """Leave out what is not to be recorded: calls by expressions, and through ``super()``."""
+        names, tests = self._names, []
+        if any(part.evaluates for part in self._aspect.parts):
+            busy = f"{names.r0}.evaluating"
+            tests.append(f"{busy} and {names.thread}() in {busy}")
+        if self._aspect.is_inner is not None:
+            tests.append(f"{names.inner}({self._first})")
+        return " or ".join(tests)
+
+    def _binding(self) -> list[str]:
+        aspect = self._aspect
+        if not aspect.bound:
+            return []
+        targets = [aspect.variables[name] for name in aspect.bound]
+        return [
+            "try:",
+            f"    ({', '.join(targets)},) = {self._names.bind}({aspect.taken.call})",
+            f"except {self._names.Exception}:",
+            f"    {' = '.join(targets)} = {self._names.unbound}",
+        ]
+
+    def _ends(self) -> bool:
+        advice = self._aspect.advice
+        return bool(self._returned or self._raised or self._gates or advice.after or advice.track)
+
+    def _leaving(self) -> list[str]:
+        if not self._ends():
+            return []
+        names, advice = self._names, self._aspect.advice
+        track = self._saved.get(self._first, self._first)
+        return self._once(
+            [
+                *(line for part in self._returned for line in self._late.write(part, "return")),
+                *(f"{names(f'after{index}')}()" for index in range(len(advice.after))),
+                *(f"{names(f'track{index}')}({track})" for index in range(len(advice.track))),
+            ]
+        )
+
+    def _failing(self) -> list[str]:
+        if not self._ends():
+            return []
+        records = [self._late.recorder("record", part, "raise") for part in self._raised]
+        return self._once(records)
+
+    def _once(self, records: list[str]) -> list[str]:
+        """Write what happens at the end of a call, for the one end that comes first."""
+        names = self._names
+        elapsed = [f"{names.elapsed} = {names.clock}() - {names.started}"] if self._timed else []
+        lines = [
+            *elapsed,
+            f"{names.started} = None",
+            *(f"{names(f'gate{part.index}')}.append(-1.0)" for part in self._gates),
+            *records,
+        ]
+        return [f"if {names.started} is not None:", *indented(lines)]
+
+
+def passing_text(aspect: Aspect) -> str:
+    """Write a function that calls the original code, named ``call``, and nothing else.
+
+    A generator is run by ``yield from``, at the speed of C. PEP 380 makes that exact but for two
+    corners: ``throw(GeneratorExit)`` closes, and ``close()`` (3.13) does not give back what the
+    generator returns.
+    """
+    signature, free = aspect.signature, aspect.code.co_freevars if aspect.code else ()
+    asynchronous = aspect.kind in {"coroutine", "async_generator"}
+    call = f"{aspect.names.call}({signature.call})"
+    body = _drive(aspect) if aspect.kind == "async_generator" else [_CALLS[aspect.kind](call)]
+    # Never executed, but so the function has the variables around it that the original has.
+    uses = [f"if 0: ({', '.join(free)},)"] if free else []
+    head = f"{'async def' if asynchronous else 'def'} call({signature.definition}):"
+    return "\n".join([head, *indented([*uses, *body])])
+
+
+def _drive(aspect: Aspect) -> list[str]:
+    """Write the loop that passes everything between an async generator and its user.
+
+    One list holds what is on its way, so that no value lives longer than without it.
+    """
+    names = aspect.names
+    inner, box, step = names.driven, names.box, names.step
+    return [
+        f"{inner} = {names.call}({aspect.signature.call})",
+        f"{box} = []",
+        "try:",
+        f"    {box}.append(await {names.begin}({inner}))",
+        "    while True:",
+        "        try:",
+        f"            {box}.append((yield {box}.pop()))",
+        f"            {step} = {inner}.asend",
+        f"        except {names.BaseException} as {names.thrown}:",
+        f"            {box}.append({names.thrown})",
+        f"            {step} = {inner}.athrow",
+        f"        {box}.append(await {step}({box}.pop()))",
+        f"except {names.StopAsyncIteration}:",
+        "    pass",
+    ]

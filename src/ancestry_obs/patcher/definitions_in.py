@@ -1,0 +1,79 @@
+"""An object that a decorator made of a function comes in, that function goes out.
+
+A task, a command, a partial, a cache: each holds the function that was defined, somewhere. Objects
+are followed as the garbage collector sees them, so that none of their code runs and no lazy object
+wakes up. The search is bounded.
+"""
+
+from __future__ import annotations
+
+import gc
+from types import FrameType, FunctionType, ModuleType
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["definition_in", "definitions_anywhere"]
+
+_DEEPEST: Final = 7
+_MOST: Final = 2000
+
+
+def definition_in(value: object, module: str, qualname: str) -> FunctionType | None:
+    """Find the function that was defined under a name in what the name is bound to now.
+
+    Args:
+        value: The object.
+        module: The module of the definition.
+        qualname: Its qualified name there.
+    """
+    layer, seen = [value], {id(value)}
+    for _ in range(_DEEPEST):
+        following: list[object] = []
+        for each in layer:
+            if _is_it(each, module, qualname):
+                return each  # type: ignore[return-value]  # it is a function
+            for referent in gc.get_referents(each):
+                if id(referent) not in seen and _may_lead_there(referent):
+                    seen.add(id(referent))
+                    following.append(referent)
+        if not following or len(seen) > _MOST:
+            return None
+        layer = following
+    return None
+
+
+def definitions_anywhere(wanted: Iterable[tuple[str, str]]) -> dict[tuple[str, str], FunctionType]:
+    """Find functions by where they were defined, among all that live; one look for all of them.
+
+    Args:
+        wanted: Module and qualified name of each.
+    """
+    names = set(wanted)
+    found: dict[tuple[str, str], FunctionType] = {}
+    if names:
+        for each in gc.get_objects():
+            if type(each) is FunctionType:
+                key = each.__globals__.get("__name__", ""), each.__code__.co_qualname
+                if key in names:
+                    found[key] = each
+    return found
+
+
+def _is_it(value: object, module: str, qualname: str) -> bool:
+    return (
+        type(value) is FunctionType
+        and value.__code__.co_qualname == qualname
+        and value.__globals__.get("__name__") == module
+    )
+
+
+def _may_lead_there(value: object) -> bool:
+    if issubclass(type(value), (type, ModuleType)) or type(value) in _DEAD_ENDS:
+        return False
+    # The namespace of a module leads everywhere.
+    return not (type(value) is dict and "__builtins__" in value)
+
+
+_DEAD_ENDS: Final = frozenset({str, bytes, int, float, bool, type(None), FrameType})

@@ -1,0 +1,103 @@
+"""What is woven, and what is not -> the state of every target, in words; nothing is changed here."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from ancestry_obs.patcher.join_points import TargetReport
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from ancestry_obs.patcher.pointcuts import Target, Targets
+    from ancestry_obs.patcher.weavings import Weavings
+
+__all__ = ["report_unreached", "report_weavings"]
+
+
+def report_weavings(weavings: Weavings) -> Iterator[TargetReport]:
+    """Yield the state of each join point that was found.
+
+    Args:
+        weavings: Where they are.
+    """
+    told: set[str] = set()
+    for weaving in list(weavings.all.values()):
+        # What was woven before still has its calls; it is told of once.
+        former = () if weaving.target in told else weavings.former(weaving.target)
+        told.add(weaving.target)
+        current = () if weaving.woven is None else (weaving.woven,)
+        yield TargetReport(
+            target=weaving.target,
+            state="error" if weaving.woven is None else "installed",
+            reason=weaving.reason,
+            aliases=tuple(sorted(weaving.aliases - {weaving.target})),
+            unreached=(weaving.proxied.unreached,) if weaving.way == "proxy" else (),
+            way=weaving.way,
+            defined_at=weaving.defined_at,
+            patterns=weaving.patterns,
+            woven=(*former, *current),
+        )
+
+
+def report_unreached(targets: Targets) -> Iterator[TargetReport]:
+    """Yield the state of each pattern that has reached nothing, and of modules yet to come.
+
+    One such as ``pkg:*`` that finds nothing is left out where another of its list makes up for it.
+
+    Args:
+        targets: The patterns and what they found.
+    """
+    reports = {id(target): tuple(_report(target)) for target in targets.all}
+    for target in targets.all:
+        companions = targets.companions(target)
+        # A pattern without a report of its own has found something.
+        excused = any(not _has_failed(reports[id(each)]) for each in companions)
+        if not (excused and _has_failed(reports[id(target)])):
+            yield from reports[id(target)]
+
+
+def _has_failed(reports: Iterable[TargetReport]) -> bool:
+    return any(report.state == "error" for report in reports)
+
+
+def _report(target: Target) -> Iterator[TargetReport]:
+    text = target.pointcut.pattern
+    if target.pattern is None:
+        yield TargetReport(text, "error", target.reason, patterns=(text,))
+    elif target.pattern.spans_modules:
+        yield from _report_spanning(target)
+    else:
+        yield from _report_named(target)
+
+
+def _report_named(target: Target) -> Iterator[TargetReport]:
+    text = target.pointcut.pattern
+    outcomes = list(target.outcomes.values())
+    if any(outcome.count for outcome in outcomes):
+        return
+    for outcome in outcomes:
+        if outcome.settled:
+            yield TargetReport(text, "error", outcome.reason, patterns=(text,))
+            return
+    module = text.partition(":")[0]
+    waiting = f"{module!r} is still being executed: {outcomes[0].reason}" if outcomes else ""
+    yield TargetReport(
+        text, "pending", waiting or f"module {module!r} is not imported yet", patterns=(text,)
+    )
+
+
+def _report_spanning(target: Target) -> Iterator[TargetReport]:
+    text, pattern = target.pointcut.pattern, target.pattern
+    if pattern is None or any(outcome.count for outcome in target.outcomes.values()):
+        return
+    if pattern.package not in sys.modules:
+        reason = f"package {pattern.package!r} is not imported yet"
+        yield TargetReport(text, "pending", reason, patterns=(text,))
+    elif target.outcomes:
+        reason = f"matches nothing in the {len(target.outcomes)} modules that it spans"
+        yield TargetReport(text, "error", reason, patterns=(text,))
+    else:
+        reason = f"no module that {pattern.module!r} means is imported yet"
+        yield TargetReport(text, "pending", reason, patterns=(text,))
