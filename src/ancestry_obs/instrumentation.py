@@ -247,7 +247,7 @@ class _Weaver:
             is_method=wanted.is_method,
             function=wanted.function,
             is_definition=wanted.is_definition,
-            is_inner=wanted.is_inner,
+            inner_test=wanted.inner_test,
         )
 
     def _track(self, wanted: Wanted, aspect: Aspect) -> None:

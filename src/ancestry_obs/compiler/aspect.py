@@ -10,7 +10,7 @@ import inspect
 from dataclasses import dataclass
 from functools import cached_property
 from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 from ancestry_obs.compiler.advice import merge
 from ancestry_obs.compiler.keys import may_call_program, plan_keys
@@ -28,12 +28,23 @@ if TYPE_CHECKING:
     from ancestry_obs.compiler.keys import Key
     from ancestry_obs.mapfile.specs import RecordSpec
 
-__all__ = ["SPECIAL", "Aspect", "Kind", "Part", "kind_of"]
+__all__ = ["SPECIAL", "Aspect", "InnerTest", "Kind", "Part", "kind_of"]
 
 Kind = Literal["function", "coroutine", "generator", "async_generator"]
 
 SPECIAL: Final = ("result", "error", "elapsed")
 """What an expression can read besides the parameters, once the call is over."""
+
+
+class InnerTest(Protocol):
+    """Knows the calls that an override has counted already."""
+
+    @property
+    def plain(self) -> set[type]:
+        """Types whose instances no such call can have as its first argument."""
+
+    def is_inner(self, first: object) -> bool:
+        """Tell it of a call; to be called from the method's own frame."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +90,7 @@ class Aspect:
         function: The function or callable; None where only its code is known yet.
         is_definition: Whether the definition is meant, whatever its decorators make of it. Code
             without a function is woven only then, or if they are known to keep the function.
-        is_inner: Tells of a first argument whether its call came up through ``super()`` from an
+        inner_test: Tells of a first argument whether its call came up through ``super()`` from an
             override that counted it; None where overrides take no part.
     """
 
@@ -90,7 +101,7 @@ class Aspect:
     is_method: bool = False
     function: Callable[..., object] | None = None
     is_definition: bool = True
-    is_inner: Callable[[object], bool] | None = None
+    inner_test: InnerTest | None = None
 
     @cached_property
     def advice(self) -> Advice:
@@ -155,7 +166,7 @@ class Aspect:
             self.kind,
             self.signature.kinds,
             tuple(self._alias),
-            self.is_inner is not None,
+            self.inner_test is not None,
             self.names.prefix,
             tuple((name, text) for name, text in self.variables.items() if name in advice.names),
         )

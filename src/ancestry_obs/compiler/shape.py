@@ -116,7 +116,7 @@ class Shape:
             **_actions(aspect),
             **{names(f"r{index}"): recorder for index, recorder in enumerate(recorders)},
             names.call: call,
-            names.inner: aspect.is_inner,
+            names.inner: aspect.inner_test,
         }
         if aspect.bound:
             objects[names.bind] = binder(aspect.shown, aspect.bound)

@@ -158,11 +158,15 @@ class _Writer:
     def _guard(self) -> str:
         """Leave out what is not to be recorded: calls by expressions, and through ``super()``."""
         names, tests = self._names, []
-        if any(part.evaluates for part in self._aspect.parts):
+        guarded = self._aspect.runtime.is_guarded
+        if guarded and any(part.evaluates for part in self._aspect.parts):
             busy = f"{names.r0}.evaluating"
             tests.append(f"{busy} and {names.thread}() in {busy}")
-        if self._aspect.is_inner is not None:
-            tests.append(f"{names.inner}({self._first})")
+        if self._aspect.inner_test is not None:
+            first = self._first
+            plain = "" if first.startswith("*") else f"{names.type}({first}) not in {names.inner}.plain"
+            called = f"{names.inner}.is_inner({first})"
+            tests.append(f"{plain} and {called}" if plain else called)
         return " or ".join(tests)
 
     def _binding(self) -> list[str]:

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Sequence
     from types import CodeType, FunctionType, ModuleType
 
+    from ancestry_obs.patcher.super_calls import SuperTest
+
 __all__ = [
     "Accessor",
     "At",
@@ -117,7 +119,7 @@ class Wanted:
         advices: What is to be woven in, in the map's order.
         is_method: Whether its first argument is an instance or a class.
         is_definition: Whether the definition is meant, whatever decorators make of it.
-        is_inner: Tells of a first argument whether the call came up through `super()` from an
+        inner_test: Tells of a first argument whether the call came up through `super()` from an
             override; `None` where overrides take no part.
         owner: The class that defines it, if there is one yet.
     """
@@ -128,7 +130,7 @@ class Wanted:
     advices: tuple[Hashable, ...]
     is_method: bool = False
     is_definition: bool = False
-    is_inner: Callable[[object], bool] | None = None
+    inner_test: SuperTest | None = None
     owner: type | None = None
 
 

@@ -7,19 +7,73 @@ another name.
 
 from __future__ import annotations
 
-import sys
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass, field
+from sys import _getframe as getframe
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from types import CodeType, FrameType
 
-__all__ = ["SuperCalls"]
+__all__ = ["SuperCalls", "SuperTest"]
 
 _MOST_TYPES: Final = 1024
+_CALLER: Final = 2
 # A comprehension has a frame of its own before Python 3.12.
 _IN_BETWEEN: Final = frozenset({"<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>"})
-_CALLED, _TEST = 1, 2
+
+
+# Compared by identity, as constants of code are.
+@dataclass(eq=False, slots=True)
+class SuperTest:
+    """The test for calls of one method.
+
+    Args:
+        owner: The class that defines it.
+        name: Its name.
+        codes: The code of each override, and whether it only ever goes up by `super()`.
+
+    Attributes:
+        plain: Types whose instances cannot have come up from an override, since they have none.
+    """
+
+    owner: type
+    name: str
+    codes: dict[int, bool]
+    plain: set[type] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.plain.add(self.owner)
+
+    def is_inner(self, first: object = None) -> bool:
+        """Tell whether a call came up from an override; to be called from the method's own frame.
+
+        Args:
+            first: The method's first argument, an instance or a class.
+        """
+        try:
+            frame: FrameType | None = getframe(_CALLER)
+            while frame is not None and frame.f_code.co_name in _IN_BETWEEN:
+                frame = frame.f_back
+            goes_up = self.codes.get(id(frame.f_code)) if frame is not None else None
+            if goes_up is not None and frame is not None:
+                # One that names a class may call its method for another instance, too.
+                return goes_up or frame.f_locals.get(frame.f_code.co_varnames[0]) is first
+            kind = type(first)
+            if not issubclass(kind, type) and not self._is_overridden(kind):
+                if len(self.plain) >= _MOST_TYPES:
+                    self.plain.clear()
+                self.plain.add(kind)
+        except Exception:  # noqa: BLE001 - a class may raise whatever it likes when asked
+            return False
+        return False
+
+    def _is_overridden(self, kind: type) -> bool:
+        for each in type.__dict__["__mro__"].__get__(kind):
+            if each is self.owner:
+                return False
+            if self.name in type.__dict__["__dict__"].__get__(each):
+                return True
+        return False
 
 
 class SuperCalls:
@@ -37,61 +91,18 @@ class SuperCalls:
         """
         known = self._codes.setdefault(name, {})
         for code in codes:
-            # What only ever goes up by `super()` does so for its own instance.
-            known[id(code)] = "super" in code.co_names and name not in code.co_varnames
+            known[id(code)] = "super" in code.co_names
 
     def remove(self, name: str, *codes: CodeType) -> None:
         """Forget code that is out of use."""
         for code in codes:
             self._codes.get(name, {}).pop(id(code), None)
 
-    def test(self, owner: type, name: str) -> Callable[[object], bool]:
+    def test(self, owner: type, name: str) -> SuperTest:
         """Make the test for calls of one method.
 
         Args:
             owner: The class that defines it.
             name: Its name.
-
-        Returns:
-            A function of the first argument, an instance or a class, to be called from the
-            method's own frame. It never raises.
         """
-        plain: set[type] = {owner}
-        codes = self._codes.setdefault(name, {})
-
-        def is_inner(first: object = None) -> bool:
-            kind: Any = type(first)
-            if kind in plain:
-                return False
-            try:
-                if issubclass(kind, type) and issubclass(first, owner):  # type: ignore[arg-type]
-                    kind = first
-                if not _is_overridden(kind, owner, name):
-                    if len(plain) < _MOST_TYPES and kind is type(first):
-                        plain.add(kind)
-                    return False
-                return _came_from(sys._getframe(_TEST), first, codes)  # noqa: SLF001 - its way
-            except Exception:  # noqa: BLE001 - a class may raise whatever it likes when asked
-                return False
-
-        return is_inner
-
-
-def _is_overridden(kind: type, owner: type, name: str) -> bool:
-    for each in type.__dict__["__mro__"].__get__(kind):
-        if each is owner:
-            return False
-        if name in type.__dict__["__dict__"].__get__(each):
-            return True
-    return False
-
-
-def _came_from(frame: FrameType | None, first: object, codes: dict[int, bool]) -> bool:
-    while frame is not None and frame.f_code.co_name in _IN_BETWEEN:
-        frame = frame.f_back
-    if frame is None:
-        return False
-    goes_up = codes.get(id(frame.f_code))
-    if goes_up is None:
-        return False
-    return goes_up or frame.f_locals.get(frame.f_code.co_varnames[0]) is first
+        return SuperTest(owner, name, self._codes.setdefault(name, {}))

@@ -302,7 +302,7 @@ class Weavings:
             advices=weaving.wanted_advices(),
             is_method=weaving.is_method,
             is_definition=True,
-            is_inner=inner,
+            inner_test=inner,
             owner=owner,
         )
 
