@@ -19,7 +19,7 @@ from ancestry_obs.outlets import Outlets
 from ancestry_obs.patcher import Found, Patcher
 from ancestry_obs.recording import Store
 from ancestry_obs.spec import MapDiff, MapSpec, SampleSpec, difference
-from ancestry_obs.status import Status, TargetStatus
+from ancestry_obs.target_status import Status, TargetStatus
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Hashable

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from ancestry_obs.status import Status, TargetStatus
+from ancestry_obs.target_status import Status, TargetStatus
 
 INSTALLED = TargetStatus("shop:price", "installed", patterns=("shop:*",), calls=3, errors=1)
 STATUS = Status(

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from ancestry_obs.exceptions import Where
     from ancestry_obs.instrumentation import Instrumentation
     from ancestry_obs.spec import MapSpec
-    from ancestry_obs.status import TargetStatus
+    from ancestry_obs.target_status import TargetStatus
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -19,7 +19,7 @@ from ancestry_obs.spec import load
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from ancestry_obs.status import Status
+    from ancestry_obs.target_status import Status
 
 logger = logging.getLogger("ancestry_obs")
 

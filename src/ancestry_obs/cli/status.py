@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from ancestry_obs.cli.output import say, say_json, table
 from ancestry_obs.exceptions import ExporterError
 from ancestry_obs.metrics_exporter import get
-from ancestry_obs.status import Status
+from ancestry_obs.target_status import Status
 
 if TYPE_CHECKING:
     import argparse

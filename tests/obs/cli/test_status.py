@@ -11,7 +11,7 @@ import pytest
 import ancestry_obs
 from ancestry_obs.cli.status import describe, fetch
 from ancestry_obs.exceptions import ExporterError
-from ancestry_obs.status import Status, TargetStatus
+from ancestry_obs.target_status import Status, TargetStatus
 
 STATUS = Status(
     enabled=True,
