@@ -5,6 +5,7 @@ Counted in modules, not in milliseconds; `benchmarks/install.py` has those.
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import subprocess
@@ -138,6 +139,14 @@ def test_every_public_name_is_there_when_somebody_asks(imported):
         # A module of this name would take the function's place.
         "    assert not ancestry_obs.status().enabled\n"
     )
+
+
+def test_type_checkers_see_the_same_names():
+    tree = ast.parse(Path(ancestry_obs.__file__).read_text("utf-8"))
+    (block,) = [each for each in tree.body if isinstance(each, ast.If)]
+    seen = {name.name: each.module for each in block.body for name in each.names}
+    late = ancestry_obs._LATE.items()
+    assert seen == {name: f"ancestry_obs.{module}" for name, module in late}
 
 
 def test_an_unknown_name_is_an_attribute_error():
