@@ -13,6 +13,9 @@ import of the toolkit, of wrapt and of prometheus_client, whose share is told. T
 already imported, so that all targets are woven in that one call. Before the first figure one
 process runs unmeasured, which writes the byte code of what is imported. On a machine that does
 other things too, the processor's seconds tell more than those on the wall.
+
+What a program pays that has metrics off is measured in processes that import nothing else: what is
+told comes on top of a bare interpreter.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 from time import perf_counter, process_time
 from typing import TYPE_CHECKING
@@ -35,6 +39,7 @@ MODULES = 40
 FUNCTIONS, METHODS, COROUTINES = 9, 10, 6
 TARGETS = MODULES * (FUNCTIONS + METHODS + COROUTINES)
 PROCESSES = 9
+BARE_PROCESSES = 20
 
 VERBS = ("load", "store", "find", "merge", "check", "list", "count", "send", "close", "parse")
 NOUNS = ("match", "profile", "tree", "hint", "letter", "record", "note", "group", "page", "token")
@@ -161,6 +166,42 @@ def in_process(folder: str) -> None:
     print(json.dumps(figures))
 
 
+OFF = """
+import os, sys
+from time import perf_counter, process_time
+sys.path.insert(0, sys.argv[1])
+before = len(sys.modules)
+started = perf_counter(), process_time()
+import ancestry_obs
+ancestry_obs.install()
+ended = perf_counter(), process_time()
+print(ended[0] - started[0], ended[1] - started[1], len(sys.modules) - before)
+"""
+
+
+def off(folder: str) -> list[list[float]]:
+    """Import the toolkit and install with metrics off, in processes that do nothing else.
+
+    Args:
+        folder: one without a `.env` file.
+
+    Returns:
+        Seconds on the wall, seconds of the processor and imported modules, of each process.
+    """
+    found = find_spec("ancestry_obs")
+    assert found
+    assert found.origin
+    # Isolated, and without what a site's own start-up imports first.
+    command = [sys.executable, "-I", "-S", "-c", OFF, os.fspath(Path(found.origin).parents[1])]
+    ours = ("METRICS_", "PROMETHEUS_METRICS", "INSTRUMENTATION_MAP")
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    runs = [
+        subprocess.run(command, check=True, capture_output=True, cwd=folder, env=clean)  # noqa: S603 - ourselves
+        for _ in range(BARE_PROCESSES + 1)
+    ]
+    return [[*map(float, run.stdout.split())] for run in runs[1:]]
+
+
 def main() -> None:
     """Measure in fresh processes, and print the table."""
     processes = int(sys.argv[1]) if len(sys.argv) > 1 else PROCESSES
@@ -171,6 +212,7 @@ def main() -> None:
             json.loads(subprocess.run(command, check=True, capture_output=True).stdout)  # noqa: S603 - ourselves
             for _ in range(processes + 1)
         ][1:]
+        bare = off(folder)
     print(f"Python {sys.version.split()[0]}, {TARGETS} targets, {processes} processes\n")
     print(f"{'milliseconds':42}{'median':>9}{'fastest':>9}{'processor, median':>20}")
     for key, name in (
@@ -184,6 +226,11 @@ def main() -> None:
         wall, processor = ([run[key][clock] * 1000 for run in runs] for clock in (0, 1))
         print(f"{name:42}{statistics.median(wall):9.3f}{min(wall):9.3f}", end="")
         print(f"{statistics.median(processor):20.3f}")
+    wall, processor = ([run[clock] * 1000 for run in bare] for clock in (0, 1))
+    name = "import and install(), off (must 15, aim 8)"
+    print(f"{name:42}{statistics.median(wall):9.3f}{min(wall):9.3f}", end="")
+    print(f"{statistics.median(processor):20.3f}")
+    print(f"\nmodules that the last line imports: {bare[0][2]:.0f}")
 
 
 if __name__ == "__main__":

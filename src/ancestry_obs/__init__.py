@@ -20,21 +20,6 @@ Example:
     >>> import my_program
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING
-
-from ancestry_obs.exceptions import (
-    CompileError,
-    ExporterError,
-    ExpressionError,
-    Finding,
-    LaunchError,
-    MapError,
-    ObservabilityError,
-    SettingsError,
-    TargetError,
-)
-from ancestry_obs.installation_status import Status, TargetStatus
 from ancestry_obs.lifecycle import (
     Disabled,
     install,
@@ -45,13 +30,26 @@ from ancestry_obs.lifecycle import (
     stop_exporter,
     uninstall,
 )
-from ancestry_obs.mapfile import MapDiff
 from ancestry_obs.metrics_registry import metrics
-from ancestry_obs.settings import ObservabilitySettings
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ancestry_obs.exceptions import (
+        CompileError,
+        ExporterError,
+        ExpressionError,
+        Finding,
+        LaunchError,
+        MapError,
+        ObservabilityError,
+        SettingsError,
+        TargetError,
+    )
+    from ancestry_obs.installation_status import Status, TargetStatus
     from ancestry_obs.instrumentation import Instrumentation
+    from ancestry_obs.mapfile import MapDiff
     from ancestry_obs.metrics_registry import get_registry
+    from ancestry_obs.settings import ObservabilitySettings
 
 __all__ = [
     "CompileError",
@@ -81,14 +79,42 @@ __all__ = [
 ]
 
 
-# These need wrapt and prometheus_client, which must not be imported while metrics are off.
+# What is imported when somebody first asks for it (PEP 562). Some of it needs wrapt and
+# prometheus_client, which need not be there while metrics are off; the rest would make every
+# program that has metrics off wait for what it does not use.
 _LATE = {
-    "Instrumentation": "ancestry_obs.instrumentation",
-    "get_registry": "ancestry_obs.metrics_registry",
+    **dict.fromkeys(
+        (
+            "CompileError",
+            "ExporterError",
+            "ExpressionError",
+            "Finding",
+            "LaunchError",
+            "MapError",
+            "ObservabilityError",
+            "SettingsError",
+            "TargetError",
+        ),
+        "exceptions",
+    ),
+    "Instrumentation": "instrumentation",
+    "MapDiff": "mapfile",
+    "ObservabilitySettings": "settings",
+    "Status": "installation_status",
+    "TargetStatus": "installation_status",
+    "get_registry": "metrics_registry",
 }
 
 
 def __getattr__(name: str) -> object:
-    if name in _LATE:
-        return getattr(import_module(_LATE[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _LATE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module  # noqa: PLC0415  only here
+
+    value: object = getattr(import_module(f"{__name__}.{_LATE[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,25 +1,22 @@
 """`install()` and its kin: which installation is in force, if any.
 
 Free when off: with metrics disabled nothing here imports the composition root, and with it wrapt
-and prometheus_client, which then need not even be on the machine. That is why the one import below
-stands in a function.
+and prometheus_client, which then need not even be on the machine. Nor does it import what of the
+standard library takes milliseconds (dataclasses, typing, re, pathlib, tomllib). That is why most
+imports below stand in functions.
 """
 
 from __future__ import annotations
 
 import os
 import threading
-from importlib.metadata import version
-from typing import TYPE_CHECKING
 
-from ancestry_obs.exceptions import ObservabilityError
-from ancestry_obs.installation_status import Status
-from ancestry_obs.mapfile import MapDiff, MapSpec, load
 from ancestry_obs.metrics_registry import metrics
-from ancestry_obs.settings import ObservabilitySettings
+from ancestry_obs.variables import VARIABLES, read_variables
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
     from types import ModuleType
     from typing import Any, TypeAlias
@@ -27,9 +24,11 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
     from ancestry_obs.collector import Row
+    from ancestry_obs.installation_status import Status
     from ancestry_obs.instrumentation import Instrumentation
-    from ancestry_obs.mapfile import MetricSpec
+    from ancestry_obs.mapfile import MapDiff, MapSpec
     from ancestry_obs.metrics_exporter import Exporter
+    from ancestry_obs.settings import ObservabilitySettings
 
     MapSource: TypeAlias = str | Path | Mapping[str, Any] | MapSpec
 
@@ -58,6 +57,8 @@ class Disabled:
 
     def status(self) -> Status:
         """Tell that metrics are off."""
+        from ancestry_obs.installation_status import Status  # noqa: PLC0415  see above
+
         return Status(enabled=False)
 
     def summary(self) -> list[Row]:
@@ -117,13 +118,13 @@ def install(
     with _current.lock:
         if _current.instrumentation is not None:
             return _current.instrumentation
-        settings = settings or ObservabilitySettings.from_environment()
-        source = map if map is not None else settings.instrumentation_map or DEFAULT_MAP
-        if not settings.enable_prometheus_metrics:
-            metrics().declare(lambda: _declarations(source))
+        values = _values(settings)
+        source = map if map is not None else values.get("instrumentation_map") or DEFAULT_MAP
+        if not values.get("enable_prometheus_metrics"):
+            metrics().declare(lambda: _load(source).metrics)
             return Disabled()
         _current.map = source
-        _current.instrumentation = build(load(source), settings, registry)
+        _current.instrumentation = build(_load(source), settings or _settings(values), registry)
         if registry is None:
             _current.instrumentation.publish()
         return _current.instrumentation
@@ -142,9 +143,13 @@ def build(
     Raises:
         ObservabilityError: as for `install`.
     """
+    from importlib.metadata import version  # noqa: PLC0415  see above
+
     try:
         from ancestry_obs.instrumentation import Instrumentation  # noqa: PLC0415  see above
     except ModuleNotFoundError as error:
+        from ancestry_obs.exceptions import ObservabilityError  # noqa: PLC0415  see above
+
         raise ObservabilityError(
             f"metrics are switched on, but the package {error.name!r} is not installed; run "
             "'pip install ancestry-obs[prometheus]', or switch PROMETHEUS_METRICS_ENABLED off"
@@ -152,8 +157,23 @@ def build(
     return Instrumentation(spec, settings, registry, version("ancestry-obs"))
 
 
-def _declarations(source: MapSource) -> Iterable[MetricSpec]:
-    return load(source).metrics
+def _values(settings: ObservabilitySettings | None) -> dict[str, Any]:
+    """Give the values of settings; those of the environment without making settings of them."""
+    if settings is None:
+        return read_variables()
+    return {name: getattr(settings, name) for name in VARIABLES}
+
+
+def _settings(values: dict[str, Any]) -> ObservabilitySettings:
+    from ancestry_obs.settings import ObservabilitySettings  # noqa: PLC0415  see above
+
+    return ObservabilitySettings(**values)
+
+
+def _load(source: MapSource) -> MapSpec:
+    from ancestry_obs.mapfile import load  # noqa: PLC0415  see above
+
+    return load(source)
 
 
 def uninstall() -> None:
@@ -180,11 +200,13 @@ def reload(map: MapSource | None = None) -> MapDiff:  # noqa: A002  as in `insta
         MapError: the new map has mistakes.
         ObservabilityError: the registry has a metric of the same name as a new one.
     """
+    from ancestry_obs.mapfile import MapDiff  # noqa: PLC0415  see above
+
     with _current.lock:
         if _current.instrumentation is None:
             return MapDiff()
         source = map if map is not None else _current.map or DEFAULT_MAP
-        changes = _current.instrumentation.reload(load(source))
+        changes = _current.instrumentation.reload(_load(source))
         _current.map = source
         return changes
 
@@ -197,7 +219,7 @@ def status() -> Status:
         ...     print(target.target, target.reason)
     """
     current = _current.instrumentation
-    return Status(enabled=False) if current is None else current.status()
+    return Disabled().status() if current is None else current.status()
 
 
 def weave_main(module: ModuleType, name: str) -> None:

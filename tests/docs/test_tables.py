@@ -253,6 +253,7 @@ def test_benchmarks_have_the_rows_of_the_page(pages, repository):
         ("a-call", "hot_path"),
         ("a-scrape", "scrape"),
         ("installing", "install"),
+        ("growing", "growth"),
     ):
         source = (repository / f"benchmarks/{script}.py").read_text("utf-8")
         for row in page.table(section):

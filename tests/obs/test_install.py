@@ -133,9 +133,12 @@ def test_instances_that_a_module_makes_in_its_own_import_are_sampled_too(make_mo
 
 def test_uninstall_leaves_the_program_as_it_was(shop, enabled):
     before = {owner: dict(vars(owner)) for owner in (shop, shop.Cart)}
+    code = shop.Cart.add.__code__
     ancestry_obs.install(MAP, settings=enabled)
-    assert vars(shop.Cart)["add"] is not before[shop.Cart]["add"]
+    assert vars(shop.Cart)["add"] is before[shop.Cart]["add"]
+    assert shop.Cart.add.__code__ is not code
     ancestry_obs.uninstall()
+    assert shop.Cart.add.__code__ is code
     for owner, namespace in before.items():
         assert list(vars(owner)) == list(namespace)
         assert all(vars(owner)[name] is value for name, value in namespace.items())

@@ -20,6 +20,7 @@ import threading
 import uuid
 from operator import attrgetter
 from pathlib import Path
+from types import FunctionType
 
 import pytest
 from prometheus_client import generate_latest
@@ -254,6 +255,10 @@ def portrait(function):
     )
 
 
+# Classes that the map samples and that have no `__init__` in Python.
+ADDED: set[str] = set()
+
+
 class TestReversible:
     def test_every_class_and_module_is_as_it_was(self, enabled):
         owners = {}
@@ -262,13 +267,26 @@ class TestReversible:
             kinds = [each for each in vars(module).values() if isinstance(each, type)]
             owners.update((id(each), each) for each in kinds)
         before = {key: list(vars(owner).items()) for key, owner in owners.items()}
+        functions = [
+            function
+            for items in before.values()
+            for _, value in items
+            if isinstance(function := getattr(value, "__func__", value), FunctionType)
+        ]
+        codes = [function.__code__ for function in functions]
         assert len(before) > 150
+        assert len(functions) > 600
 
         ancestry_obs.install("ancestry.toml", settings=enabled)
-        changed = [key for key, items in before.items() if not same(items, owners[key])]
-        assert len(changed) >= len({target.rpartition(".")[0] for target in targets()})
+        woven = [each for each, code in zip(functions, codes, strict=True) if each.__code__ is not code]
+        assert len(woven) >= len(targets()) - len(ADDED)
+        changed = [owners[key] for key, items in before.items() if not same(items, owners[key])]
+        # What has no `__init__` in Python gets one, for its instances to be sampled.
+        assert {each.__qualname__ for each in changed} <= ADDED
         ancestry_obs.uninstall()
         assert [owners[key] for key, items in before.items() if not same(items, owners[key])] == []
+        assert [each.__code__ for each in functions] == codes
+        assert all(each.__code__ is code for each, code in zip(functions, codes, strict=True))
 
 
 def same(items, owner):

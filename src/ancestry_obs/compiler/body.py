@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from ancestry_obs.compiler.code import CONSTANT, NamesToConstants
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator
 
     from ancestry_obs.compiler.statements import Statements
 

@@ -22,8 +22,8 @@ from ancestry_obs.recording.buffers import FULL
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ancestry_obs.compiler.keys import Key
     from ancestry_obs.compiler.aspect import Aspect, Part
+    from ancestry_obs.compiler.keys import Key
     from ancestry_obs.compiler.signature import Names
     from ancestry_obs.expressions.parser import Expression
 

@@ -10,10 +10,9 @@ is imported when somebody first asks for it (PEP 562).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ancestry_obs.metrics_registry.namespace import Metrics, connect, disconnect, metrics
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ancestry_obs.metrics_registry.registry import attach, detach, get_registry
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from ancestry_obs.mapfile.specs import MetricSpec, MetricType
 
-__all__ = ["UNITS", "Helper", "Recorder"]
+__all__ = ["UNITS", "Helper", "Recorder", "stem"]
 
 UNITS = ("seconds", "bytes", "ratio", "celsius", "meters", "volts", "amperes", "joules", "grams")
 """Prometheus' base units, from https://prometheus.io/docs/practices/naming/#base-units."""
@@ -198,6 +198,12 @@ def _free_name(name: str, taken: list[str]) -> str:
 def _unit(metric: str) -> str:
     last = metric.rpartition("_")[2]
     return last if last in UNITS else _DEFAULT_NUMBER
+
+
+def stem(metric: str) -> str:
+    """Give a metric's name without its unit or ``_total``."""
+    front, _, last = metric.rpartition("_")
+    return front if front and last in {"total", *UNITS} else metric
 
 
 def _record_nothing(_values: Sequence[object], _value: float) -> None:

@@ -1,23 +1,21 @@
 """`metrics()`: every metric of the map by name, with metrics on and off.
 
 Declarations come in from whoever installs (`connect`); before that, or with metrics off, they come
-from the map that the settings name, read when somebody first asks for a metric.
+from the map that the settings name, read when somebody first asks for a metric. What makes helpers
+is imported then too: most programs never ask while metrics are off.
 """
 
 from __future__ import annotations
 
 import os
 import threading
-from difflib import get_close_matches
-from typing import TYPE_CHECKING
 
-from ancestry_obs.metrics_registry.helpers import UNITS, Helper
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from ancestry_obs.mapfile.specs import MetricSpec
-    from ancestry_obs.metrics_registry.helpers import Recorder
+    from ancestry_obs.metrics_registry.helpers import Helper, Recorder
 
 __all__ = ["Metrics", "connect", "disconnect", "metrics"]
 
@@ -96,6 +94,8 @@ class Metrics:
             self._declare = None
 
     def _replace(self, specs: Iterable[MetricSpec]) -> None:
+        from ancestry_obs.metrics_registry.helpers import Helper, stem  # noqa: PLC0415  see above
+
         before, self._helpers = self._helpers, {}
         for spec in specs:
             kept = before.get(spec.name)
@@ -107,21 +107,18 @@ class Metrics:
             gone.disconnect()
         self._aliases = {}
         for name in self._helpers:
-            self._aliases.setdefault(_without_unit(name), []).append(name)
+            self._aliases.setdefault(stem(name), []).append(name)
 
     def _refusal(self, name: str, meant: list[str]) -> str:
         if meant:
             return f"{name!r} may be {' or '.join(meant)}; write the whole name"
+        from difflib import get_close_matches  # noqa: PLC0415  see above
+
         known = {*self._helpers, *self._aliases}
         nearest = get_close_matches(name, known, n=1)
         if nearest:
             return f"the map has no metric {name!r}; did you mean {nearest[0]!r}?"
         return f"the map has no metric {name!r}; it has {', '.join(self._helpers) or 'none'}"
-
-
-def _without_unit(name: str) -> str:
-    stem, _, last = name.rpartition("_")
-    return stem if stem and last in {"total", *UNITS} else name
 
 
 _metrics = Metrics()

@@ -24,7 +24,7 @@ __all__ = ["ImportHooks", "is_initializing"]
 _logger = logging.getLogger(__name__)
 
 # As the function of the same name does it, with a step in between and one after it.
-_EXEC_MODULE: Final = '''
+_EXEC_MODULE: Final = """
 def exec_module(self, module):
     code = self.get_code(module.__name__)
     if code is None:
@@ -32,19 +32,19 @@ def exec_module(self, module):
     code = _prepare(module, code, self)
     _bootstrap._call_with_frames_removed(exec, code, module.__dict__)
     _executed(module)
-'''
-_LOAD: Final = '''
+"""
+_LOAD: Final = """
 def load(spec):
     module = _original(spec)
     _loaded(spec.name, module)
     return module
-'''
-_EXEC: Final = '''
+"""
+_EXEC: Final = """
 def execute(spec, module):
     module = _original(spec, module)
     _loaded(spec.name, module)
     return module
-'''
+"""
 
 
 def is_initializing(module: ModuleType) -> bool:

@@ -22,19 +22,19 @@ from ancestry_obs.patcher.import_hooks import ImportHooks, is_initializing
 from ancestry_obs.patcher.join_points import TargetReport, Wanted
 from ancestry_obs.patcher.namespaces import namespace_of, subclasses_of
 from ancestry_obs.patcher.pickle_hooks import PickleHooks
-from ancestry_obs.patcher.states import report_unreached, report_weavings
+from ancestry_obs.patcher.pointcuts import Targets
 from ancestry_obs.patcher.resolver import Resolver
+from ancestry_obs.patcher.states import report_unreached, report_weavings
 from ancestry_obs.patcher.subclass_hooks import SubclassHooks
 from ancestry_obs.patcher.super_calls import SuperCalls
-from ancestry_obs.patcher.pointcuts import Targets
 from ancestry_obs.patcher.weavings import Prepared, Weavings, is_woven
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from ancestry_obs.patcher.join_points import JoinPoint, Pointcut, Weaver
-    from ancestry_obs.patcher.resolver import Base
     from ancestry_obs.patcher.pointcuts import Target
+    from ancestry_obs.patcher.resolver import Base
     from ancestry_obs.patcher.weavings import Weaving
 
 __all__ = ["Patcher"]

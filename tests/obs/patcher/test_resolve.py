@@ -3,10 +3,10 @@ from __future__ import annotations
 import sys
 
 import pytest
+from ancestry_obs.patcher.resolve import Resolver
 
 from ancestry_obs.exceptions import TargetError
 from ancestry_obs.patcher.patterns import Pattern
-from ancestry_obs.patcher.resolve import Resolver
 
 IN_C = "is implemented in C and cannot be replaced; name a Python caller of it"
 
