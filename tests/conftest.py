@@ -104,17 +104,27 @@ def order(request):
 
 @pytest.fixture(scope="session")
 def counting_map():
-    """Makes a map that counts the calls of each target in a series of its own."""
+    """Makes a map that times all calls, and counts those of each target in a series of its own."""
 
     def make(*wanted: str | dict[str, object]) -> dict[str, object]:
         instruments = [{"target": each} if isinstance(each, str) else each for each in wanted]
         names = [_name(each["target"]) for each in instruments]
         labels = {"target": [*dict.fromkeys(names)]}
+        metrics = {
+            "calls_total": {"type": "counter", "help": "Calls.", "labels": labels},
+            "call_seconds": {"type": "histogram", "help": "How long.", "buckets": [1]},
+        }
         return {
             "version": 1,
-            "metrics": {"calls_total": {"type": "counter", "help": "Calls.", "labels": labels}},
+            "metrics": metrics,
             "instrument": [
-                {**each, "record": [{"metric": "calls_total", "labels": {"target": repr(name)}}]}
+                {
+                    **each,
+                    "record": [
+                        {"metric": "calls_total", "labels": {"target": repr(name)}},
+                        {"metric": "call_seconds"},
+                    ],
+                }
                 for each, name in zip(instruments, names, strict=True)
             ],
         }
