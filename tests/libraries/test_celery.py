@@ -76,13 +76,15 @@ EAGER = """
 WORKER = """
     from celery.contrib.testing.worker import start_worker
 
+    def answer(result):
+        return result.get(timeout=60, interval=0.01)
+
     def main():
         with start_worker(queue, pool="solo", perform_ping_check=False, loglevel="ERROR"):
-            results = [add.delay(1, each).get(timeout=60, interval=0.01) for each in range(3)]
-            results += [queue.send_task("app.add", (5, 5)).get(timeout=60, interval=0.01)]
-            results += [bound.delay(2).get(timeout=60, interval=0.01), shared.delay(1).get(timeout=60, interval=0.01)]
-            results += [called.delay(1).get(timeout=60, interval=0.01)]
-            results += [chain(add.s(1, 1), add.s(2)).delay().get(timeout=60, interval=0.01)]
+            results = [answer(add.delay(1, each)) for each in range(3)]
+            results += [answer(queue.send_task("app.add", (5, 5)))]
+            results += [answer(bound.delay(2)), answer(shared.delay(1)), answer(called.delay(1))]
+            results += [answer(chain(add.s(1, 1), add.s(2)).delay())]
             failed = fails.delay(1)
             failed.get(timeout=60, interval=0.01, propagate=False)
             results += [failed.state]
@@ -108,7 +110,7 @@ def test_tasks_that_are_called_applied_and_delayed_eagerly(run_program):
     ]  # fmt: skip
     started = done.calls.pop("app:on_start")
     assert done.calls == {target: eager for target, (eager, _) in TARGETS.items()}
-    # All of the above but those that are called directly: twice `add`, once its `run` and `bound`.
+    # All of the above but what is called directly: `add` three times, `bound` once.
     assert started == sum(TARGETS[each][0] for each in list(TARGETS)[:7]) - 4
 
 

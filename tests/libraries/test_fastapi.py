@@ -1,4 +1,4 @@
-"""A FastAPI program: endpoints of both kinds, what they depend on, and the rest of an application."""
+"""A FastAPI program: endpoints of both kinds, what they depend on, and what else is registered."""
 
 from __future__ import annotations
 

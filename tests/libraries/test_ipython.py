@@ -107,7 +107,11 @@ def test_a_session(run_session):
 
 @pytest.mark.parametrize("mode", ["2", "all", "complete"])
 def test_autoreload_after_edits(run_session, mode):
-    """Names, instances, tables and bound methods from before have the new code, and are counted."""
+    """Names, instances, tables and bound methods from before have the new code, and are counted.
+
+    IPython compiles a changed function by itself, outside its class and its module's source, and
+    puts the code into the function that is there.
+    """
     done = run_session(f"""
     def main():
         shell = start()
@@ -124,11 +128,12 @@ def test_autoreload_after_edits(run_session, mode):
 
 
 def test_autoreload_of_a_function_that_is_added_later(run_session):
+    """In the mode that runs the whole module anew; the others put a single function there."""
     done = run_session(
         """
     def main():
         shell = start()
-        cells(shell, "%load_ext autoreload", "%autoreload 2", USE)
+        cells(shell, "%load_ext autoreload", "%autoreload complete", "stays()")
         with FILE.open("a") as file:
             file.write("def late():\\n    return 'late'\\n")
         edit("nothing", "nothing")

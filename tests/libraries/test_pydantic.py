@@ -6,8 +6,8 @@ APP = """
     from typing import Annotated
 
     from pydantic import (
-        AfterValidator, BaseModel, BeforeValidator, PlainSerializer, ValidationError, computed_field,
-        Field, field_serializer, field_validator, model_serializer, model_validator, validate_call,
+        AfterValidator, BaseModel, BeforeValidator, Field, PlainSerializer, ValidationError,
+        computed_field, field_serializer, field_validator, model_validator, validate_call,
     )
     from pydantic.dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""pytest: assertion rewriting puts its finder in front; fixtures and tests are functions it holds."""
+"""pytest: its assertion rewriting is a finder in front; fixtures and tests are what it holds."""
 
 from __future__ import annotations
 

@@ -118,7 +118,7 @@ def test_listeners_and_what_else_is_registered(run_program):
 
 
 def test_hybrid_members(run_program):
-    """What decorates them is no function: the definitions are measured, for instances and classes."""
+    """What decorates them is no function: the definitions are measured."""
     done = run_program(APP, "app:Person.short", "app:Person.called")
     assert done.result[0] == ["ADA", "BEN", "A", True]
     assert done.calls == {"app:Person.short": 1, "app:Person.called": 1}

@@ -45,7 +45,9 @@ CALLS = {
 
 
 @pytest.mark.parametrize("target", CALLS)
-@pytest.mark.parametrize(("at", "count"), [({}, 1), ({"at": "object"}, 1), ({"at": "definition"}, 2)])
+@pytest.mark.parametrize(
+    ("at", "count"), [({}, 1), ({"at": "object"}, 1), ({"at": "definition"}, 2)]
+)
 def test_a_decorator_s_own_function_stands_between(program, target, at, count):
     app = program(DECORATED, {"target": target, **at})
     assert CALLS[target](app) == 2

@@ -182,9 +182,7 @@ def test_reloads_alone_lose_no_call(app, enabled, counting_map, switching_often,
     """Through a reload an unchanged target keeps its series: every call is in it, and once."""
     ancestry_obs.install(counting_map(target), settings=enabled)
     other = counting_map(target)
-    other["instrument"].append(
-        {"target": "app:recursive", "record": [{"metric": "call_seconds"}]}
-    )
+    other["instrument"].append({"target": "app:recursive", "record": [{"metric": "call_seconds"}]})
     with Callers(use(app), at_least=5_000) as callers:
         for _ in range(4):
             ancestry_obs.reload(other)
@@ -210,7 +208,9 @@ def test_maps_come_and_go_from_many_threads(app, enabled, counting_map, switchin
         for thread in threads:
             thread.join()
     # A reload that finds nothing installed says so; nothing else may be raised.
-    assert [each for each in failures if not isinstance(each, ancestry_obs.ObservabilityError)] == []
+    assert [
+        each for each in failures if not isinstance(each, ancestry_obs.ObservabilityError)
+    ] == []
     assert callers.wrong == []
     ancestry_obs.uninstall()
     assert app.function.__code__ is before

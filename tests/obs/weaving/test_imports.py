@@ -1,4 +1,4 @@
-"""Modules are woven as they are loaded, by whichever finder, and again when they are loaded anew."""
+"""Modules are woven as they are loaded, by any finder, and again when they are loaded anew."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import importlib.util
 import os
 import py_compile
 import sys
+from pathlib import Path
 from textwrap import dedent
 
 import pytest
@@ -57,8 +58,8 @@ def test_a_reload_of_a_changed_source(program, tmp_path):
     app = program(WORK, *TARGETS)
     old, thing = app.work, app.Thing()
     program.write("app", WORK.replace("return 1", "return 'changed'"))
-    now = os.stat(tmp_path / "app.py").st_mtime_ns + 10**10
-    os.utime(tmp_path / "app.py", ns=(now, now))
+    later = (tmp_path / "app.py").stat().st_mtime_ns + 10**10
+    os.utime(tmp_path / "app.py", ns=(later, later))
     importlib.reload(app)
     assert [old(), thing.go(), app.work(), app.Thing().go()] == [1, 1, "changed", "changed"]
     assert program.calls() == {"app:work": 2, "app:Thing.go": 2}
@@ -113,8 +114,7 @@ class Executes(importlib.abc.Loader):
         self.path = path
 
     def exec_module(self, module):
-        with open(self.path, "rb") as file:
-            exec(compile(file.read(), self.path, "exec"), vars(module))
+        exec(compile(Path(self.path).read_bytes(), self.path, "exec"), vars(module))
 
 
 @pytest.fixture(params=[None, Rewrites, Executes], ids=["plain", "rewrites", "executes"])
@@ -200,7 +200,7 @@ def test_no_cached_bytecode_holds_woven_code(make_module, enabled, counting_map,
     cached = app.__spec__.cached
     ancestry_obs.uninstall()
     plain = _plain(app)
-    if os.path.exists(cached):
+    if Path(cached).exists():
         loader = importlib.machinery.SourcelessFileLoader("app", cached)
         assert loader.get_code("app") == plain
     assert app.__spec__.loader.get_code("app") == plain

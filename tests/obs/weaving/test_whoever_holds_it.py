@@ -83,7 +83,7 @@ HOLDERS = """
         lambda app: app.BOX.held("a"),
         lambda app: app.SLOTTED.held("a"),
         lambda app: next(app.STREAM),
-        lambda app: list(map(app.LIST[0], "a"))[0],
+        lambda app: "".join(map(app.LIST[0], "a")),
         lambda app: max("a", key=app.LIST[0]).upper(),
     ],
     ids=[
