@@ -302,3 +302,37 @@ def test_a_syntax_error_is_told_as_without_a_map(make_module, enabled, counting_
     with pytest.raises(SyntaxError) as woven:
         importlib.import_module("app")
     assert woven.value.args == bare.value.args
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        b"def work():\n    return '\xc3\xa9'\n",
+        b"\xef\xbb\xbfdef work():\n    return '\xc3\xa9'\n",
+        b"# -*- coding: latin-1 -*-\ndef work():\n    return '\xe9'\n",
+        b"def work():\r\n    return '\xc3\xa9'\r\n",
+        b"def work():\n\treturn '\xc3\xa9'",
+        b"\x0cdef work():\n    return '\xc3\xa9'\n\x0c\n",
+        b"from __future__ import annotations\ndef work() -> Missing:\n    return '\xc3\xa9'\n",
+        b"'Doc.'\nfrom __future__ import annotations\nx: Missing = 1\nwork = lambda: '\xc3\xa9'\n",
+        b"def work(): assert True, 1; return '\xc3\xa9'\n",
+        b"if 1:\n  if 1:\n    def work():\n      'doc'\n      return '\xc3\xa9'\n",
+        b"def work():\n    return '\\\n\xc3\xa9'\n",
+    ],
+    ids=[
+        "utf-8", "byte order mark", "latin-1", "carriage returns", "tab and no last newline",
+        "form feeds", "future annotations", "future after a text", "on one line", "indented",
+        "continued line",
+    ],
+)  # fmt: skip
+def test_sources_of_every_form(program, tmp_path, source):
+    program.write("app", "")
+    (tmp_path / "app.py").write_bytes(source)
+    if program.order == "map first":
+        program.install("app:work")
+    app = importlib.import_module("app")
+    before = app.work
+    if program.order == "module first":
+        program.install("app:work")
+    assert app.work() == before() == "é"
+    assert program.calls() == {"app:work": 2}

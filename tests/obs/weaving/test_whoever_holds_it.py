@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import signal
+import sys
 
 import pytest
 
@@ -406,3 +407,84 @@ def test_a_whole_module_by_a_glob(program):
     # The map came before `keyed()` was called by the module itself, or after.
     expected["keyed"] = 1 if program.order == "map first" else 0
     assert {name: calls.get(name) for name in expected} == expected
+
+
+SEVERAL = """
+    import sys
+    HELD = []
+    def keep(function):
+        HELD.append(function)
+        return function
+    if sys.version_info > (3,):
+        @keep
+        def chosen():
+            return "new"
+    else:
+        def chosen():
+            return "old"
+    @keep
+    def redefined():
+        return "first"
+    @keep
+    def redefined():
+        return "second"
+    try:
+        from missing_module import fallback
+    except ImportError:
+        @keep
+        def fallback():
+            return "own"
+    one, two = lambda: 1, lambda: 2
+    same_line = [lambda: 3, lambda: 3]
+    first, second = same_line
+    def alias():
+        return "alias"
+    other_name = alias
+"""
+
+
+def test_where_several_definitions_have_one_name_the_one_that_it_leads_to(program):
+    targets = ("app:chosen", "app:redefined", "app:fallback", "app:two", "app:second")
+    app = program(SEVERAL, *targets)
+    chosen, _, second, fallback = app.HELD
+    assert [chosen(), app.chosen(), second(), app.redefined()] == ["new"] * 2 + ["second"] * 2
+    assert [fallback(), app.one(), app.two(), app.first(), app.second()] == ["own", 1, 2, 3, 3]
+    assert program.calls() == dict(zip(targets, (2, 2, 1, 1, 1), strict=True))
+
+
+def test_a_name_that_leads_to_a_function_of_another_name(program):
+    app = program(SEVERAL, "app:other_name")
+    assert [app.other_name(), app.alias()] == ["alias", "alias"]
+    assert program.calls() == {"app:other_name": 2}
+
+
+GENERIC = """
+    HELD = []
+    def keep(function):
+        HELD.append(function)
+        return function
+    @keep
+    def first[T](items: list[T]) -> T:
+        return items[0]
+    class Box[T]:
+        def __init__(self, item: T):
+            self.item = item
+        def get[U](self, other: U) -> T | U:
+            return self.item or other
+    def outer[T](x: T):
+        def inner[U](y: U) -> T | U:
+            return x or y
+        return inner
+"""
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="type parameters came with Python 3.12")
+def test_functions_with_type_parameters(program):
+    targets = ("app:first", "app:Box.get", "app:Box.__init__", "app:outer")
+    app = program(GENERIC, *targets, "app:outer.<locals>.inner")
+    assert [app.first([1]), app.HELD[0]([2])] == [1, 2]
+    assert [app.Box(0).get(3), app.outer(0)(4)] == [3, 4]
+    assert str(app.first.__type_params__) == "(T,)"
+    assert program.calls() == dict(
+        zip((*targets, "app:outer.<locals>.inner"), (2, 1, 1, 1, 1), strict=True)
+    )
