@@ -118,13 +118,11 @@ class Executes(importlib.abc.Loader):
 
 
 @pytest.fixture(params=[None, Rewrites, Executes], ids=["plain", "rewrites", "executes"])
-def front(request, monkeypatch):
+def front(request):
     """Put a finder in front of all that are there, when it is called."""
-
-    def put():
-        monkeypatch.setattr(sys, "meta_path", [Front(request.param), *sys.meta_path])
-
-    return put
+    finder = Front(request.param)
+    yield lambda: sys.meta_path.insert(0, finder)
+    sys.meta_path.remove(finder)
 
 
 def test_a_finder_that_comes_in_front_later(make_module, enabled, counting_map, front):
