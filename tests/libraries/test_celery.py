@@ -108,7 +108,7 @@ def test_tasks_that_are_called_applied_and_delayed_eagerly(run_program):
     assert done.result == [
         3, 5, 7, 9, 11, 13, 15, [1, True], [2, False], [1, 2], 1, 1, 1, "FAILURE", 4, [1, 2],
     ]  # fmt: skip
-    started = done.calls.pop("app:on_start")
+    started = done.calls.pop("app:on_start", 0)
     assert done.calls == {target: eager for target, (eager, _) in TARGETS.items()}
     # All of the above but what is called directly: `add` three times, `bound` once.
     assert started == sum(TARGETS[each][0] for each in list(TARGETS)[:7]) - 4
