@@ -14,6 +14,8 @@ import ancestry_obs
 THREADS = 8
 EACH = 125_000
 ROUNDS = 10
+# How many calls a thread makes before it looks around.
+BLOCK = 200
 SOURCE = """
     import functools
     def function(x):
@@ -125,27 +127,35 @@ class Callers:
     def made(self):
         return sum(self._made)
 
+    def let_them_call(self):
+        """Give the threads their turn, until a block of calls began after this one and is done."""
+        enough = self.made + (THREADS + 1) * BLOCK
+        while self.made < enough and any(thread.is_alive() for thread in self._threads):
+            pass
+
     def _work(self, number):
         call, stop, count = self._call, self._stop, 0
         try:
             while count < self._at_least or not stop.is_set():
                 # In blocks: asking the event at each call would be most of the work.
-                for x in range(500):
+                for x in range(BLOCK):
                     if (given := call(x)) != x + 1:
                         self.wrong.append((x, given))
-                count += 500
+                count += BLOCK
                 self._made[number] = count
         except BaseException as error:
             self.wrong.append(error)
 
 
-def exchange(target, counting_map, settings, rounds=ROUNDS):
-    """Install, read, reload and uninstall in a loop; give what was counted in all rounds."""
+def exchange(target, counting_map, settings, callers, rounds=ROUNDS):
+    """Install, reload, read and uninstall in a loop; give what was counted in all rounds."""
     one, other = counting_map(target), counting_map(target, "app:recursive")
     counted = 0
     for _ in range(rounds):
         ancestry_obs.install(one, settings=settings)
+        callers.let_them_call()
         ancestry_obs.reload(other)
+        callers.let_them_call()
         ancestry_obs.reload(one)
         ancestry_obs.reload()
         counted += calls_of(target)
@@ -156,7 +166,7 @@ def exchange(target, counting_map, settings, rounds=ROUNDS):
 def test_a_million_calls_while_maps_come_and_go(app, enabled, counting_map, switching_often):
     before = app.function.__code__
     with Callers(app.TABLE["function"], at_least=EACH) as callers:
-        counted = exchange("app:function", counting_map, enabled)
+        counted = exchange("app:function", counting_map, enabled, callers)
     assert callers.wrong == []
     assert callers.made >= THREADS * EACH
     assert 0 < counted <= callers.made
@@ -169,9 +179,9 @@ def test_calls_of_each_kind_while_maps_come_and_go(
 ):
     call = use(app)
     with Callers(call, at_least=5_000) as callers:
-        counted = exchange(target, counting_map, enabled, rounds=4)
+        counted = exchange(target, counting_map, enabled, callers, rounds=4)
     assert callers.wrong == []
-    assert 0 <= counted <= callers.made
+    assert 0 < counted <= callers.made
     # And when all is quiet, what is held is measured to the call.
     ancestry_obs.install(counting_map(target), settings=enabled)
     assert [call(x) for x in range(1000)] == [*range(1, 1001)]
@@ -187,7 +197,9 @@ def test_reloads_alone_lose_no_call(app, enabled, counting_map, switching_often,
     with Callers(use(app), at_least=5_000) as callers:
         for _ in range(4):
             ancestry_obs.reload(other)
+            callers.let_them_call()
             ancestry_obs.reload(counting_map(target))
+            callers.let_them_call()
     assert callers.wrong == []
     assert calls_of(target) == callers.made
 
@@ -195,15 +207,15 @@ def test_reloads_alone_lose_no_call(app, enabled, counting_map, switching_often,
 def test_maps_come_and_go_from_many_threads(app, enabled, counting_map, switching_often):
     failures = []
 
-    def work():
+    def work(callers):
         try:
-            exchange("app:function", counting_map, enabled, rounds=3)
+            exchange("app:function", counting_map, enabled, callers, rounds=3)
         except BaseException as error:
             failures.append(error)
 
     before = app.function.__code__
-    threads = [threading.Thread(target=work) for _ in range(3)]
     with Callers(app.function, at_least=2_000) as callers:
+        threads = [threading.Thread(target=work, args=(callers,)) for _ in range(3)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -230,7 +242,7 @@ def test_a_tuple_that_is_being_built_meanwhile_is_built(
         return len(tuple(each for each in range(x + 1)))
 
     with Callers(build, at_least=500) as callers:
-        exchange(target, counting_map, enabled)
+        exchange(target, counting_map, enabled, callers)
     assert callers.wrong == []
 
 
