@@ -36,11 +36,28 @@ TEST_TOOLS = (
     "promql-parser>=0.4",
     "gunicorn>=23",
 )
+# Whose programs the toolkit measures, whoever of them holds the functions.
+LIBRARIES = (
+    "attrs>=24.2",
+    "celery>=5.4",
+    "click>=8.1",
+    "cloudpickle>=3.1",
+    "coverage>=7.6",
+    "dill>=0.3.9",
+    "django>=5.2",
+    "fastapi>=0.115",
+    "flask>=3.1",
+    "httpx>=0.28",
+    "ipython>=8.31",
+    "pydantic>=2.10",
+    "SQLAlchemy>=2.0.36",
+    "typeguard>=4.4",
+)
 # The plan's gate for tests that open the exporter's port; nox and CI let them run.
 LIVE = {"SKIP_LIVE_API_TESTS": "false", "PYTHONDONTWRITEBYTECODE": "1"}
 
 nox.needs_version = ">=2024.10.9"
-nox.options.sessions = ["lint", "typing", "tests", "instrumented", "minimal"]
+nox.options.sessions = ["lint", "typing", "tests", "libraries", "instrumented", "minimal"]
 nox.options.error_on_missing_interpreters = False
 nox.options.reuse_venv = "yes"
 
@@ -62,6 +79,13 @@ def tests(session: nox.Session) -> None:
     _install(session, EVERYTHING, *TEST_TOOLS)
     selection = [] if session.python in {NEWEST, None} else ["-m", "not real"]
     session.run("pytest", *selection, *session.posargs, env=LIVE)
+
+
+@nox.session(python=NEWEST)
+def libraries(session: nox.Session) -> None:
+    """Measure programs of well-known libraries, which hold the functions that a map names."""
+    _install(session, ".[prometheus]", "pytest>=8.3", *LIBRARIES)
+    session.run("pytest", "tests/libraries", *session.posargs, env=LIVE)
 
 
 @nox.session(python=NEWEST)
