@@ -205,6 +205,19 @@ class _File:
 
     def _inline(self, groups: Sequence[Sequence[Aspect]]) -> None:
         """Weave what can be woven into its source; for the others the reason is kept."""
+        try:
+            self._inline_together(groups)
+        # Python's limits: blocks in blocks, and how deep a tree may be.
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+            if len(groups) == 1:
+                reason = f"Python compiles no statements into it: {error}"
+                self._reasons.update((id(aspect), reason) for aspect in groups[0])
+                return
+            half = len(groups) // 2
+            self._inline(groups[:half])
+            self._inline(groups[half:])
+
+    def _inline_together(self, groups: Sequence[Sequence[Aspect]]) -> None:
         definitions, _ = self._trees(groups)
         if definitions is None:
             return
