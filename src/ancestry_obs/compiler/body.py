@@ -113,7 +113,7 @@ class _Weaving:
         assigned = set(_assigned(self._function.body)) if saved else set()
         for placeholder, copy in saved.items():
             name = self._names[placeholder]
-            if name in assigned:
+            if name in assigned or any(_is_mangled(name, each) for each in assigned):
                 self._copies[copy] = name
             else:
                 self._names[copy] = name
@@ -369,6 +369,20 @@ def _assigned(body: list[ast.stmt]) -> Iterator[str]:
             case ast.Nonlocal(names=names):
                 yield from names
         waiting += ast.iter_child_nodes(node)
+
+
+def _is_further_frame(node: ast.AST) -> bool:
+    match node:
+        case ast.Attribute(attr="f_back"):
+            return True
+        case ast.Call(func=ast.Name(id="_getframe") | ast.Attribute(attr="_getframe"), args=[depth]):
+            return not (isinstance(depth, ast.Constant) and depth.value == 0)
+    return False
+
+
+def _is_mangled(name: str, written: str) -> bool:
+    """Whether a name may be what a class makes of a private one: ``_C__x`` of ``__x``."""
+    return written.startswith("__") and name.startswith("_") and name.endswith(written)
 
 
 def looks_at_locals(function: Function, names: Iterable[str]) -> str:
