@@ -394,6 +394,8 @@ def looks_at_locals(function: Function, names: Iterable[str]) -> str:
     """
     if _SUSPECTS.isdisjoint(names):
         return ""
+    # Who reads the variables of a caller must not find one frame more on the way there.
+    looks_further = any(map(_is_further_frame, ast.walk(function)))
     waiting: list[ast.AST] = [*function.body]
     called: set[int] = set()
     while waiting:
@@ -405,8 +407,10 @@ def looks_at_locals(function: Function, names: Iterable[str]) -> str:
                     return f"{name}()"
             case ast.Name(id=name) if name in _SEERS and id(node) not in called:
                 return f"{name}()"
-            case ast.Attribute(attr="f_locals"):
+            case ast.Attribute(attr="f_locals") if not looks_further:
                 return "f_locals"
+            case ast.Attribute(ast.Name("builtins"), name) if name in _SEERS:
+                return f"{name}()"
         # A function or class inside has variables of its own.
         if not isinstance(node, _NESTED):
             waiting += ast.iter_child_nodes(node)
