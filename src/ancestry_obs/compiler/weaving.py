@@ -44,8 +44,10 @@ if TYPE_CHECKING:
 __all__ = ["Woven", "weave", "weave_callable"]
 
 _TRANSPARENT: Final = frozenset(
-    {"abstractmethod", "classmethod", "deleter", "getter", "property", "setter", "staticmethod"}
+    {"abstractmethod", "classmethod", "getter", "property", "staticmethod"}
 )
+# The name leads to the getter; these have names of their own, ``name.fset`` and ``name.fdel``.
+_OTHER_ACCESSORS: Final = frozenset({"deleter", "setter"})
 _STANDS_FOR: Final = re.compile(rf"'{re.escape(CONSTANT.encode('unicode_escape').decode())}(\w+)'")
 
 
@@ -287,7 +289,7 @@ def _keeps_function(node: Function, aspect: Aspect) -> bool:
     """Whether the name will lead to the very function, as far as the definition tells."""
     names = decorators(node)
     # What a class calls without the instance is known when the class is there.
-    is_other = aspect.is_method and "staticmethod" in names
+    is_other = (aspect.is_method and "staticmethod" in names) or names & _OTHER_ACCESSORS
     return not is_other and (aspect.is_definition or names <= _TRANSPARENT)
 
 

@@ -162,6 +162,7 @@ class Patcher:
                 self._weavings.unweave(weaving)
         self._weave([*wanted, *(each for each in before if each.wanted)])
         if not pointcuts:
+            self._weavings.sweep()
             self._main.clear()
 
     def _adopt_former(self, before: Iterable[Weaving]) -> None:

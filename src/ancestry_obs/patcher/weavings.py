@@ -8,6 +8,7 @@ held weakly: one that goes takes what is known of it along, but for its count of
 
 from __future__ import annotations
 
+import gc
 import weakref
 from dataclasses import dataclass, field
 from types import FunctionType
@@ -244,6 +245,16 @@ class Weavings:
         if left:
             self.left[weaving.target] = left
         self._retire(weaving)
+
+    def sweep(self) -> None:
+        """Give every function its own code back that no name led to: copies, and inner functions."""
+        if not self._originals:
+            return
+        for each in gc.get_objects():
+            if type(each) is FunctionType:
+                original = self.original_of(each.__code__)
+                if original is not each.__code__:
+                    each.__code__ = original
 
     def look_at(self, weaving: Weaving) -> bool:
         """Whether a function still has woven code; one that has not is woven again."""
