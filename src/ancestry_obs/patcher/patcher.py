@@ -244,6 +244,9 @@ class Patcher:
         with self._lock:
             results = zip(wanted, self._weaver.weave(wanted, source), strict=True)
             prepared = [Prepared(want, woven) for want, woven in results if is_woven(woven)]
+            # What an import that failed has left behind.
+            for each in self._prepared.pop(name, ()):
+                each.woven.retire()
             self._prepared[name] = prepared
             return self._weavings.inside(code, prepared)
 
