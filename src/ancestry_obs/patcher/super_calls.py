@@ -8,6 +8,7 @@ another name.
 from __future__ import annotations
 
 import sys
+import weakref
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -37,6 +38,9 @@ class SuperCalls:
         """
         known = self._codes.setdefault(name, {})
         for code in codes:
+            if id(code) not in known:
+                # Another code may come to lie where this one did.
+                weakref.finalize(code, known.pop, id(code), None).atexit = False
             # What only ever goes up by `super()` does so for its own instance.
             known[id(code)] = "super" in code.co_names and name not in code.co_varnames
 

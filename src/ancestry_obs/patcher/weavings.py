@@ -382,6 +382,8 @@ class Weavings:
             carrying = embed(base, replacements)
             self._know(carrying, original)
             function.__code__ = carrying
+            if own is not None and own.takes_in_subclasses:
+                self._super_calls.add(own.attribute, carrying)
 
     def _bind(self, weaving: Weaving, proxied: ProxiedName) -> None:
         self._retire(weaving)
