@@ -98,6 +98,10 @@ class Woven:
         self.recorders = ()
         del self.aspect, self.code
 
+    def is_in(self, code: CodeType) -> bool:
+        """Whether the statements are in some code, which may be a changed copy of what was woven."""
+        return any(each in code.co_consts for each in self.recorders)
+
     def disarm(self) -> None:
         """Record nothing any more, though somebody may still run the code."""
         for recorder in self.recorders:

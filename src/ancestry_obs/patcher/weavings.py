@@ -262,7 +262,13 @@ class Weavings:
         if function is None or weaving.woven is None or weaving.proxied is not None:
             return True
         code = function.__code__
-        if code is weaving.woven.code or weaving.local is not None or id(code) in self._originals:
+        if weaving.local is not None:
+            if any(each is weaving.woven.code for each in codes_in(code)):
+                return True
+        elif code is weaving.woven.code or id(code) in self._originals:
+            return True
+        # Such as `f.__code__ = f.__code__.replace(...)`: what it has of ours goes on counting.
+        if weaving.woven.is_in(code):
             return True
         self._retire(weaving)
         self._exchanged(weaving)
@@ -299,9 +305,13 @@ class Weavings:
         function = weaving.function()
         if function is None:
             return None
-        code: CodeType = self.original_of(function.__code__)
+        code: CodeType | None = self.original_of(function.__code__)
         if weaving.local is not None:
-            code = self._local_code(code, weaving.local) or code
+            code = self._local_code(self.original_of(function.__code__), weaving.local)
+            if code is None:
+                weaving.reason = "cannot be woven: the program has given what defines it other code"
+                return None
+        assert code is not None  # noqa: S101 - a function has code
         owner = weaving.owner()
         inner = None
         if owner is not None and weaving.takes_in_subclasses:
@@ -421,6 +431,10 @@ class Weavings:
     def _retire(self, weaving: Weaving) -> None:
         woven = weaving.woven
         if woven is not None:
+            function = weaving.function()
+            code = function.__code__ if function is not None else None
+            if code is not None and not self.is_ours(code) and woven.is_in(code):
+                woven.disarm()  # it stays in what the program made of it
             weaving.woven = None
             self._super_calls.remove(weaving.attribute, woven.code)
             woven.retire()
