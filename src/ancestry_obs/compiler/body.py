@@ -113,7 +113,7 @@ class _Weaving:
         assigned = set(_assigned(self._function.body)) if saved else set()
         for placeholder, copy in saved.items():
             name = self._names[placeholder]
-            if name in assigned:
+            if name in assigned or any(_is_mangled(name, each) for each in assigned):
                 self._copies[copy] = name
             else:
                 self._names[copy] = name
@@ -371,6 +371,20 @@ def _assigned(body: list[ast.stmt]) -> Iterator[str]:
         waiting += ast.iter_child_nodes(node)
 
 
+def _is_further_frame(node: ast.AST) -> bool:
+    match node:
+        case ast.Attribute(attr="f_back"):
+            return True
+        case ast.Call(func=ast.Name(id="_getframe") | ast.Attribute(attr="_getframe"), args=[depth]):
+            return not (isinstance(depth, ast.Constant) and depth.value == 0)
+    return False
+
+
+def _is_mangled(name: str, written: str) -> bool:
+    """Whether a name may be what a class makes of a private one: ``_C__x`` of ``__x``."""
+    return written.startswith("__") and name.startswith("_") and name.endswith(written)
+
+
 def looks_at_locals(function: Function, names: Iterable[str]) -> str:
     """Tell by what a body could see the variables that the statements add; empty if by nothing.
 
@@ -380,6 +394,8 @@ def looks_at_locals(function: Function, names: Iterable[str]) -> str:
     """
     if _SUSPECTS.isdisjoint(names):
         return ""
+    # Who reads the variables of a caller must not find one frame more on the way there.
+    looks_further = any(map(_is_further_frame, ast.walk(function)))
     waiting: list[ast.AST] = [*function.body]
     called: set[int] = set()
     while waiting:
@@ -391,8 +407,10 @@ def looks_at_locals(function: Function, names: Iterable[str]) -> str:
                     return f"{name}()"
             case ast.Name(id=name) if name in _SEERS and id(node) not in called:
                 return f"{name}()"
-            case ast.Attribute(attr="f_locals"):
+            case ast.Attribute(attr="f_locals") if not looks_further:
                 return "f_locals"
+            case ast.Attribute(ast.Name("builtins"), name) if name in _SEERS:
+                return f"{name}()"
         # A function or class inside has variables of its own.
         if not isinstance(node, _NESTED):
             waiting += ast.iter_child_nodes(node)

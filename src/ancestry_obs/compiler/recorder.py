@@ -9,7 +9,6 @@ else. Nothing here raises into the program; the call itself is not touched.
 from __future__ import annotations
 
 import logging
-from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, Final
@@ -96,9 +95,12 @@ class Recorder:
 
     def record(self, *values: object) -> None:
         """Record a call whose labels the memo must not learn, since it raised."""
-        with suppress(Exception):
+        # No `suppress`, here and below: it may be woven itself, and would come here without end.
+        try:
             self._marked(values, learn=False)
             self._look()
+        except Exception:  # noqa: BLE001, S110 - nothing of ours reaches the program
+            pass
 
     def miss(self, *values: object) -> list[float]:
         """Record a call and teach the memo where the next one like it finds its buffer.
@@ -107,11 +109,12 @@ class Recorder:
             The buffer; an empty list if nothing is to be recorded.
         """
         # Even a RecursionError, near the program's own limit, must not reach the program.
-        with suppress(Exception):
+        try:
             buffer = self._marked(values, learn=True)
             self._look()
-            return buffer
-        return []
+        except Exception:  # noqa: BLE001 - nothing of ours reaches the program
+            return []
+        return buffer
 
     def _look(self) -> None:
         if self.look is not None:
@@ -138,8 +141,10 @@ class Recorder:
             self._append(buffer, 1.0 if value is None else value)
         if learn and not failed and value is not None:
             # A result may raise when it is asked for its status once more.
-            with suppress(Exception):
+            try:
                 self._learn(values, texts, buffer)
+            except Exception:  # noqa: BLE001, S110 - then the next call comes here again
+                pass
         return buffer
 
     def _append(self, buffer: Buffer, value: float) -> None:

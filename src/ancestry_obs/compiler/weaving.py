@@ -44,8 +44,10 @@ if TYPE_CHECKING:
 __all__ = ["Woven", "weave", "weave_callable"]
 
 _TRANSPARENT: Final = frozenset(
-    {"abstractmethod", "classmethod", "deleter", "getter", "property", "setter", "staticmethod"}
+    {"abstractmethod", "classmethod", "getter", "property", "staticmethod"}
 )
+# The name leads to the getter; these have names of their own, ``name.fset`` and ``name.fdel``.
+_OTHER_ACCESSORS: Final = frozenset({"deleter", "setter"})
 _STANDS_FOR: Final = re.compile(rf"'{re.escape(CONSTANT.encode('unicode_escape').decode())}(\w+)'")
 
 
@@ -95,6 +97,10 @@ class Woven:
         # The recorders live as long as code that has them; only their count is of interest now.
         self.recorders = ()
         del self.aspect, self.code
+
+    def is_in(self, code: CodeType) -> bool:
+        """Whether the statements are in some code, which may be a changed copy of what was woven."""
+        return any(each in code.co_consts for each in self.recorders)
 
     def disarm(self) -> None:
         """Record nothing any more, though somebody may still run the code."""
@@ -205,6 +211,19 @@ class _File:
 
     def _inline(self, groups: Sequence[Sequence[Aspect]]) -> None:
         """Weave what can be woven into its source; for the others the reason is kept."""
+        try:
+            self._inline_together(groups)
+        # Python's limits: blocks in blocks, and how deep a tree may be.
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+            if len(groups) == 1:
+                reason = f"Python compiles no statements into it: {error}"
+                self._reasons.update((id(aspect), reason) for aspect in groups[0])
+                return
+            half = len(groups) // 2
+            self._inline(groups[:half])
+            self._inline(groups[half:])
+
+    def _inline_together(self, groups: Sequence[Sequence[Aspect]]) -> None:
         definitions, _ = self._trees(groups)
         if definitions is None:
             return
@@ -274,7 +293,7 @@ def _keeps_function(node: Function, aspect: Aspect) -> bool:
     """Whether the name will lead to the very function, as far as the definition tells."""
     names = decorators(node)
     # What a class calls without the instance is known when the class is there.
-    is_other = aspect.is_method and "staticmethod" in names
+    is_other = (aspect.is_method and "staticmethod" in names) or names & _OTHER_ACCESSORS
     return not is_other and (aspect.is_definition or names <= _TRANSPARENT)
 
 

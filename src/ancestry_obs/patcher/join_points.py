@@ -101,6 +101,9 @@ class Woven(Protocol):
     def watch(self, look: Callable[[], object]) -> None:
         """Call `look` at calls that are new to the woven code, the first one among them."""
 
+    def is_in(self, code: CodeType) -> bool:
+        """Whether some code has the advices inside, as a changed copy of the woven code has."""
+
     def retire(self) -> None:
         """Let go, once no call is running, of what is out of use now."""
 

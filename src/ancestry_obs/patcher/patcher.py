@@ -162,6 +162,7 @@ class Patcher:
                 self._weavings.unweave(weaving)
         self._weave([*wanted, *(each for each in before if each.wanted)])
         if not pointcuts:
+            self._weavings.sweep()
             self._main.clear()
 
     def _adopt_former(self, before: Iterable[Weaving]) -> None:
@@ -243,6 +244,9 @@ class Patcher:
         with self._lock:
             results = zip(wanted, self._weaver.weave(wanted, source), strict=True)
             prepared = [Prepared(want, woven) for want, woven in results if is_woven(woven)]
+            # What an import that failed has left behind.
+            for each in self._prepared.pop(name, ()):
+                each.woven.retire()
             self._prepared[name] = prepared
             return self._weavings.inside(code, prepared)
 

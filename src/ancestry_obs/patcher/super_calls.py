@@ -7,6 +7,7 @@ another name.
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import dataclass, field
 from sys import _getframe as getframe
 from typing import TYPE_CHECKING, Final
@@ -91,6 +92,10 @@ class SuperCalls:
         """
         known = self._codes.setdefault(name, {})
         for code in codes:
+            if id(code) not in known:
+                # Another code may come to lie where this one did.
+                weakref.finalize(code, known.pop, id(code), None).atexit = False
+            # What goes up by `super()` does so for its own instance.
             known[id(code)] = "super" in code.co_names
 
     def remove(self, name: str, *codes: CodeType) -> None:

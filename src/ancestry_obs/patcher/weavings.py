@@ -8,6 +8,7 @@ held weakly: one that goes takes what is known of it along, but for its count of
 
 from __future__ import annotations
 
+import gc
 import weakref
 from dataclasses import dataclass, field
 from types import FunctionType
@@ -245,13 +246,29 @@ class Weavings:
             self.left[weaving.target] = left
         self._retire(weaving)
 
+    def sweep(self) -> None:
+        """Give every function its own code back that no name led to: copies, and inner functions."""
+        if not self._originals:
+            return
+        for each in gc.get_objects():
+            if type(each) is FunctionType:
+                original = self.original_of(each.__code__)
+                if original is not each.__code__:
+                    each.__code__ = original
+
     def look_at(self, weaving: Weaving) -> bool:
         """Whether a function still has woven code; one that has not is woven again."""
         function = weaving.function()
         if function is None or weaving.woven is None or weaving.proxied is not None:
             return True
         code = function.__code__
-        if code is weaving.woven.code or weaving.local is not None or id(code) in self._originals:
+        if weaving.local is not None:
+            if any(each is weaving.woven.code for each in codes_in(code)):
+                return True
+        elif code is weaving.woven.code or id(code) in self._originals:
+            return True
+        # Such as `f.__code__ = f.__code__.replace(...)`: what it has of ours goes on counting.
+        if weaving.woven.is_in(code):
             return True
         self._retire(weaving)
         self._exchanged(weaving)
@@ -288,9 +305,13 @@ class Weavings:
         function = weaving.function()
         if function is None:
             return None
-        code: CodeType = self.original_of(function.__code__)
+        code: CodeType | None = self.original_of(function.__code__)
         if weaving.local is not None:
-            code = self._local_code(code, weaving.local) or code
+            code = self._local_code(self.original_of(function.__code__), weaving.local)
+            if code is None:
+                weaving.reason = "cannot be woven: the program has given what defines it other code"
+                return None
+        assert code is not None  # noqa: S101 - a function has code
         owner = weaving.owner()
         inner = None
         if owner is not None and weaving.takes_in_subclasses:
@@ -371,6 +392,8 @@ class Weavings:
             carrying = embed(base, replacements)
             self._know(carrying, original)
             function.__code__ = carrying
+            if own is not None and own.takes_in_subclasses:
+                self._super_calls.add(own.attribute, carrying)
 
     def _bind(self, weaving: Weaving, proxied: ProxiedName) -> None:
         self._retire(weaving)
@@ -408,6 +431,10 @@ class Weavings:
     def _retire(self, weaving: Weaving) -> None:
         woven = weaving.woven
         if woven is not None:
+            function = weaving.function()
+            code = function.__code__ if function is not None else None
+            if code is not None and not self.is_ours(code) and woven.is_in(code):
+                woven.disarm()  # it stays in what the program made of it
             weaving.woven = None
             self._super_calls.remove(weaving.attribute, woven.code)
             woven.retire()
