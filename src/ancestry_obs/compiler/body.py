@@ -22,6 +22,7 @@ import ast
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from ancestry_obs.compiler.blocks import Block, block
 from ancestry_obs.compiler.code import CONSTANT, NamesToConstants
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ _SUSPECTS: Final = frozenset({*_SEERS, "f_locals"})
 
 @dataclass(frozen=True)
 class Template:
-    """An aspect's statements as trees, for any function of its shape.
+    """An aspect's statements as what builds their trees, for any function of its shape.
 
     Args:
         statements: The text.
@@ -58,15 +59,16 @@ class Template:
     statements: Statements
     prefix: str
     parameters: tuple[str, ...]
-    entry: list[ast.stmt] = field(init=False)
-    begin: list[ast.stmt] = field(init=False)
-    leave: list[ast.stmt] = field(init=False)
-    failure: list[ast.stmt] = field(init=False)
+    entry: Block = field(init=False)
+    begin: Block = field(init=False)
+    leave: Block = field(init=False)
+    failure: Block = field(init=False)
 
     def __post_init__(self) -> None:
         for name in ("entry", "begin", "leave", "failure"):
-            block = ast.parse(getattr(self.statements, name)).body
-            object.__setattr__(self, name, block)
+            text = getattr(self.statements, name)
+            made = block(text, lambda each: not self.is_constant(each), CONSTANT)
+            object.__setattr__(self, name, made)
 
     def is_constant(self, name: str) -> bool:
         """Tell whether a name stands for an object, and is no variable of the code."""
@@ -137,7 +139,7 @@ class _Weaving:
             _assignment(where, copy, _at(where, _name(name)))
             for copy, name in self._copies.items()
         ]
-        return [*copies, *self._copy(self._template.entry, where)]
+        return [*copies, *self._template.entry(where, self._names)]
 
     def _around(self, body: list[ast.stmt], first: ast.stmt) -> Iterator[ast.stmt]:
         protection = next(_protections(body), None)
@@ -146,22 +148,22 @@ class _Weaving:
             woven = self._ended(body, self._leave, first)
         else:
             woven = self._ended(body, self._forget, first)
-        failure = self._copy(self._template.failure, definition)
+        failure = self._template.failure(definition, self._names)
         handler = ast.ExceptHandler(None, None, [*failure, ast.Raise(None, None)])
-        begin = self._copy(self._template.begin, start)
+        begin = self._template.begin(start, self._names)
         guarded: ast.stmt = ast.Try([*begin, *woven], [handler], [], [])
         _at(start, guarded)
         _at(definition, handler)
         _at(definition, handler.body[-1])
         if protection is not None:
             end = _start(protection) if isinstance(protection, _WITH) else definition
-            last = self._copy(self._template.leave, end)
+            last = self._template.leave(end, self._names)
             guarded = _at(start, ast.Try([guarded], [], [], last))
         yield guarded
 
     def _leave(self, where: _Place, value: ast.expr | None) -> list[ast.stmt]:
         """Write the end of a call: the result is kept while it is recorded."""
-        return [self._keep(where, value), *self._copy(self._template.leave, where)]
+        return [self._keep(where, value), *self._template.leave(where, self._names)]
 
     def _forget(self, where: _Place, value: ast.expr | None) -> list[ast.stmt]:
         """Write what comes before the end of a call that is recorded further out."""
@@ -234,40 +236,6 @@ class _Weaving:
                 return [*block, *end(_start(final[-1]), None)]
             case _:
                 return [*block, *end(_start(last), None)]
-
-    def _copy(self, block: list[ast.stmt], where: _Place) -> list[ast.stmt]:
-        return [self._copied(each, where) for each in block]
-
-    def _copied(self, node: ast.AST, where: _Place) -> ast.AST:
-        kind = type(node)
-        if kind is ast.Name:
-            return self._named(node, where)
-        # Its own `__init__` would complain of fields that are not there yet.
-        duplicate = kind.__new__(kind)
-        fields = vars(duplicate)
-        for name in kind._fields:
-            value = getattr(node, name, None)
-            if isinstance(value, ast.AST):
-                value = value if not value._fields else self._copied(value, where)
-            elif type(value) is list:
-                value = [
-                    self._copied(each, where) if isinstance(each, ast.AST) else each
-                    for each in value
-                ]
-            elif name == "arg" and value is not None:  # a keyword
-                value = self._names.get(value, value)
-            fields[name] = value
-        if kind._attributes:
-            fields.update(where)
-        return duplicate
-
-    def _named(self, node: ast.Name, where: _Place) -> ast.expr:
-        name = self._names.get(node.id, node.id)
-        is_constant = self._template.is_constant(name)
-        new: ast.expr = ast.Constant(CONSTANT + name) if is_constant else ast.Name(name, node.ctx)
-        vars(new).update(where)
-        return new
-
 
 def _assignment(where: _Place, name: str, value: ast.expr | None) -> ast.stmt:
     target = _at(where, _name(name, ast.Store()))

@@ -133,7 +133,7 @@ class ObservationWriter:
             return self._variables
         after = {
             "result": self._names.result if side == "return" else "None",
-            "error": "None" if side == "return" else f"{self._names.exception}()",
+            "error": "None",
             "elapsed": self._names.elapsed,
         }
         return self._variables | after

@@ -9,6 +9,7 @@ else. Nothing here raises into the program; the call itself is not touched.
 from __future__ import annotations
 
 import logging
+import sys
 from dataclasses import dataclass, field
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, Final
@@ -18,7 +19,7 @@ from ancestry_obs.recording.buffers import FULL, Buffer, LatestBuffer
 from ancestry_obs.recording.limits import ERROR, label_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from ancestry_obs.compiler.keys import Key
     from ancestry_obs.compiler.streams import Stream
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from ancestry_obs.recording.series import CounterSeries, Series
     from ancestry_obs.recording.store import Store
 
-__all__ = ["Evaluators", "Recorder"]
+__all__ = ["CALLS_END", "Evaluators", "Recorder", "failing"]
 
 _LOG: Final = logging.getLogger("ancestry_obs")
 _MEMO_SIZE: Final = 2048
@@ -262,3 +263,37 @@ class Recorder:
         self.responses.learn(value)
         status = getattr(value, "status_code", None) if type(value) in self.responses else None
         return status if type(status) is int else labels
+
+
+CALLS_END: Final = ("elapsed", "error", "result")
+"""What is known of a call that raised besides its parameters, in the order it is put together."""
+
+
+def failing(
+    clock: Callable[[], float],
+    gates: int,
+    parts: Sequence[tuple[Callable[..., None], Sequence[int]]],
+) -> Callable[..., None]:
+    """Make what woven code calls where an exception leaves it.
+
+    Args:
+        clock: Gives seconds.
+        gates: How many gauges count the call as running.
+        parts: For each stream what records, and which of the call's values it takes.
+
+    Returns:
+        A function of the beginning's time (None for a call that is not to be recorded any more),
+        the gates' buffers and the parameters.
+    """
+
+    def failed(started: float | None, *values: Any) -> None:  # noqa: ANN401 - the program's own
+        if started is None:
+            return
+        elapsed = clock() - started
+        for gate in values[:gates]:
+            gate.append(-1.0)
+        known = (elapsed, sys.exception(), None, *values[gates:])
+        for record, wanted in parts:
+            record(*[known[index] for index in wanted])
+
+    return failed

@@ -9,7 +9,6 @@ may have names of their own for them.
 from __future__ import annotations
 
 import builtins
-import sys
 from functools import cache, lru_cache, partial
 from threading import get_ident
 from types import CodeType, FunctionType
@@ -20,9 +19,9 @@ from ancestry_obs.compiler.code import CONSTANT
 from ancestry_obs.compiler.guards import UNBOUND, begin_quietly, isolated
 from ancestry_obs.compiler.keys import ResponseTypes
 from ancestry_obs.compiler.observation import evaluators_source
-from ancestry_obs.compiler.recorder import Recorder
+from ancestry_obs.compiler.recorder import CALLS_END, Recorder, failing
 from ancestry_obs.compiler.signature import binder
-from ancestry_obs.compiler.statements import write
+from ancestry_obs.compiler.statements import failure_variables, write
 from ancestry_obs.exceptions import CompileError
 from ancestry_obs.recording.limits import label_text
 
@@ -63,19 +62,22 @@ class Shape:
         self._evaluators = [
             cache(partial(_evaluators, part, names, functions)) for part in self._parts
         ]
-        self._common: dict[str, object] = {
+        common: dict[str, object] = {
             **{names(name): getattr(builtins, name) for name in _BUILTINS},
             names.clock: runtime.clock,
             names.text: label_text,
-            names.exception: sys.exception,
             names.relieve: runtime.store.relieve,
             names.unbound: UNBOUND,
             names.begin: begin_quietly,
             names.mark: runtime.store.evaluating.add,
             names.unmark: runtime.store.evaluating.discard,
+            names.is_evaluating: runtime.store.evaluating.__contains__,
             names.thread: get_ident,
             **functions,
         }
+        self._common = {CONSTANT + name: value for name, value in common.items()}
+        self._raised = [part for part in self._parts if part.stream.moment in {"raise", "exit"}]
+        self._gates = sum(part.stream.kind == "in_flight" for part in self._parts)
 
     def recorders(self, aspect: Aspect) -> list[Recorder]:
         """Make what records at one target.
@@ -111,16 +113,30 @@ class Shape:
             CompileError: An action is unknown.
         """
         names = aspect.names
-        objects = {
-            **self._common,
+        own = {
             **_actions(aspect),
             **{names(f"r{index}"): recorder for index, recorder in enumerate(recorders)},
+            names.failed: self._failed(aspect, recorders),
             names.call: call,
             names.inner: aspect.inner_test,
         }
         if aspect.bound:
-            objects[names.bind] = binder(aspect.shown, aspect.bound)
-        return {CONSTANT + name: value for name, value in objects.items()}
+            own[names.bind] = binder(aspect.shown, aspect.bound)
+        return {**self._common, **{CONSTANT + name: value for name, value in own.items()}}
+
+    def _failed(self, aspect: Aspect, recorders: Sequence[Recorder]) -> Callable[..., None]:
+        """Make what records a call that raised; its arguments are what `Statements` hands over."""
+        variables = failure_variables(self._raised)
+        parts = [
+            (recorders[part.index].record, [_place_of(name, variables) for name in part.variables])
+            for part in self._raised
+        ]
+        return failing(aspect.runtime.clock, self._gates, parts)
+
+
+def _place_of(name: str, variables: Sequence[str]) -> int:
+    """Give where a variable is among elapsed seconds, error, result and what is handed over."""
+    return CALLS_END.index(name) if name in CALLS_END else len(CALLS_END) + variables.index(name)
 
 
 def shape_of(aspect: Aspect) -> Shape:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from ancestry_obs.compiler.aspect import SPECIAL
 from ancestry_obs.compiler.observation import ObservationWriter, indented
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from ancestry_obs.compiler.aspect import Aspect, Part
 
-__all__ = ["Statements", "passing_text", "write"]
+__all__ = ["Statements", "failure_variables", "passing_text", "write"]
 
 _CALLS: Final = {
     "function": "return {}".format,
@@ -80,7 +81,8 @@ class _Writer:
         # Before the call parameters are what they are; after it the body may have changed them.
         self._early = ObservationWriter(aspect, aspect.variables)
         self._saved = self._save()
-        self._late = ObservationWriter(aspect, {**aspect.variables, **self._saved_variables()})
+        self._late_variables = {**aspect.variables, **self._saved_variables()}
+        self._late = ObservationWriter(aspect, self._late_variables)
         self._timed = any("elapsed" in part.variables for part in self._returned + self._raised)
 
     def write(self) -> Statements:
@@ -160,8 +162,7 @@ class _Writer:
         names, tests = self._names, []
         guarded = self._aspect.runtime.is_guarded
         if guarded and any(part.evaluates for part in self._aspect.parts):
-            busy = f"{names.r0}.evaluating"
-            tests.append(f"{busy} and {names.thread}() in {busy}")
+            tests.append(f"{names.r0}.evaluating and {names.is_evaluating}({names.thread}())")
         if self._aspect.inner_test is not None:
             first = self._first
             plain = "" if first.startswith("*") else f"{names.type}({first}) not in {names.inner}.plain"
@@ -190,31 +191,34 @@ class _Writer:
             return []
         names, advice = self._names, self._aspect.advice
         track = self._saved.get(self._first, self._first)
-        return self._once(
-            [
-                *(line for part in self._returned for line in self._late.write(part, "return")),
-                *(f"{names(f'after{index}')}()" for index in range(len(advice.after))),
-                *(f"{names(f'track{index}')}({track})" for index in range(len(advice.track))),
-            ]
-        )
-
-    def _failing(self) -> list[str]:
-        if not self._ends():
-            return []
-        records = [self._late.recorder("record", part, "raise") for part in self._raised]
-        return self._once(records)
-
-    def _once(self, records: list[str]) -> list[str]:
-        """Write what happens at the end of a call, for the one end that comes first."""
-        names = self._names
         elapsed = [f"{names.elapsed} = {names.clock}() - {names.started}"] if self._timed else []
         lines = [
             *elapsed,
             f"{names.started} = None",
             *(f"{names(f'gate{part.index}')}.append(-1.0)" for part in self._gates),
-            *records,
+            *(line for part in self._returned for line in self._late.write(part, "return")),
+            *(f"{names(f'after{index}')}()" for index in range(len(advice.after))),
+            *(f"{names(f'track{index}')}({track})" for index in range(len(advice.track))),
         ]
         return [f"if {names.started} is not None:", *indented(lines)]
+
+    def _failing(self) -> list[str]:
+        if not self._ends():
+            return []
+        names = self._names
+        gates = [names(f"gate{part.index}") for part in self._gates]
+        read = [self._late_variables[name] for name in failure_variables(self._raised)]
+        arguments = ", ".join([names.started, *gates, *read])
+        return [f"{names.started} = {names.failed}({arguments})"]
+
+
+def failure_variables(raised: Iterable[Part]) -> list[str]:
+    """Give the variables of a call that raised, in the order in which they are handed over.
+
+    Args:
+        raised: The parts that record it.
+    """
+    return list(dict.fromkeys(n for part in raised for n in part.variables if n not in SPECIAL))
 
 
 def passing_text(aspect: Aspect) -> str:
