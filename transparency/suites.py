@@ -1,0 +1,177 @@
+"""Runs a package's suite once, in a process of its own; a `Run` comes out.
+
+The source distribution is unpacked afresh for each run, outside of this repository, so that neither
+what an earlier run left behind nor this project's own pytest configuration is seen.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from transparency.packages import HERE, Package, Variant, targets
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = ["Run", "Target", "run"]
+
+# Longer than any suite takes; a run that hangs is a difference, not a session that never ends.
+_SECONDS: Final = {False: 240, True: 1800}
+_LINES_KEPT: Final = 15
+
+_ENVIRONMENT: Final = {
+    # Only the plugins that a suite asks for: others would import packages before they are woven.
+    "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+    "PYTHONHASHSEED": "0",
+    "PYTHONPATH": str(HERE / "plugins"),
+    # Hypothesis draws the same examples each time then, and has no deadline.
+    "CI": "true",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A woven function, as the toolkit's status has it."""
+
+    name: str
+    state: str
+    reason: str
+    calls: int
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What one run of a suite came to.
+
+    Args:
+        outcomes: how each test ended, by its node id.
+        seconds: how long it took.
+        deselected: how many tests each entry of `allowed.toml` left out.
+        targets: what was woven.
+        counts: for each target the toolkit's calls and the independent count, if there was one.
+        crash: why there is no report; empty if there is one.
+    """
+
+    outcomes: Mapping[str, str]
+    seconds: float
+    deselected: Mapping[str, int] = field(default_factory=dict)
+    targets: Sequence[Target] = ()
+    counts: Sequence[tuple[str, int, int | None]] = ()
+    crash: str = ""
+
+    @property
+    def installed(self) -> int:
+        """How many targets are woven."""
+        return sum(each.state == "installed" for each in self.targets)
+
+    @property
+    def calls(self) -> int:
+        """How many calls the toolkit counted."""
+        return sum(each.calls for each in self.targets)
+
+
+def run(
+    package: Package,
+    variant: Variant | None,
+    archive: Path,
+    *,
+    deselect: Sequence[str],
+    nightly: bool = False,
+    count: bool = False,
+) -> Run:
+    """Run a suite.
+
+    Args:
+        package: whose suite.
+        variant: what is woven; None for nothing.
+        archive: the source distribution.
+        deselect: tests, classes, files or folders that are left out.
+        nightly: whether the whole suite is run, however long it takes.
+        count: whether calls are counted independently too.
+    """
+    with tempfile.TemporaryDirectory(prefix="transparency-") as folder:
+        with tarfile.open(archive) as content:
+            content.extractall(folder, filter="data")
+        (source,) = Path(folder).iterdir()
+        job, report = Path(folder, "job.json"), Path(folder, "report.json")
+        wishes: dict[str, Any] = {
+            "targets": [] if variant is None else targets(package, variant),
+            "imports": package.imports,
+            "quiet": package.quiet,
+            "deselect": list(deselect),
+            "count": count,
+            "report": str(report),
+        }
+        job.write_text(json.dumps(wishes), "utf-8")
+        command = [
+            *(sys.executable, "-m", "pytest", "-p", "foreign_suite", "-p", "no:cacheprovider"),
+            *("-q", "--rootdir", str(source), "--basetemp", str(Path(folder, "tmp"))),
+            *package.options,
+            *(package.whole if nightly else package.tests),
+        ]
+        began = time.monotonic()
+        end, output = _execute(command, source, job, _SECONDS[nightly])
+        seconds = time.monotonic() - began
+        if end or not report.exists():
+            return Run({}, seconds, crash=f"{end or 'no report'}\n{output}")
+        return _read(json.loads(report.read_text("utf-8")), seconds, set(wishes["targets"]))
+
+
+def _execute(command: Sequence[str], source: Path, job: Path, seconds: int) -> tuple[str, str]:
+    """Run a command; give how it ended, if badly, and the last of what it printed."""
+    environment = {**os.environ, **_ENVIRONMENT, "FOREIGN_SUITE": str(job)}
+    for name in ("PYTEST_ADDOPTS", "PYTHONDONTWRITEBYTECODE", "FORCE_COLOR", "NO_COLOR"):
+        environment.pop(name, None)
+    log = source.with_name("output.txt")
+    with log.open("wb") as stream:
+        # A session of its own, so that what a suite started ends with it.
+        process = subprocess.Popen(  # noqa: S603  the command is ours
+            command,
+            cwd=source,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        end = ""
+        try:
+            code = process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            code, end = 0, f"not done after {seconds} s"
+        finally:
+            _end_group(process)
+    # 1: some tests failed, which is for the comparison to judge.
+    if code not in {0, 1}:
+        end = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
+    lines = log.read_text("utf-8", errors="replace").splitlines()
+    return end, "\n".join(lines[-_LINES_KEPT:])
+
+
+def _end_group(process: subprocess.Popen[bytes]) -> None:
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    process.wait()
+
+
+def _read(report: Mapping[str, Any], seconds: float, patterns: set[str]) -> Run:
+    """Read a report; a glob that matched nothing is no fault, since every package gets the same."""
+    return Run(
+        outcomes=report["outcomes"],
+        seconds=seconds,
+        deselected=report["deselected"],
+        targets=[Target(*each) for each in report["targets"] if each[0] not in patterns],
+        counts=[(target, calls, count) for target, calls, count in report["counts"]],
+    )
