@@ -38,6 +38,7 @@ class Package:
         whole: the same for the nightly session; `tests` where that is everything already.
         options: further options of pytest.
         quiet: loggers that the suite's own runner silences and pytest does not.
+        early: whether it is woven before pytest is imported, and not by a plugin of pytest.
         counted: whether calls are compared with an independent count.
     """
 
@@ -48,6 +49,7 @@ class Package:
     whole: tuple[str, ...]
     options: tuple[str, ...]
     quiet: tuple[str, ...]
+    early: bool
     counted: bool
 
 
@@ -60,6 +62,7 @@ def read() -> Iterator[Package]:
             name=entry["name"],
             version=entry["version"],
             imports=tuple(entry.get("imports", [entry["name"]])),
+            early=entry.get("early", False),
             counted=entry.get("counted", False),
             **{**lists, "whole": lists["whole"] or lists["tests"]},
         )

@@ -29,6 +29,9 @@ __all__ = ["Run", "Target", "run"]
 _SECONDS: Final = {False: 240, True: 1800}
 _LINES_KEPT: Final = 15
 
+_PYTEST: Final = ("-m", "pytest")
+_EARLY: Final = ("-c", "import foreign_suite, pytest; raise SystemExit(pytest.console_main())")
+
 _ENVIRONMENT: Final = {
     # Only the plugins that a suite asks for: others would import packages before they are woven.
     "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
@@ -114,7 +117,8 @@ def run(
         }
         job.write_text(json.dumps(wishes), "utf-8")
         command = [
-            *(sys.executable, "-m", "pytest", "-p", "foreign_suite", "-p", "no:cacheprovider"),
+            *(sys.executable, *(_EARLY if package.early else _PYTEST)),
+            *("-p", "foreign_suite", "-p", "no:cacheprovider"),
             *("-q", "--rootdir", str(source), "--basetemp", str(Path(folder, "tmp"))),
             *package.options,
             *(package.whole if nightly else package.tests),
