@@ -40,7 +40,7 @@ TEST_TOOLS = (
 LIVE = {"SKIP_LIVE_API_TESTS": "false", "PYTHONDONTWRITEBYTECODE": "1"}
 
 nox.needs_version = ">=2024.10.9"
-nox.options.sessions = ["lint", "typing", "tests", "instrumented", "minimal"]
+nox.options.sessions = ["lint", "typing", "tests", "instrumented", "minimal", "transparency"]
 nox.options.error_on_missing_interpreters = False
 nox.options.reuse_venv = "yes"
 
@@ -86,6 +86,38 @@ def minimal(session: nox.Session) -> None:
     session.run("pytest", "tests/minimal/test_base.py", env=LIVE)
     _install(session, ".[platform]")
     session.run("pytest", "tests/minimal/test_platform.py", env=LIVE)
+
+
+@nox.session(python=NEWEST)
+def transparency(session: nox.Session) -> None:
+    """Run foreign test suites plain and woven: no outcome of a test may differ."""
+    _run_foreign_suites(session)
+
+
+@nox.session(python=PRESENT or None)
+def transparency_nightly(session: nox.Session) -> None:
+    """Run the same, on every supported Python, with the suites whole."""
+    _run_foreign_suites(session, "--nightly")
+
+
+def _run_foreign_suites(session: nox.Session, *options: str) -> None:
+    """Install the packages with fixed versions; their tests stand in the source distributions."""
+    listed = nox.project.load_toml("transparency/packages.toml")
+    pins = [f"{package['name']}=={package['version']}" for package in listed["package"]]
+    _install(session, ".[prometheus]", *listed["tools"], *listed["build"], *pins)
+    sources = session.create_tmp()
+    download = ("download", "--quiet", "--no-deps", "--no-binary", ":all:", "--no-build-isolation")
+    missing = [pin for pin in pins if not _source_distribution(sources, pin).exists()]
+    if missing:
+        session.run("python", "-m", "pip", *download, "--dest", sources, *missing)
+    arguments = ("--sources", sources, *options, *session.posargs)
+    # nox has its own folder for what is temporary; its path is too long for the sockets of suites.
+    session.run("python", "-m", "transparency", *arguments, env={"TMPDIR": None})
+
+
+def _source_distribution(folder: str, pin: str) -> Path:
+    """Give the file of a pin; where a package's name has a dash, its file has an underscore."""
+    return Path(folder, f"{pin.replace('-', '_').replace('==', '-')}.tar.gz")
 
 
 @nox.session(python=NEWEST)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +15,12 @@ from pathlib import Path
 from transparency import packages, suites, verdict
 from transparency.packages import VARIANTS, Package
 
+_ROW = "{:14} {:7} {:>5} {:>9} {:>9} {:>9} {:>10}"
 _HEADINGS = (
-    f"{'':33}{'differ':>9}{'woven':>12}{'calls':>12}{'seconds':>13}",
-    f"{'package':15}{'version':9}{'tests':>6}"
-    f"{'pub / all':>12}{'pub / all':>12}{'pub / all':>12}{'- / pub / all':>14}",
+    ("", "", "", "differ", "woven", "calls", "seconds"),
+    ("package", "version", "tests", "pub/all", "pub/all", "pub/all", "-/pub/all"),
 )
+_UNITS = ("", "k", "M", "G")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +39,14 @@ class Result:
             "crash" if each.crash else str(len(verdict.differences(self.plain, each)))
             for each in runs
         ]
-        seconds = [f"{each.seconds:.0f}" for each in (self.plain, *runs)]
-        return (
-            f"{self.package.name:15}{self.package.version:9}{len(self.plain.outcomes):6}"
-            f"{' / '.join(differ):>12}{' / '.join(str(each.installed) for each in runs):>12}"
-            f"{' / '.join(_short(each.calls) for each in runs):>12}{' / '.join(seconds):>14}"
+        return _ROW.format(
+            self.package.name,
+            self.package.version,
+            len(self.plain.outcomes),
+            "/".join(differ),
+            "/".join(str(each.installed) for each in runs),
+            "/".join(_short(each.calls) for each in runs),
+            "/".join(f"{each.seconds:.0f}" for each in (self.plain, *runs)),
         )
 
 
@@ -61,36 +66,36 @@ def main() -> int:
         parser.error(f"packages.toml has no {', '.join(sorted(unknown))}")
 
     def every_run(package: Package) -> Result:
-        return _run(
+        excuses = allowed.get(package.name, verdict.Allowed(()))
+        suite = suites.Suite(
             package,
             _archive(package, arguments.sources),
-            allowed.get(package.name, verdict.Allowed(())),
-            nightly=arguments.nightly,
+            Path(folder, package.name),
+            excuses.deselected(),
+            arguments.nightly,
         )
+        return _run(suite, excuses)
 
-    print("\n".join(_HEADINGS))
-    with ThreadPoolExecutor(arguments.jobs) as pool:
-        results = []
+    for each in _HEADINGS:
+        print(_ROW.format(*each))
+    results = []
+    with (
+        tempfile.TemporaryDirectory(prefix="transparency-", ignore_cleanup_errors=True) as folder,
+        ThreadPoolExecutor(arguments.jobs) as pool,
+    ):
         for result in pool.map(every_run, chosen):
             print(result.line(), flush=True)
             results.append(result)
     return _conclude(results)
 
 
-def _run(package: Package, archive: Path, allowed: verdict.Allowed, *, nightly: bool) -> Result:
-    deselect = allowed.deselected()
-    plain = suites.run(package, None, archive, deselect=deselect, nightly=nightly)
-    woven: dict[str, suites.Run] = {
-        variant: suites.run(package, variant, archive, deselect=deselect, nightly=nightly)
-        for variant in VARIANTS
-    }
-    count = None
+def _run(suite: suites.Suite, allowed: verdict.Allowed) -> Result:
+    plain = suite.run(None)
+    woven: dict[str, suites.Run] = {variant: suite.run(variant) for variant in VARIANTS}
     # `sys.monitoring` came with Python 3.12.
-    if package.counted and sys.version_info >= (3, 12):
-        count = suites.run(
-            package, "all", archive, deselect=deselect, nightly=nightly, count=True
-        )
-    return Result(package, plain, woven, verdict.judge(plain, woven, count, allowed))
+    counting = suite.package.counted and sys.version_info >= (3, 12)
+    count = suite.run("all", count=True) if counting else None
+    return Result(suite.package, plain, woven, verdict.judge(plain, woven, count, allowed))
 
 
 def _archive(package: Package, folder: Path) -> Path:
@@ -108,12 +113,14 @@ def _conclude(results: list[Result]) -> int:
     return min(failed, 1)
 
 
-def _short(number: int) -> str:
-    for unit in ("", "k", "M"):
-        if number < 1000:
-            return f"{number:.0f}{unit}" if not unit or number >= 10 else f"{number:.1f}{unit}"
-        number /= 1000
-    return f"{number:.1f}G"
+def _short(number: float) -> str:
+    """Write a number in four places, as `12k` or `1.2M`."""
+    unit = 0
+    while number >= 1000:  # noqa: PLR2004  what a k is
+        number, unit = number / 1000, unit + 1
+    # Below ten one digit alone would be off by up to a third.
+    digits = 1 if unit and number < 10 else 0  # noqa: PLR2004  see above
+    return f"{number:.{digits}f}{_UNITS[unit]}"
 
 
 if __name__ == "__main__":

@@ -1,29 +1,30 @@
-"""Runs a package's suite once, in a process of its own; a `Run` comes out.
+"""Runs a package's suite, each time in a process of its own; a `Run` comes out.
 
-The source distribution is unpacked afresh for each run, outside of this repository, so that neither
-what an earlier run left behind nor this project's own pytest configuration is seen.
+The source distribution is unpacked afresh for each run, so that nothing is seen of what an earlier
+run left behind; in the same place each time, since some test ids have the path in them.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import tarfile
-import tempfile
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from transparency.packages import HERE, Package, Variant, targets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
-__all__ = ["Run", "Target", "run"]
+__all__ = ["Run", "Suite", "Target"]
 
 # Longer than any suite takes; a run that hangs is a difference, not a session that never ends.
 _SECONDS: Final = {False: 240, True: 1800}
@@ -83,52 +84,67 @@ class Run:
         return sum(each.calls for each in self.targets)
 
 
-def run(
-    package: Package,
-    variant: Variant | None,
-    archive: Path,
-    *,
-    deselect: Sequence[str],
-    nightly: bool = False,
-    count: bool = False,
-) -> Run:
-    """Run a suite.
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """A package's suite, ready to be run.
 
     Args:
         package: whose suite.
-        variant: what is woven; None for nothing.
         archive: the source distribution.
+        folder: where to work; emptied first. Its path is to be short: suites make sockets there.
         deselect: tests, classes, files or folders that are left out.
-        nightly: whether the whole suite is run, however long it takes.
-        count: whether calls are counted independently too.
+        whole: whether all of it is run, however long it takes.
     """
-    with tempfile.TemporaryDirectory(prefix="transparency-") as folder:
-        with tarfile.open(archive) as content:
-            content.extractall(folder, filter="data")
-        (source,) = Path(folder).iterdir()
-        job, report = Path(folder, "job.json"), Path(folder, "report.json")
-        wishes: dict[str, Any] = {
-            "targets": [] if variant is None else targets(package, variant),
-            "imports": package.imports,
-            "quiet": package.quiet,
-            "deselect": list(deselect),
+
+    package: Package
+    archive: Path
+    folder: Path
+    deselect: Sequence[str]
+    whole: bool
+
+    def run(self, variant: Variant | None, *, count: bool = False) -> Run:
+        """Run it.
+
+        Args:
+            variant: what is woven; None for nothing.
+            count: whether calls are counted independently too.
+        """
+        source = self._unpack()
+        patterns = [] if variant is None else targets(self.package, variant)
+        job, report = self.folder / "job.json", self.folder / "report.json"
+        wishes = {
+            "targets": patterns,
+            "imports": self.package.imports,
+            "quiet": self.package.quiet,
+            "deselect": self.deselect,
             "count": count,
             "report": str(report),
         }
         job.write_text(json.dumps(wishes), "utf-8")
-        command = [
-            *(sys.executable, *(_EARLY if package.early else _PYTEST)),
-            *("-p", "foreign_suite", "-p", "no:cacheprovider"),
-            *("-q", "--rootdir", str(source), "--basetemp", str(Path(folder, "tmp"))),
-            *package.options,
-            *(package.whole if nightly else package.tests),
-        ]
         began = time.monotonic()
-        end, output = _execute(command, source, job, _SECONDS[nightly])
+        end, output = _execute(self._command(source), source, job, _SECONDS[self.whole])
         seconds = time.monotonic() - began
         if end or not report.exists():
             return Run({}, seconds, crash=f"{end or 'no report'}\n{output}")
-        return _read(json.loads(report.read_text("utf-8")), seconds, set(wishes["targets"]))
+        return _read(json.loads(report.read_text("utf-8")), seconds, patterns)
+
+    def _unpack(self) -> Path:
+        shutil.rmtree(self.folder, ignore_errors=True)
+        with tarfile.open(self.archive) as content:
+            content.extractall(self.folder, filter="data")
+        (source,) = self.folder.iterdir()
+        # A suite without a configuration of its own would be run with the next one further up.
+        (self.folder / "pytest.ini").touch()
+        return source
+
+    def _command(self, source: Path) -> list[str]:
+        return [
+            *(sys.executable, *(_EARLY if self.package.early else _PYTEST)),
+            *("-p", "foreign_suite", "-p", "no:cacheprovider", "-q"),
+            *("--rootdir", str(source), "--basetemp", str(self.folder / "tmp")),
+            *self.package.options,
+            *(self.package.whole if self.whole else self.package.tests),
+        ]
 
 
 def _execute(command: Sequence[str], source: Path, job: Path, seconds: int) -> tuple[str, str]:
@@ -163,14 +179,12 @@ def _execute(command: Sequence[str], source: Path, job: Path, seconds: int) -> t
 
 
 def _end_group(process: subprocess.Popen[bytes]) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     process.wait()
 
 
-def _read(report: Mapping[str, Any], seconds: float, patterns: set[str]) -> Run:
+def _read(report: Mapping[str, Any], seconds: float, patterns: Sequence[str]) -> Run:
     """Read a report; a glob that matched nothing is no fault, since every package gets the same."""
     return Run(
         outcomes=report["outcomes"],

@@ -4,6 +4,8 @@
 
 The job says what to weave and where the report goes; `transparency.suites` writes the one and reads
 the other. Without targets nothing is woven: that is the run that the others are compared with.
+
+It may be imported before pytest, which is then not to complain (PYTEST_DONT_REWRITE).
 """
 
 from __future__ import annotations
@@ -98,6 +100,8 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish() -> None:
     """Write the report; a run that ends before it has none, which is a difference too."""
+    if _starts is not None:
+        _starts.settle()
     status = ancestry_obs.status().targets
     report = {
         "outcomes": {name: "+".join(sorted(each)) for name, each in _outcomes.items()},

@@ -1,9 +1,10 @@
 """Counts calls by `sys.monitoring` (Python 3.12 and later), without a line of the toolkit.
 
 Packages come in before they are imported; out goes, for each target, how many of its calls have
-finished. Python tells when a function's body starts. The toolkit counts calls that have finished.
-The difference is the calls that are still open at the end, and these are looked for: generators and
-coroutines that somebody still holds, and frames that still run.
+finished. Python tells when the body of a function starts: a generator's or coroutine's once, when
+it is first resumed, and never if nobody does that. The toolkit counts calls that have finished. The
+difference is the calls that are still open at the end, and these are looked for: generators and
+coroutines that somebody still holds, and frames that still run in any thread.
 """
 
 from __future__ import annotations
@@ -16,14 +17,25 @@ import threading
 from collections import Counter
 from importlib.machinery import PathFinder
 from pathlib import Path
-from types import CodeType, FrameType, FunctionType
-from typing import TYPE_CHECKING, Any
+from types import (
+    AsyncGeneratorType,
+    CodeType,
+    CoroutineType,
+    FrameType,
+    FunctionType,
+    GeneratorType,
+)
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-# A code's place in the source. A woven code keeps it, and so do all functions of one closure.
+# A code's place in the source. Woven code keeps it, and so do all functions of one closure.
 _Place = tuple[str, str, int]
+# Where what is no function itself keeps its function: static and class methods, properties, partial
+# objects and cached properties, and whatever functools.wraps was used for.
+_INSIDE: Final = ("__func__", "fget", "func", "__wrapped__")
+_DEEPEST: Final = 10
 
 
 class Starts:
@@ -39,39 +51,47 @@ class Starts:
         # The codes too, since an id is free for another code once its code is gone.
         self._codes: dict[int, CodeType] = {}
         self._lock = threading.Lock()
+        # Python tells of no call inside `_started`; a collection there could run finalisers.
+        gc.disable()
         monitoring = sys.monitoring
-        tool = monitoring.PROFILER_ID
-        monitoring.use_tool_id(tool, "independent count")
-        monitoring.register_callback(tool, monitoring.events.PY_START, self._started)
-        monitoring.set_events(tool, monitoring.events.PY_START)
+        monitoring.use_tool_id(monitoring.PROFILER_ID, "independent count")
+        monitoring.register_callback(
+            monitoring.PROFILER_ID, monitoring.events.PY_START, self._started
+        )
+        monitoring.set_events(monitoring.PROFILER_ID, monitoring.events.PY_START)
+
+    def settle(self) -> None:
+        """Let what nobody holds any more come to its end, and stop counting."""
+        gc.collect()
+        sys.monitoring.set_events(sys.monitoring.PROFILER_ID, 0)
 
     def finished(self, targets: Iterable[str]) -> dict[str, int | None]:
-        """Stop counting, and give each target's finished calls; None where no code was found."""
-        sys.monitoring.set_events(sys.monitoring.PROFILER_ID, 0)
-        counts = self._counts - _open_calls()
-        functions = {target: _function(target) for target in targets}
+        """Give each target's finished calls; None where its function was not found."""
+        found = {target: _find(target) for target in targets}
         places = {
             target: None if function is None else _place(function.__code__)
-            for target, function in functions.items()
+            for target, (function, _) in found.items()
         }
-        shared = Counter(places.values())
+        sharing = Counter(places.values())
+        counts = self._counts - _open_calls()
         by_place: Counter[_Place] = Counter()
         for key, code in self._codes.items():
             by_place[_place(code)] += counts[key]
         result: dict[str, int | None] = {}
-        for target, place in places.items():
-            function = functions[target]
-            if place is None or function is None:
+        for target, (function, hits) in found.items():
+            place = places[target]
+            if function is None or place is None:
                 result[target] = None
-            elif shared[place] > 1 or "<locals>" in place[1]:
+            elif sharing[place] > 1 or "<locals>" in place[1]:
                 # One closure of many: only its own code tells it from the others.
-                result[target] = counts[id(function.__code__)]
+                result[target] = hits + counts[id(function.__code__)]
             else:
-                result[target] = by_place[place]
+                result[target] = hits + by_place[place]
         return result
 
     def _started(self, code: CodeType, _offset: int) -> object:
-        if not code.co_filename.startswith(self._folders):
+        # What dataclasses and the like generate has no file.
+        if not code.co_filename.startswith((*self._folders, "<")):
             return sys.monitoring.DISABLE
         caller = sys._getframe(1).f_back  # noqa: SLF001  a callback is not given the frame
         if caller is not None and _passes_on(caller.f_code, code):
@@ -86,9 +106,14 @@ def _passes_on(caller: CodeType, code: CodeType) -> bool:
     """Tell whether a call only comes from the code that stands in for it.
 
     Where the toolkit cannot write into a body it lets another code call the original one. Both are
-    one call of the function. A function that calls itself has the same code, not only the place.
+    one call of the function. A function that calls itself has the same code, not only its place.
     """
-    return caller is not code and _place(caller) == _place(code)
+    # The name first: it is what mostly differs, and this runs at every call.
+    return (
+        caller.co_qualname == code.co_qualname
+        and caller is not code
+        and _place(caller) == _place(code)
+    )
 
 
 def _place(code: CodeType) -> _Place:
@@ -105,7 +130,6 @@ def _folders(package: str) -> Iterator[str]:
 
 def _open_calls() -> Counter[int]:
     """Count the calls that have started and not finished, by the id of their code."""
-    gc.collect()
     frames: dict[int, FrameType] = {}
     for frame in sys._current_frames().values():  # noqa: SLF001  every thread's, not only ours
         running: FrameType | None = frame
@@ -113,40 +137,39 @@ def _open_calls() -> Counter[int]:
             frames[id(running)] = running
             running = running.f_back
     for each in gc.get_objects():
-        for attribute in ("gi_frame", "cr_frame", "ag_frame"):
-            if type(each).__name__ not in {"generator", "coroutine", "async_generator"}:
-                break
-            suspended = getattr(each, attribute, None)
-            if suspended is not None and suspended.f_lasti > 0 and not _unstarted(each):
-                frames[id(suspended)] = suspended
+        suspended = _suspended(each)
+        if suspended is not None:
+            frames[id(suspended)] = suspended
     return Counter(id(frame.f_code) for frame in frames.values())
 
 
-def _unstarted(each: Any) -> bool:
-    if inspect.isgenerator(each):
-        return inspect.getgeneratorstate(each) == inspect.GEN_CREATED
-    if inspect.iscoroutine(each):
-        return inspect.getcoroutinestate(each) == inspect.CORO_CREATED
-    return inspect.getasyncgenstate(each) == inspect.AGEN_CREATED
+def _suspended(each: object) -> FrameType | None:
+    """Give the frame of what is between two of its steps; what was never resumed has no start."""
+    # `isinstance` would ask objects of the program that lie about their class.
+    kind = type(each)
+    if kind is GeneratorType and inspect.getgeneratorstate(each) == inspect.GEN_SUSPENDED:
+        return each.gi_frame
+    if kind is CoroutineType and inspect.getcoroutinestate(each) == inspect.CORO_SUSPENDED:
+        return each.cr_frame
+    if kind is AsyncGeneratorType and inspect.getasyncgenstate(each) == inspect.AGEN_SUSPENDED:
+        return each.ag_frame
+    return None
 
 
-def _function(target: str) -> FunctionType | None:
-    """Find a target's function by its name, past what decorators made of it."""
+def _find(target: str) -> tuple[FunctionType | None, int]:
+    """Find a target's function by its name, past what decorators made of it.
+
+    Returns:
+        The function, if there is one, and how many calls a cache in front of it has answered.
+    """
     module, _, qualname = target.partition(":")
     found: Any = importlib.import_module(module)
     for name in qualname.split("."):
-        if name in {"fget", "fset", "fdel"}:
-            found = getattr(found, name)
-            continue
-        found = inspect.getattr_static(found, name, None)
-    file = getattr(sys.modules[module], "__file__", None)
-    seen = 0
-    while found is not None and seen < 10:
-        if isinstance(found, FunctionType) and found.__code__.co_filename == file:
-            return found
-        if isinstance(found, property):
-            found = found.fget
-        else:
-            found = getattr(found, "__func__", None) or getattr(found, "__wrapped__", None)
-        seen += 1
-    return None
+        accessor = isinstance(found, property)
+        found = getattr(found, name) if accessor else inspect.getattr_static(found, name, None)
+    hits = found.cache_info().hits if hasattr(found, "cache_info") else 0
+    for _ in range(_DEEPEST):
+        if type(found) is FunctionType and not found.__code__.co_filename.startswith("<ancestry"):
+            return found, hits
+        found = next((each for name in _INSIDE if (each := getattr(found, name, None))), None)
+    return None, hits
