@@ -83,9 +83,15 @@ def main() -> int:
         tempfile.TemporaryDirectory(prefix="transparency-", ignore_cleanup_errors=True) as folder,
         ThreadPoolExecutor(arguments.jobs) as pool,
     ):
-        for result in pool.map(every_run, chosen):
-            print(result.line(), flush=True)
-            results.append(result)
+        try:
+            for result in pool.map(every_run, chosen):
+                print(result.line(), flush=True)
+                results.append(result)
+        except BaseException:
+            # Leaving the pool waits for what is queued otherwise.
+            pool.shutdown(wait=False, cancel_futures=True)
+            suites.end_all()
+            raise
     return _conclude(results)
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-__all__ = ["Run", "Suite", "Target"]
+__all__ = ["Run", "Suite", "Target", "end_all"]
 
 # Longer than any suite takes; a run that hangs is a difference, not a session that never ends.
 _SECONDS: Final = {False: 240, True: 1800}
@@ -41,6 +41,9 @@ _ENVIRONMENT: Final = {
     # Hypothesis draws the same examples each time then, and has no deadline.
     "CI": "true",
 }
+
+
+_running: set[subprocess.Popen[bytes]] = set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,7 @@ class Run:
         crash: why there is no report; empty if there is one.
     """
 
-    outcomes: Mapping[str, str]
+    outcomes: dict[str, str]
     seconds: float
     deselected: Mapping[str, int] = field(default_factory=dict)
     targets: Sequence[Target] = ()
@@ -141,10 +144,17 @@ class Suite:
         return [
             *(sys.executable, *(_EARLY if self.package.early else _PYTEST)),
             *("-p", "foreign_suite", "-p", "no:cacheprovider", "-q"),
-            *("--rootdir", str(source), "--basetemp", str(self.folder / "tmp")),
+            *("--rootdir", str(source), "--confcutdir", str(source)),
+            *("--basetemp", str(self.folder / "tmp")),
             *self.package.options,
             *(self.package.whole if self.whole else self.package.tests),
         ]
+
+
+def end_all() -> None:
+    """End the runs that are under way; an interrupt from the keyboard does not reach them."""
+    for process in tuple(_running):
+        _end_group(process)
 
 
 def _execute(command: Sequence[str], source: Path, job: Path, seconds: int) -> tuple[str, str]:
@@ -164,6 +174,7 @@ def _execute(command: Sequence[str], source: Path, job: Path, seconds: int) -> t
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+        _running.add(process)
         end = ""
         try:
             code = process.wait(seconds)
@@ -171,6 +182,7 @@ def _execute(command: Sequence[str], source: Path, job: Path, seconds: int) -> t
             code, end = 0, f"not done after {seconds} s"
         finally:
             _end_group(process)
+            _running.discard(process)
     # 1: some tests failed, which is for the comparison to judge.
     if code not in {0, 1}:
         end = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
@@ -179,6 +191,7 @@ def _execute(command: Sequence[str], source: Path, job: Path, seconds: int) -> t
 
 
 def _end_group(process: subprocess.Popen[bytes]) -> None:
+    """End a suite with everything that it started and did not end itself."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()

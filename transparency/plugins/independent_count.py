@@ -143,17 +143,18 @@ def _open_calls() -> Counter[int]:
     return Counter(id(frame.f_code) for frame in frames.values())
 
 
-def _suspended(each: object) -> FrameType | None:
+def _suspended(each: Any) -> FrameType | None:  # noqa: ANN401  it may be any object there is
     """Give the frame of what is between two of its steps; what was never resumed has no start."""
-    # `isinstance` would ask objects of the program that lie about their class.
+    # `isinstance` would ask objects of the program, and some lie about their class.
     kind = type(each)
+    frame: FrameType | None = None
     if kind is GeneratorType and inspect.getgeneratorstate(each) == inspect.GEN_SUSPENDED:
-        return each.gi_frame
-    if kind is CoroutineType and inspect.getcoroutinestate(each) == inspect.CORO_SUSPENDED:
-        return each.cr_frame
-    if kind is AsyncGeneratorType and inspect.getasyncgenstate(each) == inspect.AGEN_SUSPENDED:
-        return each.ag_frame
-    return None
+        frame = each.gi_frame
+    elif kind is CoroutineType and inspect.getcoroutinestate(each) == inspect.CORO_SUSPENDED:
+        frame = each.cr_frame
+    elif kind is AsyncGeneratorType and inspect.getasyncgenstate(each) == inspect.AGEN_SUSPENDED:
+        frame = each.ag_frame
+    return frame
 
 
 def _find(target: str) -> tuple[FunctionType | None, int]:
