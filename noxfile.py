@@ -38,6 +38,8 @@ TEST_TOOLS = (
 )
 # The plan's gate for tests that open the exporter's port; nox and CI let them run.
 LIVE = {"SKIP_LIVE_API_TESTS": "false", "PYTHONDONTWRITEBYTECODE": "1"}
+# Modules of a folder that is no package, so that pytest can load them by name alone.
+FOREIGN_PLUGINS = ("foreign_suite", "independent_count")
 
 nox.needs_version = ">=2024.10.9"
 nox.options.sessions = ["lint", "typing", "tests", "instrumented", "minimal", "transparency"]
@@ -131,10 +133,14 @@ def lint(session: nox.Session) -> None:
 
 @nox.session(python=NEWEST)
 def typing(session: nox.Session) -> None:
-    """Type-check both packages strictly."""
+    """Type-check both packages strictly, and what runs foreign suites."""
     stubs = ("types-requests", "types-cachetools", "types-psutil")
-    session.install("-e", EVERYTHING, "mypy>=1.14", *stubs)
+    session.install("-e", EVERYTHING, "mypy>=1.14", "pytest>=8.3", *stubs)
     session.run("mypy")
+    plugins = [option for name in FOREIGN_PLUGINS for option in ("-m", name)]
+    # The independent count uses what Python 3.11 has not.
+    options = ("--python-version", "3.12", "-p", "transparency", *plugins)
+    session.run("mypy", *options, env={"MYPYPATH": f".{os.pathsep}transparency/plugins"})
 
 
 @nox.session(python=NEWEST)
