@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import tarfile
+import threading
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Run", "Suite", "Target", "end_all"]
 
 # Longer than any suite takes; a run that hangs is a difference, not a session that never ends.
-_SECONDS: Final = {False: 240, True: 1800}
+_SECONDS: Final = {False: 420, True: 1800}
 _LINES_KEPT: Final = 15
 
 _PYTEST: Final = ("-m", "pytest")
@@ -44,6 +45,7 @@ _ENVIRONMENT: Final = {
 
 
 _running: set[subprocess.Popen[bytes]] = set()
+_stopped = threading.Event()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,12 @@ class Suite:
         Args:
             variant: what is woven; None for nothing.
             count: whether calls are counted independently too.
+
+        Raises:
+            RuntimeError: the session is being stopped.
         """
+        if _stopped.is_set():
+            raise RuntimeError("the session is being stopped")
         source = self._unpack()
         patterns = [] if variant is None else targets(self.package, variant)
         job, report = self.folder / "job.json", self.folder / "report.json"
@@ -152,7 +159,8 @@ class Suite:
 
 
 def end_all() -> None:
-    """End the runs that are under way; an interrupt from the keyboard does not reach them."""
+    """End the runs that are under way, which no interrupt reaches, and let no other begin."""
+    _stopped.set()
     for process in tuple(_running):
         _end_group(process)
 
