@@ -55,9 +55,19 @@ LIBRARIES = (
 )
 # The plan's gate for tests that open the exporter's port; nox and CI let them run.
 LIVE = {"SKIP_LIVE_API_TESTS": "false", "PYTHONDONTWRITEBYTECODE": "1"}
+# Modules of a folder that is no package, so that pytest can load them by name alone.
+FOREIGN_PLUGINS = ("foreign_suite", "independent_count")
 
 nox.needs_version = ">=2024.10.9"
-nox.options.sessions = ["lint", "typing", "tests", "libraries", "instrumented", "minimal"]
+nox.options.sessions = [
+    "lint",
+    "typing",
+    "tests",
+    "libraries",
+    "instrumented",
+    "minimal",
+    "transparency",
+]
 nox.options.error_on_missing_interpreters = False
 nox.options.reuse_venv = "yes"
 
@@ -113,6 +123,38 @@ def minimal(session: nox.Session) -> None:
 
 
 @nox.session(python=NEWEST)
+def transparency(session: nox.Session) -> None:
+    """Run foreign test suites plain and woven: no outcome of a test may differ."""
+    _run_foreign_suites(session)
+
+
+@nox.session(python=PRESENT or None)
+def transparency_nightly(session: nox.Session) -> None:
+    """Run the same, on every supported Python, with the suites whole."""
+    _run_foreign_suites(session, "--nightly")
+
+
+def _run_foreign_suites(session: nox.Session, *options: str) -> None:
+    """Install the packages with fixed versions; their tests stand in the source distributions."""
+    listed = nox.project.load_toml("transparency/packages.toml")
+    pins = [f"{package['name']}=={package['version']}" for package in listed["package"]]
+    _install(session, ".[prometheus]", *listed["tools"], *listed["build"], *pins)
+    sources = session.create_tmp()
+    download = ("download", "--quiet", "--no-deps", "--no-binary", ":all:", "--no-build-isolation")
+    missing = [pin for pin in pins if not _source_distribution(sources, pin).exists()]
+    if missing:
+        session.run("python", "-m", "pip", *download, "--dest", sources, *missing)
+    arguments = ("--sources", sources, *options, *session.posargs)
+    # nox has its own folder for what is temporary; its path is too long for the sockets of suites.
+    session.run("python", "-m", "transparency", *arguments, env={"TMPDIR": None})
+
+
+def _source_distribution(folder: str, pin: str) -> Path:
+    """Give the file of a pin; where a package's name has a dash, its file has an underscore."""
+    return Path(folder, f"{pin.replace('-', '_').replace('==', '-')}.tar.gz")
+
+
+@nox.session(python=NEWEST)
 def lint(session: nox.Session) -> None:
     """Check style with every rule of ruff, and the direction of imports with import-linter."""
     session.install("ruff>=0.9", "import-linter>=2.1")
@@ -123,10 +165,14 @@ def lint(session: nox.Session) -> None:
 
 @nox.session(python=NEWEST)
 def typing(session: nox.Session) -> None:
-    """Type-check both packages strictly."""
+    """Type-check both packages strictly, and what runs foreign suites."""
     stubs = ("types-requests", "types-cachetools", "types-psutil")
-    session.install("-e", EVERYTHING, "mypy>=1.14", *stubs)
+    session.install("-e", EVERYTHING, "mypy>=1.14", "pytest>=8.3", *stubs)
     session.run("mypy")
+    plugins = [option for name in FOREIGN_PLUGINS for option in ("-m", name)]
+    # The independent count uses what Python 3.11 has not.
+    options = ("--python-version", "3.12", "-p", "transparency", *plugins)
+    session.run("mypy", *options, env={"MYPYPATH": f".{os.pathsep}transparency/plugins"})
 
 
 @nox.session(python=NEWEST)
