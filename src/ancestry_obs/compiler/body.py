@@ -12,8 +12,10 @@ function with such a one has its `leave` in a ``finally`` around all of that ins
 
 The statements take the lines of those beside them, so that a debugger, a tracer and coverage see
 the lines that they always saw: at the entry the body's first one, at a ``return`` its own, at the
-body's end that of the last statement. Only where an exception leaves the body the ``def`` line
-shows once more, to who traces it.
+body's end that of the last statement. Where no such line is on every way (an exception leaves, the
+`leave` in a ``finally``, a body that ends with a ``finally`` or ``except*`` of many lines), the
+``def`` line shows once more to who traces it: no line shows that was not run. Where a look-up
+misses, a line may show several times in a row.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from ancestry_obs.compiler.statements import Statements
 
     _Place = dict[str, int]
+    _Loop = ast.For | ast.AsyncFor | ast.While
     _End = Callable[[_Place, ast.expr | None], list[ast.stmt]]
 
 __all__ = ["Function", "Template", "calling_function", "looks_at_locals", "weave_body"]
@@ -39,6 +42,7 @@ _Node = TypeVar("_Node", bound=ast.AST)
 
 _NESTED: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
 _BLOCKS: Final = ("body", "orelse", "finalbody", "handlers", "cases")
+_LOOPS: Final = (ast.For, ast.AsyncFor, ast.While)
 _WITH: Final = (ast.With, ast.AsyncWith)
 # Without arguments they give the caller's variables; the last two do so with only one.
 _SEERS: Final = {"locals": 1, "vars": 1, "dir": 1, "exec": 2, "eval": 2}
@@ -134,8 +138,7 @@ class _Weaving:
 
     def _entry(self, where: _Place) -> list[ast.stmt]:
         copies: list[ast.stmt] = [
-            _assignment(where, copy, _at(where, _name(name)))
-            for copy, name in self._copies.items()
+            _assignment(where, copy, _at(where, _name(name))) for copy, name in self._copies.items()
         ]
         return [*copies, *self._copy(self._template.entry, where)]
 
@@ -154,8 +157,8 @@ class _Weaving:
         _at(definition, handler)
         _at(definition, handler.body[-1])
         if protection is not None:
-            end = _start(protection) if isinstance(protection, _WITH) else definition
-            last = self._copy(self._template.leave, end)
+            # No other line is one that every way out has been on.
+            last = self._copy(self._template.leave, definition)
             guarded = _at(start, ast.Try([guarded], [], [], last))
         yield guarded
 
@@ -215,25 +218,73 @@ class _Weaving:
                 last.orelse = self._tail(last.orelse, end, _start(last))
                 return block
             case ast.Try(finalbody=[]):
-                inner = self._tail(last.orelse, end, _start(last.body[-1]))
-                last.orelse = inner
+                self._end_unraised(last, end)
                 for handler in last.handlers:
                     handler.body = self._tail(handler.body, end, where)
                 return block
+            case ast.TryStar(finalbody=[]):
+                # Several of the handlers may run: what comes after them is the only end they have.
+                self._end_unraised(last, self._returning(end))
+                return [*block, *end(_start(self._function), None)]
             case ast.Match():
                 for case in last.cases:
                     case.body = self._tail(case.body, end, where)
                 if not _is_exhaustive(last):
-                    start = _start(last)
+                    start = _start(last.cases[-1].pattern)
                     anything = _at(start, ast.MatchAs())
                     last.cases.append(ast.match_case(anything, None, end(start, None)))
                 return block
+            case ast.For() | ast.AsyncFor() | ast.While():
+                return [*block, *self._loop_ends(last, end)]
             case None:
                 return end(where, None)
-            case ast.Try(finalbody=final):
-                return [*block, *end(_start(final[-1]), None)]
+            case ast.Try(finalbody=[*_, final]) | ast.TryStar(finalbody=[*_, final]):
+                is_simple = not any(_blocks(final))
+                return [*block, *end(_start(final if is_simple else self._function), None)]
             case _:
                 return [*block, *end(_start(last), None)]
+
+    def _end_unraised(self, statement: ast.Try | ast.TryStar, end: _End) -> None:
+        """Weave `end` in where a ``try`` stops that nothing was raised in."""
+        where = _start(statement)
+        if statement.orelse:
+            statement.orelse = self._tail(statement.orelse, end, where)
+        else:
+            statement.body = self._tail(statement.body, end, where)
+
+    def _returning(self, end: _End) -> _End:
+        return lambda where, value: [*end(where, value), _at(where, ast.Return(None))]
+
+    def _loop_ends(self, loop: _Loop, end: _End) -> list[ast.stmt]:
+        """Weave `end` into the ends of a loop that is last; give what is to come after it.
+
+        There a ``break`` is a ``return``, but for one that has to leave a ``with`` or go through a
+        ``finally`` before.
+        """
+        where = _start(loop)
+        if self._end_at_breaks(loop.body, end):
+            if not loop.orelse:
+                loop.orelse = self._returning(end)(where, None)
+            return end(_start(self._function), None)
+        if not loop.orelse:
+            return end(where, None)
+        loop.orelse = self._tail(loop.orelse, end, where)
+        return []
+
+    def _end_at_breaks(self, block: list[ast.stmt], end: _End) -> bool:
+        """Make returns of a loop's own breaks; tell whether there are others that cannot be."""
+        others = False
+        for index, statement in reversed([*enumerate(block)]):
+            if isinstance(statement, ast.Break):
+                block[index:] = self._returning(end)(_start(statement), None)
+            elif _does_more(statement):
+                others |= _breaks(statement)
+            elif isinstance(statement, _LOOPS):
+                others |= self._end_at_breaks(statement.orelse, end)
+            elif not isinstance(statement, _NESTED):
+                for inner in _blocks(statement):
+                    others |= self._end_at_breaks(inner, end)
+        return others
 
     def _copy(self, block: list[ast.stmt], where: _Place) -> list[ast.stmt]:
         return [self._copied(each, where) for each in block]
@@ -274,7 +325,7 @@ def _assignment(where: _Place, name: str, value: ast.expr | None) -> ast.stmt:
     return _at(where, ast.Assign([target], value or _at(where, ast.Constant(None))))
 
 
-def _start(node: ast.stmt) -> _Place:
+def _start(node: ast.stmt | ast.pattern) -> _Place:
     """Give the place of a statement's beginning."""
     line, column = node.lineno, node.col_offset
     return {
@@ -317,15 +368,19 @@ def _protections(block: list[ast.stmt]) -> Iterator[ast.stmt]:
     for statement in block:
         if isinstance(statement, _NESTED):
             continue
-        does_more = isinstance(statement, _WITH) or (
-            isinstance(statement, ast.Try | ast.TryStar) and statement.finalbody
-        )
-        if does_more:
+        if _does_more(statement):
             if _returns(statement):
                 yield statement
         else:
             for inner in _blocks(statement):
                 yield from _protections(inner)
+
+
+def _does_more(statement: ast.stmt) -> bool:
+    """Whether a statement still does something after a ``return`` inside it."""
+    if isinstance(statement, ast.Try | ast.TryStar):
+        return bool(statement.finalbody)
+    return isinstance(statement, _WITH)
 
 
 def _blocks(node: ast.AST) -> Iterator[list[ast.stmt]]:
@@ -346,6 +401,16 @@ def _returns(node: ast.stmt) -> bool:
     if isinstance(node, _NESTED):
         return False
     return any(_returns(each) for block in _blocks(node) for each in block)
+
+
+def _breaks(node: ast.stmt) -> bool:
+    """Whether a statement may leave the loop around it."""
+    if isinstance(node, ast.Break):
+        return True
+    if isinstance(node, _NESTED):
+        return False
+    blocks = [node.orelse] if isinstance(node, _LOOPS) else _blocks(node)
+    return any(_breaks(each) for block in blocks for each in block)
 
 
 def _assigned(body: list[ast.stmt]) -> Iterator[str]:
