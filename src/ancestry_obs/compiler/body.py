@@ -262,10 +262,13 @@ class _Weaving:
         ``finally`` before.
         """
         where = _start(loop)
+        is_endless = isinstance(loop, ast.While) and _is_true(loop.test)
         if self._end_at_breaks(loop.body, end):
-            if not loop.orelse:
+            if not (loop.orelse or is_endless):
                 loop.orelse = self._returning(end)(where, None)
             return end(_start(self._function), None)
+        if is_endless:
+            return []
         if not loop.orelse:
             return end(where, None)
         loop.orelse = self._tail(loop.orelse, end, where)
@@ -344,6 +347,10 @@ def _name(name: str, context: ast.expr_context | None = None) -> ast.Name:
 
 def _is_docstring(statement: ast.stmt) -> bool:
     return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+
+
+def _is_true(test: ast.expr) -> bool:
+    return isinstance(test, ast.Constant) and bool(test.value)
 
 
 def _is_exhaustive(statement: ast.Match) -> bool:
