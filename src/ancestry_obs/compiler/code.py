@@ -29,6 +29,7 @@ __all__ = [
     "inner_code",
     "key_of",
     "quietly",
+    "unmarked",
     "with_constants",
     "with_objects",
 ]
@@ -50,6 +51,12 @@ def compiled(tree: ast.Module) -> CodeType:
     """Compile a module's tree, without a word about what is odd in it: its author was told."""
     with quietly():
         return compile(tree, FILENAME, "exec", dont_inherit=True)
+
+
+def unmarked(code: CodeType) -> CodeType:
+    """Give code as its source was compiled, before `types.coroutine` made it awaitable."""
+    flags = code.co_flags & ~CO_ITERABLE_COROUTINE
+    return code if flags == code.co_flags else code.replace(co_flags=flags)
 
 
 @contextmanager

@@ -24,6 +24,7 @@ from ancestry_obs.compiler.code import (
     inner_code,
     key_of,
     quietly,
+    unmarked,
     with_constants,
 )
 from ancestry_obs.compiler.definitions import Definitions, decorators
@@ -250,7 +251,7 @@ class _File:
             key = key_of(code)
             if id(aspect) not in present:
                 self._reasons[id(aspect)] = "its definition is not in its source"
-            elif code not in codes.get(key, ()):
+            elif unmarked(code) not in codes.get(key, ()):
                 self._reasons[id(aspect)] = "its source gives other code than what runs"
             elif aspect.function is None and not _keeps_function(definitions.found[key], aspect):
                 self._reasons[id(aspect)] = "what its decorators make of it is not known yet"
