@@ -115,9 +115,11 @@ class _Weaving:
         """Read a parameter itself at the end of the call, unless the body gives it a new value."""
         saved = self._template.statements.saved
         assigned = set(_assigned(self._function.body)) if saved else set()
+        # A name that is private in a class is `__name` in the tree and `_Class__name` in the code.
+        private = tuple(name for name in assigned if name.startswith("__"))
         for placeholder, copy in saved.items():
             name = self._names[placeholder]
-            if name in assigned:
+            if name in assigned or name.endswith(private):
                 self._copies[copy] = name
             else:
                 self._names[copy] = name
