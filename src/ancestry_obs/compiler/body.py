@@ -77,15 +77,19 @@ class Template:
         return name.startswith(self.prefix) and name not in self.statements.names
 
 
-def weave_body(function: Function, template: Template, parameters: Iterable[str]) -> None:
+def weave_body(
+    function: Function, template: Template, parameters: Iterable[str], line: int
+) -> None:
     """Put the statements into a function's tree.
 
     Args:
         function: The tree; it is changed.
         template: The statements.
         parameters: The names of its parameters, in order.
+        line: The line that shows first in a call: that of a statement is not always its first one.
     """
-    _Weaving(function, template, dict(zip(template.parameters, parameters, strict=True))).weave()
+    names = dict(zip(template.parameters, parameters, strict=True))
+    _Weaving(function, template, names, line).weave()
 
 
 def calling_function(text: str, template: Template, line: int) -> Function:
@@ -104,8 +108,11 @@ def calling_function(text: str, template: Template, line: int) -> Function:
 
 
 class _Weaving:
-    def __init__(self, function: Function, template: Template, names: dict[str, str]) -> None:
+    def __init__(
+        self, function: Function, template: Template, names: dict[str, str], line: int
+    ) -> None:
         self._function = function
+        self._first = {"lineno": line, "col_offset": 0, "end_lineno": line, "end_col_offset": 0}
         self._template = template
         self._names = names
         self._copies: dict[str, str] = {}
@@ -129,13 +136,11 @@ class _Weaving:
         body = function.body
         documented = _is_docstring(body[0]) and ast.get_docstring(function, clean=False) is not None
         documentation, body = body[:documented], body[documented:]
-        # A body that is a docstring alone ends on the docstring's line.
-        first = body[0] if body else function.body[0]
-        entry = self._entry(_start(first))
+        entry = self._entry(self._first)
         if self._template.statements.is_entry_only:
             function.body = [*documentation, *entry, *body]
             return
-        statements = list(self._around(body, first))
+        statements = list(self._around(body))
         function.body = [*documentation, *entry, *statements]
 
     def _entry(self, where: _Place) -> list[ast.stmt]:
@@ -144,13 +149,10 @@ class _Weaving:
         ]
         return [*copies, *self._copy(self._template.entry, where)]
 
-    def _around(self, body: list[ast.stmt], first: ast.stmt) -> Iterator[ast.stmt]:
+    def _around(self, body: list[ast.stmt]) -> Iterator[ast.stmt]:
         protection = next(_protections(body), None)
-        start, definition = _start(first), _start(self._function)
-        if protection is None:
-            woven = self._ended(body, self._leave, first)
-        else:
-            woven = self._ended(body, self._forget, first)
+        start, definition = self._first, _start(self._function)
+        woven = self._ended(body, self._leave if protection is None else self._forget)
         failure = self._copy(self._template.failure, definition)
         handler = ast.ExceptHandler(None, None, [*failure, ast.Raise(None, None)])
         begin = self._copy(self._template.begin, start)
@@ -175,9 +177,9 @@ class _Weaving:
     def _keep(self, where: _Place, value: ast.expr | None) -> ast.stmt:
         return _assignment(where, self._template.statements.result, value)
 
-    def _ended(self, body: list[ast.stmt], end: _End, first: ast.stmt) -> list[ast.stmt]:
+    def _ended(self, body: list[ast.stmt], end: _End) -> list[ast.stmt]:
         """Weave `end` into each end of a body: every ``return``, and where the body just stops."""
-        return self._tail(self._replaced(body, end), end, _start(first))
+        return self._tail(self._replaced(body, end), end, self._first)
 
     def _replaced(self, block: list[ast.stmt], end: _End) -> list[ast.stmt]:
         woven: list[ast.stmt] = []

@@ -81,7 +81,9 @@ class Loom:
     @property
     def runtime(self):
         """A new one each time, unless one is to be kept as an installation does."""
-        return self.kept or Runtime(self.store, self.functions, self.actions, self.trackers, self.clock)
+        return self.kept or Runtime(
+            self.store, self.functions, self.actions, self.trackers, self.clock
+        )
 
     def metric(self, name, kind="counter", /, *, buckets=(0.5, 1.0, 2.0), **labels):
         specs = tuple(_label(*item) for item in labels.items())

@@ -26,7 +26,16 @@ from ancestry_obs.recording import Store
 NOWHERE = Where("test.toml", None, "")
 
 FILENAME = "<program>"
-SIMPLE = ("note({n})", "x = note({n})", "pass", "x = {n}; note(x)", "del x", "x = (lambda: {n})()")
+SIMPLE = (
+    "note({n})",
+    "x = note({n})",
+    "pass",
+    "x = {n}; note(x)",
+    "del x",
+    "x = (lambda: {n})()",
+    "note(\n{pad}    {n},\n{pad})",
+    "x = [\n{pad}    note({n}),\n{pad}]",
+)
 RETURNS = ("return", "return {n}", "return note({n})", "return [note({n}),\n{pad}    repr(x)]")
 RAISES = ("raise KeyError({n})", "raise ValueError", "raise SystemExit({n})", "boom({n})")
 TRAPS = ("except KeyError:", "except (KeyError, ValueError) as x:", "except Exception:", "except:")

@@ -166,31 +166,6 @@ class TestLabels:
 
 
 class TestValues:
-    def test_one_append_feeds_all_metrics_of_a_moment(self, loom):
-        loom.metric("seconds", "histogram", path=9)
-        loom.metric("calls_total", path=9, ok=("yes", "no"))
-        woven = loom.weave(
-            returns,
-            loom.record("calls_total", path="value", ok="'yes' if ok(result) else 'no'"),
-            loom.record("seconds", path="value"),
-        )
-        woven.function("a")
-        assert woven.source.count(".append(") == 1
-        assert loom.read("seconds") == {("a",): (1, 1.0)}
-        assert loom.read("calls_total") == {("a", "yes"): 1}
-
-    def test_free_labels_that_differ_do_not_share_a_buffer(self, loom):
-        loom.metric("a_total", user=9)
-        loom.metric("b_total", path=9)
-
-        def f(user, path):
-            return user
-
-        woven = loom.weave(
-            f, loom.record("a_total", user="user"), loom.record("b_total", path="path")
-        )
-        assert woven.source.count(".append(") == 2
-
     def test_a_value_is_what_the_expression_gives(self, loom):
         loom.metric("size", "histogram")
         loom.metric("bytes_total")
@@ -206,33 +181,6 @@ class TestValues:
         assert loom.read("size") == {(): (3, 5.0)}
         assert loom.read("bytes_total") == {(): 5.0}
         assert loom.read("last") == {(): 2.0}
-
-    def test_a_ratio_shares_its_buffer_with_a_counter(self, loom):
-        loom.metric("gets_total")
-        loom.metric("ratio", "ratio")
-        woven = loom.weave(
-            returns,
-            loom.record("gets_total"),
-            loom.record("ratio", hit="result is not None"),
-        )
-        for value in (1, None, 2, 0):
-            woven.function(value)
-        assert loom.read("ratio") == {(): 0.75}
-        assert loom.read("gets_total") == {(): 4}
-        assert woven.calls() == 4
-
-    def test_what_is_not_asked_for_is_not_in_the_code(self, loom):
-        loom.metric("a_total", kind=9)
-        source = loom.weave(returns, loom.record("a_total", on="call", kind="'x'")).source
-        for word in ("clock", "elapsed", "result", "BaseException", "str", "fn_"):
-            assert word not in source
-        assert "return _obs_call(value)" in source or "return value" in source
-
-    def test_the_metrics_of_a_target_without_records_are_its_calls(self, loom):
-        woven = loom.weave(returns)
-        woven.function(1)
-        assert woven.calls() == 1
-        assert "try:\n" in woven.source
 
 
 class TestConditions:
@@ -398,7 +346,9 @@ class TestExpressionsThatReadWhatIsWoven:
                 raise AttributeError(name)
 
         woven = loom.weave(
-            Shy.__getattr__, loom.record("failures_total", on="raise", name="self.x"), is_method=True
+            Shy.__getattr__,
+            loom.record("failures_total", on="raise", name="self.x"),
+            is_method=True,
         )
         Shy.__getattr__ = woven.function
         assert not hasattr(Shy(), "y")

@@ -102,8 +102,9 @@ class TestInnerCalls:
         loom.metric("calls_total", cls=9)
         loom.metric("flying", "in_flight")
         loom.actions["in"] = loom.actions["out"] = lambda: inner.append("acted")
-        records = loom.record("calls_total", cls="type_name(value)"), loom.record(
-            "flying", on="call"
+        records = (
+            loom.record("calls_total", cls="type_name(value)"),
+            loom.record("flying", on="call"),
         )
 
         def make(original, *, records=records, **wishes):

@@ -383,8 +383,6 @@ class TestOtherCallables:
             return original(*args)
 
         loom.metric("a_total", a=9)
-        A.f = loom.weave(
-            decorated, loom.record("a_total", a="self.name"), is_method=True
-        ).function
+        A.f = loom.weave(decorated, loom.record("a_total", a="self.name"), is_method=True).function
         assert A().f() == "ann"
         assert loom.read("a_total") == {("ann",): 1}
