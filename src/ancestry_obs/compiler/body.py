@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from ancestry_obs.compiler.code import CONSTANT, NamesToConstants
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator
 
     from ancestry_obs.compiler.statements import Statements
 
@@ -42,6 +42,7 @@ _Node = TypeVar("_Node", bound=ast.AST)
 
 _NESTED: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
 _BLOCKS: Final = ("body", "orelse", "finalbody", "handlers", "cases")
+_LEAVING: Final = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 _LOOPS: Final = (ast.For, ast.AsyncFor, ast.While)
 _WITH: Final = (ast.With, ast.AsyncWith)
 # Without arguments they give the caller's variables; the last two do so with only one.
@@ -212,41 +213,51 @@ class _Weaving:
                 setattr(node, name, self._replaced(block, end))
 
     def _tail(self, block: list[ast.stmt], end: _End, where: _Place) -> list[ast.stmt]:
-        """Weave `end` into the places where a block stops, each on the line that was there last."""
-        last = block[-1] if block else None
+        """Weave `end` into the places where a block stops, each on the line that was there last.
+
+        Args:
+            block: The statements.
+            end: What to weave in.
+            where: The line that was there last if there are no statements.
+        """
+        return [*block, *self._after(block[-1], end)] if block else end(where, None)
+
+    def _after(self, last: ast.stmt, end: _End) -> list[ast.stmt]:
+        """Weave `end` into a statement that is last; give what has to come after it."""
         match last:
-            case ast.Return() | ast.Raise() | ast.Continue() | ast.Break():
-                return block
             case ast.If():
-                last.body = self._tail(last.body, end, where)
-                last.orelse = self._tail(last.orelse, end, _start(last))
-                return block
+                self._end_branches(last, end)
+            case ast.Match():
+                self._end_cases(last, end)
             case ast.Try(finalbody=[]):
                 self._end_unraised(last, end)
                 for handler in last.handlers:
-                    handler.body = self._tail(handler.body, end, where)
-                return block
+                    handler.body = self._tail(handler.body, end, _start(last))
             case ast.TryStar(finalbody=[]):
                 # Several of the handlers may run: what comes after them is the only end they have.
                 self._end_unraised(last, self._returning(end))
-                return [*block, *end(_start(self._function), None)]
-            case ast.Match():
-                for case in last.cases:
-                    case.body = self._tail(case.body, end, where)
-                if not _is_exhaustive(last):
-                    start = _start(last.cases[-1].pattern)
-                    anything = _at(start, ast.MatchAs())
-                    last.cases.append(ast.match_case(anything, None, end(start, None)))
-                return block
-            case ast.For() | ast.AsyncFor() | ast.While():
-                return [*block, *self._loop_ends(last, end)]
-            case None:
-                return end(where, None)
+                return end(_start(self._function), None)
             case ast.Try(finalbody=[*_, final]) | ast.TryStar(finalbody=[*_, final]):
                 is_simple = not any(_blocks(final))
-                return [*block, *end(_start(final if is_simple else self._function), None)]
-            case _:
-                return [*block, *end(_start(last), None)]
+                return end(_start(final if is_simple else self._function), None)
+            case ast.For() | ast.AsyncFor() | ast.While():
+                return self._loop_ends(last, end)
+            case _ if not isinstance(last, _LEAVING):
+                return end(_start(last), None)
+        return []
+
+    def _end_branches(self, statement: ast.If, end: _End) -> None:
+        where = _start(statement)
+        statement.body = self._tail(statement.body, end, where)
+        statement.orelse = self._tail(statement.orelse, end, where)
+
+    def _end_cases(self, statement: ast.Match, end: _End) -> None:
+        where = _start(statement.cases[-1].pattern)
+        for case in statement.cases:
+            case.body = self._tail(case.body, end, where)
+        if not _is_exhaustive(statement):
+            anything = _at(where, ast.MatchAs())
+            statement.cases.append(ast.match_case(anything, None, end(where, None)))
 
     def _end_unraised(self, statement: ast.Try | ast.TryStar, end: _End) -> None:
         """Weave `end` in where a ``try`` stops that nothing was raised in."""
