@@ -12,8 +12,10 @@ function with such a one has its `leave` in a ``finally`` around all of that ins
 
 The statements take the lines of those beside them, so that a debugger, a tracer and coverage see
 the lines that they always saw: at the entry the body's first one, at a ``return`` its own, at the
-body's end that of the last statement. Only where an exception leaves the body the ``def`` line
-shows once more, to who traces it.
+body's end that of the last statement. Where no such line is on every way (an exception leaves, the
+`leave` in a ``finally``, a body that ends with a ``finally`` or ``except*`` of many lines), the
+``def`` line shows once more to who traces it: no line shows that was not run. Where a look-up
+misses, a line may show several times in a row.
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from ancestry_obs.compiler.statements import Statements
 
     _Place = dict[str, int]
+    _Loop = ast.For | ast.AsyncFor | ast.While
     _End = Callable[[_Place, ast.expr | None], list[ast.stmt]]
 
 __all__ = ["Function", "Template", "calling_function", "looks_at_locals", "weave_body"]
@@ -40,6 +43,8 @@ _Node = TypeVar("_Node", bound=ast.AST)
 
 _NESTED: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
 _BLOCKS: Final = ("body", "orelse", "finalbody", "handlers", "cases")
+_LEAVING: Final = (ast.Return, ast.Raise, ast.Continue, ast.Break)
+_LOOPS: Final = (ast.For, ast.AsyncFor, ast.While)
 _WITH: Final = (ast.With, ast.AsyncWith)
 # Without arguments they give the caller's variables; the last two do so with only one.
 _SEERS: Final = {"locals": 1, "vars": 1, "dir": 1, "exec": 2, "eval": 2}
@@ -75,15 +80,19 @@ class Template:
         return name.startswith(self.prefix) and name not in self.statements.names
 
 
-def weave_body(function: Function, template: Template, parameters: Iterable[str]) -> None:
+def weave_body(
+    function: Function, template: Template, parameters: Iterable[str], line: int
+) -> None:
     """Put the statements into a function's tree.
 
     Args:
         function: The tree; it is changed.
         template: The statements.
         parameters: The names of its parameters, in order.
+        line: The line that shows first in a call: that of a statement is not always its first one.
     """
-    _Weaving(function, template, dict(zip(template.parameters, parameters, strict=True))).weave()
+    names = dict(zip(template.parameters, parameters, strict=True))
+    _Weaving(function, template, names, line).weave()
 
 
 def calling_function(text: str, template: Template, line: int) -> Function:
@@ -102,8 +111,11 @@ def calling_function(text: str, template: Template, line: int) -> Function:
 
 
 class _Weaving:
-    def __init__(self, function: Function, template: Template, names: dict[str, str]) -> None:
+    def __init__(
+        self, function: Function, template: Template, names: dict[str, str], line: int
+    ) -> None:
         self._function = function
+        self._first = {"lineno": line, "col_offset": 0, "end_lineno": line, "end_col_offset": 0}
         self._template = template
         self._names = names
         self._copies: dict[str, str] = {}
@@ -125,29 +137,23 @@ class _Weaving:
         body = function.body
         documented = _is_docstring(body[0]) and ast.get_docstring(function, clean=False) is not None
         documentation, body = body[:documented], body[documented:]
-        # A body that is a docstring alone ends on the docstring's line.
-        first = body[0] if body else function.body[0]
-        entry = self._entry(_start(first))
+        entry = self._entry(self._first)
         if self._template.statements.is_entry_only:
             function.body = [*documentation, *entry, *body]
             return
-        statements = list(self._around(body, first))
+        statements = list(self._around(body))
         function.body = [*documentation, *entry, *statements]
 
     def _entry(self, where: _Place) -> list[ast.stmt]:
         copies: list[ast.stmt] = [
-            _assignment(where, copy, _at(where, _name(name)))
-            for copy, name in self._copies.items()
+            _assignment(where, copy, _at(where, _name(name))) for copy, name in self._copies.items()
         ]
         return [*copies, *self._template.entry(where, self._names)]
 
-    def _around(self, body: list[ast.stmt], first: ast.stmt) -> Iterator[ast.stmt]:
+    def _around(self, body: list[ast.stmt]) -> Iterator[ast.stmt]:
         protection = next(_protections(body), None)
-        start, definition = _start(first), _start(self._function)
-        if protection is None:
-            woven = self._ended(body, self._leave, first)
-        else:
-            woven = self._ended(body, self._forget, first)
+        start, definition = self._first, _start(self._function)
+        woven = self._ended(body, self._leave if protection is None else self._forget)
         failure = self._template.failure(definition, self._names)
         handler = ast.ExceptHandler(None, None, [*failure, ast.Raise(None, None)])
         begin = self._template.begin(start, self._names)
@@ -156,8 +162,8 @@ class _Weaving:
         _at(definition, handler)
         _at(definition, handler.body[-1])
         if protection is not None:
-            end = _start(protection) if isinstance(protection, _WITH) else definition
-            last = self._template.leave(end, self._names)
+            # No other line is one that every way out has been on.
+            last = self._template.leave(definition, self._names)
             guarded = _at(start, ast.Try([guarded], [], [], last))
         yield guarded
 
@@ -172,9 +178,9 @@ class _Weaving:
     def _keep(self, where: _Place, value: ast.expr | None) -> ast.stmt:
         return _assignment(where, self._template.statements.result, value)
 
-    def _ended(self, body: list[ast.stmt], end: _End, first: ast.stmt) -> list[ast.stmt]:
+    def _ended(self, body: list[ast.stmt], end: _End) -> list[ast.stmt]:
         """Weave `end` into each end of a body: every ``return``, and where the body just stops."""
-        return self._tail(self._replaced(body, end), end, _start(first))
+        return self._tail(self._replaced(body, end), end, self._first)
 
     def _replaced(self, block: list[ast.stmt], end: _End) -> list[ast.stmt]:
         woven: list[ast.stmt] = []
@@ -207,42 +213,103 @@ class _Weaving:
                 setattr(node, name, self._replaced(block, end))
 
     def _tail(self, block: list[ast.stmt], end: _End, where: _Place) -> list[ast.stmt]:
-        """Weave `end` into the places where a block stops, each on the line that was there last."""
-        last = block[-1] if block else None
+        """Weave `end` into the places where a block stops, each on the line that was there last.
+
+        Args:
+            block: The statements.
+            end: What to weave in.
+            where: The line that was there last if there are no statements.
+        """
+        return [*block, *self._after(block[-1], end)] if block else end(where, None)
+
+    def _after(self, last: ast.stmt, end: _End) -> list[ast.stmt]:
+        """Weave `end` into a statement that is last; give what has to come after it."""
         match last:
-            case ast.Return() | ast.Raise() | ast.Continue() | ast.Break():
-                return block
             case ast.If():
-                last.body = self._tail(last.body, end, where)
-                last.orelse = self._tail(last.orelse, end, _start(last))
-                return block
-            case ast.Try(finalbody=[]):
-                inner = self._tail(last.orelse, end, _start(last.body[-1]))
-                last.orelse = inner
-                for handler in last.handlers:
-                    handler.body = self._tail(handler.body, end, where)
-                return block
+                self._end_branches(last, end)
             case ast.Match():
-                for case in last.cases:
-                    case.body = self._tail(case.body, end, where)
-                if not _is_exhaustive(last):
-                    start = _start(last)
-                    anything = _at(start, ast.MatchAs())
-                    last.cases.append(ast.match_case(anything, None, end(start, None)))
-                return block
-            case None:
-                return end(where, None)
-            case ast.Try(finalbody=final):
-                return [*block, *end(_start(final[-1]), None)]
-            case _:
-                return [*block, *end(_start(last), None)]
+                self._end_cases(last, end)
+            case ast.Try(finalbody=[]):
+                self._end_unraised(last, end)
+                for handler in last.handlers:
+                    handler.body = self._tail(handler.body, end, _start(last))
+            case ast.TryStar(finalbody=[]):
+                # Several of the handlers may run: what comes after them is the only end they have.
+                self._end_unraised(last, self._returning(end))
+                return end(_start(self._function), None)
+            case ast.Try(finalbody=[*_, final]) | ast.TryStar(finalbody=[*_, final]):
+                is_simple = not any(_blocks(final))
+                return end(_start(final if is_simple else self._function), None)
+            case ast.For() | ast.AsyncFor() | ast.While():
+                return self._loop_ends(last, end)
+            case _ if not isinstance(last, _LEAVING):
+                return end(_start(last), None)
+        return []
+
+    def _end_branches(self, statement: ast.If, end: _End) -> None:
+        where = _start(statement)
+        statement.body = self._tail(statement.body, end, where)
+        statement.orelse = self._tail(statement.orelse, end, where)
+
+    def _end_cases(self, statement: ast.Match, end: _End) -> None:
+        where = _start(statement.cases[-1].pattern)
+        for case in statement.cases:
+            case.body = self._tail(case.body, end, where)
+        if not _is_exhaustive(statement):
+            anything = _at(where, ast.MatchAs())
+            statement.cases.append(ast.match_case(anything, None, end(where, None)))
+
+    def _end_unraised(self, statement: ast.Try | ast.TryStar, end: _End) -> None:
+        """Weave `end` in where a ``try`` stops that nothing was raised in."""
+        where = _start(statement)
+        if statement.orelse:
+            statement.orelse = self._tail(statement.orelse, end, where)
+        else:
+            statement.body = self._tail(statement.body, end, where)
+
+    def _returning(self, end: _End) -> _End:
+        return lambda where, value: [*end(where, value), _at(where, ast.Return(None))]
+
+    def _loop_ends(self, loop: _Loop, end: _End) -> list[ast.stmt]:
+        """Weave `end` into the ends of a loop that is last; give what is to come after it.
+
+        There a ``break`` is a ``return``, but for one that has to leave a ``with`` or go through a
+        ``finally`` before.
+        """
+        where = _start(loop)
+        is_endless = isinstance(loop, ast.While) and _is_true(loop.test)
+        if self._end_at_breaks(loop.body, end):
+            if not (loop.orelse or is_endless):
+                loop.orelse = self._returning(end)(where, None)
+            return end(_start(self._function), None)
+        if is_endless:
+            return []
+        if not loop.orelse:
+            return end(where, None)
+        loop.orelse = self._tail(loop.orelse, end, where)
+        return []
+
+    def _end_at_breaks(self, block: list[ast.stmt], end: _End) -> bool:
+        """Make returns of a loop's own breaks; tell whether there are others that cannot be."""
+        others = False
+        for index, statement in reversed([*enumerate(block)]):
+            if isinstance(statement, ast.Break):
+                block[index:] = self._returning(end)(_start(statement), None)
+            elif _does_more(statement):
+                others |= _breaks(statement)
+            elif isinstance(statement, _LOOPS):
+                others |= self._end_at_breaks(statement.orelse, end)
+            elif not isinstance(statement, _NESTED):
+                for inner in _blocks(statement):
+                    others |= self._end_at_breaks(inner, end)
+        return others
 
 def _assignment(where: _Place, name: str, value: ast.expr | None) -> ast.stmt:
     target = _at(where, _name(name, ast.Store()))
     return _at(where, ast.Assign([target], value or _at(where, ast.Constant(None))))
 
 
-def _start(node: ast.stmt) -> _Place:
+def _start(node: ast.stmt | ast.pattern) -> _Place:
     """Give the place of a statement's beginning."""
     line, column = node.lineno, node.col_offset
     return {
@@ -261,6 +328,10 @@ def _name(name: str, context: ast.expr_context | None = None) -> ast.Name:
 
 def _is_docstring(statement: ast.stmt) -> bool:
     return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+
+
+def _is_true(test: ast.expr) -> bool:
+    return isinstance(test, ast.Constant) and bool(test.value)
 
 
 def _is_exhaustive(statement: ast.Match) -> bool:
@@ -285,15 +356,19 @@ def _protections(block: list[ast.stmt]) -> Iterator[ast.stmt]:
     for statement in block:
         if isinstance(statement, _NESTED):
             continue
-        does_more = isinstance(statement, _WITH) or (
-            isinstance(statement, ast.Try | ast.TryStar) and statement.finalbody
-        )
-        if does_more:
+        if _does_more(statement):
             if _returns(statement):
                 yield statement
         else:
             for inner in _blocks(statement):
                 yield from _protections(inner)
+
+
+def _does_more(statement: ast.stmt) -> bool:
+    """Whether a statement still does something after a ``return`` inside it."""
+    if isinstance(statement, ast.Try | ast.TryStar):
+        return bool(statement.finalbody)
+    return isinstance(statement, _WITH)
 
 
 def _blocks(node: ast.AST) -> Iterator[list[ast.stmt]]:
@@ -314,6 +389,16 @@ def _returns(node: ast.stmt) -> bool:
     if isinstance(node, _NESTED):
         return False
     return any(_returns(each) for block in _blocks(node) for each in block)
+
+
+def _breaks(node: ast.stmt) -> bool:
+    """Whether a statement may leave the loop around it."""
+    if isinstance(node, ast.Break):
+        return True
+    if isinstance(node, _NESTED):
+        return False
+    blocks = [node.orelse] if isinstance(node, _LOOPS) else _blocks(node)
+    return any(_breaks(each) for block in blocks for each in block)
 
 
 def _assigned(body: list[ast.stmt]) -> Iterator[str]:

@@ -11,6 +11,7 @@ import re
 import warnings
 from contextlib import contextmanager
 from inspect import CO_ITERABLE_COROUTINE, CO_NESTED
+from opcode import opmap
 from types import CodeType
 from typing import TYPE_CHECKING, Final
 
@@ -26,9 +27,11 @@ __all__ = [
     "codes_in",
     "compiled",
     "embed",
+    "first_line",
     "inner_code",
     "key_of",
     "quietly",
+    "unmarked",
     "with_constants",
     "with_objects",
 ]
@@ -50,6 +53,19 @@ def compiled(tree: ast.Module) -> CodeType:
     """Compile a module's tree, without a word about what is odd in it: its author was told."""
     with quietly():
         return compile(tree, FILENAME, "exec", dont_inherit=True)
+
+
+def first_line(code: CodeType) -> int:
+    """Give the line that shows first in a call, to who traces it."""
+    begun = 2 * code.co_code[::2].index(opmap["RESUME"])
+    later = (line for _, end, line in code.co_lines() if line is not None and end > begun + 2)
+    return next(later, code.co_firstlineno)
+
+
+def unmarked(code: CodeType) -> CodeType:
+    """Give code as its source was compiled, before `types.coroutine` made it awaitable."""
+    flags = code.co_flags & ~CO_ITERABLE_COROUTINE
+    return code if flags == code.co_flags else code.replace(co_flags=flags)
 
 
 @contextmanager

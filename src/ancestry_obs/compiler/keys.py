@@ -1,6 +1,6 @@
 """The keys of a stream's memo: label expressions come in, cheap look-up keys come out.
 
-A wrapper finds the buffer of a call in nested dicts. What it looks up need not be the labels: if a
+Woven code finds the buffer of a call in nested dicts. What it looks up need not be the labels: if a
 label is a pure function of one text parameter, the parameter itself is the key, and the function
 runs only when a text is seen for the first time. The labels ``ok(result)`` and
 ``status_family(result)`` depend on a response's status alone, so that the status is their key.

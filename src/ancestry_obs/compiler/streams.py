@@ -1,4 +1,4 @@
-"""The plan of a wrapper: records of a map come in, streams come out.
+"""The plan of a target: records of a map come in, streams come out.
 
 A stream is what one append feeds: all records of the same moment and condition whose values can
 share a buffer. One call thus usually costs one look-up and one append, whatever it records.
@@ -48,7 +48,7 @@ class Sink:
 
 @dataclass
 class Stream:
-    """One append of a wrapper.
+    """One append of a woven call.
 
     Args:
         moment: When it happens: ``call``, ``return``, ``raise``, ``exit``.

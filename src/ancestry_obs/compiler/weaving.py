@@ -21,9 +21,11 @@ from ancestry_obs.compiler.code import (
     FILENAME,
     codes_in,
     compiled,
+    first_line,
     inner_code,
     key_of,
     quietly,
+    unmarked,
     with_constants,
 )
 from ancestry_obs.compiler.definitions import Definitions, decorators
@@ -75,7 +77,7 @@ class Woven:
         """The function with the statements in it, as Python."""
         if self.why_called:
             tree = _calling_tree(self.aspect)
-            weave_body(tree, shape_of(self.aspect).template, self.aspect.signature.names)
+            weave_body(tree, shape_of(self.aspect).template, self.aspect.signature.names, 1)
         else:
             tree = _File([self.aspect]).tree()
         text = ast.unparse(ast.fix_missing_locations(tree))
@@ -255,7 +257,8 @@ class _File:
             if proven:
                 first = proven[0]
                 woven.append(definitions.found[key_of(_code_of(first))])
-                weave_body(woven[-1], shape_of(first).template, first.signature.names)
+                template, line = shape_of(first).template, first_line(_code_of(first))
+                weave_body(woven[-1], template, first.signature.names, line)
         return definitions, woven
 
     def _prove(self, definitions: Definitions, aspects: Sequence[Aspect]) -> None:
@@ -269,7 +272,7 @@ class _File:
             key = key_of(code)
             if id(aspect) not in present:
                 self._reasons[id(aspect)] = "its definition is not in its source"
-            elif code not in codes.get(key, ()):
+            elif unmarked(code) not in codes.get(key, ()):
                 self._reasons[id(aspect)] = "its source gives other code than what runs"
             elif aspect.function is None and not _keeps_function(definitions.found[key], aspect):
                 self._reasons[id(aspect)] = "what its decorators make of it is not known yet"
@@ -330,7 +333,7 @@ def _calling(aspect: Aspect, shape: Shape) -> CodeType:
         CompileError: The code cannot have the original's place.
     """
     function = _calling_tree(aspect)
-    weave_body(function, shape.template, aspect.signature.names)
+    weave_body(function, shape.template, aspect.signature.names, function.lineno)
     free = aspect.code.co_freevars if aspect.code else ()
     code = inner_code(function, free)
     if code.co_freevars != free:

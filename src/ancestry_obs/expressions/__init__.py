@@ -1,7 +1,7 @@
-"""Label expressions: text from the map goes in, checked source for a wrapper comes out.
+"""Label expressions: text from the map goes in, checked source for statements comes out.
 
 `parse` accepts a small subset of Python expressions, `check` compares the names in one with what
-its target has, `emit` writes it as source with the wrapper's own identifiers. `BUILTIN_FUNCTIONS`
+its target has, `emit` writes it as source with the statements' own identifiers. `BUILTIN_FUNCTIONS`
 are the functions that an expression may call. Nothing here evaluates an expression.
 """
 

@@ -76,10 +76,14 @@ class Loom:
     trackers: dict = field(default_factory=dict)
     metrics: dict = field(default_factory=dict)
     way: str = "inline"
+    kept: Runtime | None = None
 
     @property
     def runtime(self):
-        return Runtime(self.store, self.functions, self.actions, self.trackers, self.clock)
+        """A new one each time, unless one is to be kept as an installation does."""
+        return self.kept or Runtime(
+            self.store, self.functions, self.actions, self.trackers, self.clock
+        )
 
     def metric(self, name, kind="counter", /, *, buckets=(0.5, 1.0, 2.0), **labels):
         specs = tuple(_label(*item) for item in labels.items())
@@ -96,7 +100,15 @@ class Loom:
         return Advice(records, tuple(self.metrics[each.metric] for each in records), **wishes)
 
     def weave(
-        self, original, *records, target=None, advices=None, is_method=False, is_inner=None, **wishes
+        self,
+        original,
+        *records,
+        target=None,
+        advices=None,
+        is_method=False,
+        is_inner=None,
+        text=None,
+        **wishes,
     ):
         """Weave into a copy of a function, so that a test can call both."""
         name = getattr(original, "__name__", "call")
@@ -112,7 +124,7 @@ class Loom:
         )
         if not is_function:
             return InPlace(*weave_callable(aspect))
-        (woven,) = weave([aspect], "" if self.way == "call" else None)
+        (woven,) = weave([aspect], "" if self.way == "call" else text)
         if isinstance(woven, Exception):
             raise woven
         function = copied(original)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from contextlib import suppress
 from http import HTTPStatus
-from types import SimpleNamespace
+from types import FunctionType, SimpleNamespace
 
-from hypothesis import given
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ancestry_obs.compiler import Advice, Runtime, weave
+from ancestry_obs.compiler import Advice, Aspect, Runtime, weave
 from ancestry_obs.exceptions import Where
 from ancestry_obs.expressions import BUILTIN_FUNCTIONS, parse
 from ancestry_obs.mapfile.specs import LabelSpec, MetricSpec, RecordSpec
@@ -70,23 +71,21 @@ def expected(script):
     return counts
 
 
-@given(steps)
-def test_a_woven_function_counts_what_the_plain_way_counts(script):
+@pytest.mark.parametrize("source", [None, ""], ids=["inline", "call"])
+@given(script=steps)
+@settings(deadline=None)  # the first example reads this file
+def test_a_woven_function_counts_what_the_plain_way_counts(source, script):
     bounds = {"name": (None, LIMIT), "family": (("2xx", "4xx", "5xx"), None), "fine": (None, 9)}
     bounds["how"] = (None, 9)
     specs = tuple(LabelSpec(name, *bound, NOWHERE) for name, bound in bounds.items())
     metric = MetricSpec("a_total", "counter", "H.", specs, (), NOWHERE)
-    labels = tuple((name, parse(source)) for name, source in LABELS.items())
+    labels = tuple((name, parse(label)) for name, label in LABELS.items())
     record = RecordSpec("a_total", labels, None, None, "exit", None, NOWHERE)
     store = Store("")
-    woven = weave(
-        call,
-        target="m:call",
-        owner=None,
-        name="call",
-        advices=(Advice((record,), (metric,)),),
-        runtime=Runtime(store),
-    )
+    advices = (Advice((record,), (metric,)),)
+    aspect = Aspect("m:call", call.__code__, advices, Runtime(store), function=call)
+    (woven,) = weave([aspect], source)
+    function = FunctionType(woven.code, globals())
     calls = []
     for step in script:
         if step == "fold":
@@ -94,7 +93,7 @@ def test_a_woven_function_counts_what_the_plain_way_counts(script):
         else:
             calls.append(step)
             with suppress(KeyError):
-                woven.function(*step)
+                function(*step)
     store.fold()
     found = {key: series.value for key, series in store.family(metric).series()}
     assert found == expected(calls)

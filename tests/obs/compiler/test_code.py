@@ -1,71 +1,138 @@
-"""Code objects: lines stay, columns go, names are changed everywhere."""
+"""Code objects: compiled in silence, given the identity of others, put into one another."""
 
 from __future__ import annotations
 
-from types import CodeType
+import ast
+import types
+import warnings
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from ancestry_obs.compiler.code import closure_source, inner_code, relabel
-
-
-def compiled(source):
-    """What Python itself makes of a source."""
-    outer = next(each for each in compile(source, "x", "exec").co_consts if type(each) is CodeType)
-    return next(each for each in outer.co_consts if type(each) is CodeType)
-
-
-STATEMENTS = st.sampled_from(
-    (
-        "x = a",
-        "pass",
-        "x = (a,\n\n\n        a)",
-        "x = [\n" + "\n" * 80 + "        a]; x = a",
-        "x = [\n" + "\n" * 40 + "        a]; x = a",
-        "if a: x = a",
-        "while a:\n        if x: break\n    x = a",
-        "for x in a: print(" + ", ".join("x" * 30) + ")",
-        "try: x = a\n    except a: x = a\n    finally: x = a",
-        "with a as x: x = a",
-        "return a",
-        "yield a",
-    )
+from ancestry_obs.compiler.code import (
+    CONSTANT,
+    FILENAME,
+    codes_in,
+    compiled,
+    embed,
+    first_line,
+    inner_code,
+    key_of,
+    quietly,
+    unmarked,
+    with_constants,
+    with_objects,
 )
 
 
-@given(st.lists(STATEMENTS, min_size=1, max_size=6))
-def test_lines_are_those_that_python_gives(statements):
-    source = closure_source("def f(a):\n    x = a\n    " + "\n    ".join(statements), ())
-    ours, pythons = inner_code(source), compiled(source)
-    assert list(ours.co_lines()) == list(pythons.co_lines())
-    assert ours.co_code == pythons.co_code
+def original(url, *, retries):
+    return lambda: url + retries
 
 
-def test_columns_are_unknown():
-    code = inner_code(closure_source("def f(a):\n    return a + 1", ()))
-    assert {place[2:] for place in code.co_positions()} == {(None, None)}
+def outer():
+    def inner():
+        return lambda: 1
+
+    return inner
 
 
-def original(url, *, retries, **rest):
-    return url, retries, rest
+class Unhashable:
+    __hash__ = None
+
+
+def test_a_key_is_the_qualified_name_and_the_first_line():
+    code = original.__code__
+    assert key_of(code) == ("original", code.co_firstlineno)
+    (inside,) = codes_in(code)
+    assert key_of(inside) == ("original.<locals>.<lambda>", code.co_firstlineno + 1)
+
+
+def test_codes_come_from_the_outside_to_the_inside():
+    assert [code.co_name for code in codes_in(outer.__code__)] == ["inner", "<lambda>"]
+
+
+def test_what_is_odd_in_a_source_is_not_said_again():
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with quietly():
+            compiled(ast.parse("a = 1 is 1\nreturned = '\\d'", FILENAME))
+        assert caught == []
+        compile("1 is 1", "<other>", "exec")
+        assert len(caught) == 1
+
+
+def test_the_program_s_filters_are_as_they_were():
+    before = [*warnings.filters]
+    with pytest.raises(KeyError), quietly():
+        raise KeyError
+    assert warnings.filters == before
+
+
+class TestIdentity:
+    def text(self, names=("thing",)):
+        return f"def f(url, *, retries): return {', '.join(names)}, (lambda: {names[0]})()"
+
+    def test_names_that_stand_for_objects_become_constants(self):
+        thing = object()
+        code = with_objects(self.text(), original.__code__, {"thing": thing})
+        function = types.FunctionType(code, {})
+        assert function(1, retries=2) == (thing, thing)
+        assert "thing" not in code.co_names
+        assert hash(code) == hash(code.replace())
+
+    def test_it_is_the_original_s(self):
+        code = with_objects(self.text(), original.__code__, {"thing": 1})
+        for name in ("co_name", "co_qualname", "co_filename", "co_firstlineno"):
+            assert getattr(code, name) == getattr(original.__code__, name)
+        assert {each.co_filename for each in codes_in(code)} == {__file__}
+
+    def test_a_text_of_the_program_is_left_alone(self):
+        text = CONSTANT + "thing"
+        tree = ast.parse("def f(): return 'thing', x")
+        code = with_constants(inner_code(tree.body[0], ()), original.__code__, {text: 3})
+        assert "thing" in code.co_consts or ("thing",) in code.co_consts
+
+    def test_what_is_awaitable_stays_awaitable(self):
+        @types.coroutine
+        def legacy():
+            yield
+
+        code = with_objects("def f(): yield", legacy.__code__, {})
+        assert code.co_flags == legacy.__code__.co_flags & ~0x1000000
+        assert unmarked(legacy.__code__).co_flags & 0x100 == 0
+        assert unmarked(outer.__code__) is outer.__code__
+
+
+class TestEmbedding:
+    def test_a_code_takes_the_place_of_another_one_however_deep(self):
+        (inner, deepest) = codes_in(outer.__code__)
+        new = (lambda: 2).__code__
+        code = embed(outer.__code__, {id(deepest): new})
+        assert types.FunctionType(code, {})()()() == 2
+        assert outer()()() == 1
+        assert inner in outer.__code__.co_consts
+
+    def test_code_that_has_none_of_them_is_the_very_same(self):
+        assert embed(outer.__code__, {id(original.__code__): outer.__code__}) is outer.__code__
+        assert embed(outer.__code__, {}) is outer.__code__
+
+
+def test_a_function_s_code_reads_variables_of_one_around_it():
+    tree = ast.parse("def f(): return a, b, c")
+    assert inner_code(tree.body[0], ("b", "a")).co_freevars == ("a", "b")
+    assert inner_code(tree.body[0], ()).co_freevars == ()
 
 
 @pytest.mark.parametrize(
-    "call", ["call(p0, p1=p1)", "call(p0, p1=p1, **p2)", "call(p0, p1=p1, x='p', y=('q',))"]
+    ("text", "line"),
+    [
+        ("def f(a):\n    x = [\n        a,\n    ]", 3),
+        ("@deco\ndef f(a):\n    'Doc.'\n    return a", 4),
+        ("def f(a):\n    'Doc.'", 1),
+        ("def f(a): return a", 1),
+        ("async def f(a):\n\n    yield a", 3),
+        ("def f(a):\n    global b\n    b = lambda: a", 3),
+    ],
 )
-def test_keywords_of_calls_are_renamed(call):
-    source = closure_source(f"def f(p0, *, p1, **p2):\n    return {call}", ("call",))
-    names = {"p0": "url", "p1": "retries", "p2": "rest"}
-    code = relabel(inner_code(source), original, "file", names)
-    assert code.co_varnames == ("url", "retries", "rest")
-    flat = {each for c in code.co_consts for each in (c if type(c) is tuple else (c,))}
-    assert "retries" in flat
-    assert "p1" not in flat
-
-
-def test_the_code_is_called_as_the_original_is():
-    code = relabel(inner_code(closure_source("def f(p0): pass", ())), original, "file", {})
-    assert (code.co_filename, code.co_name, code.co_qualname) == ("file", "original", "original")
-    assert relabel(code, max, "other", {}).co_qualname == "call"
+def test_the_first_line_is_the_one_that_a_tracer_sees_first(text, line):
+    code = next(codes_in(compile(text, "<text>", "exec", dont_inherit=True)))
+    assert first_line(code) == line

@@ -1,6 +1,6 @@
-"""The generated source of typical targets, as it is kept in `golden/`.
+"""Typical targets with the statements in them, as they are kept in `golden/`.
 
-A change of the generator shows in the diff of these files. To write them anew:
+A change of the statements shows in the diff of these files. To write them anew:
 
     UPDATE_GOLDEN=1 python -m pytest tests/obs/compiler/test_golden.py
 """
@@ -84,7 +84,7 @@ def runs_an_async_generator(loom):
 def counts_once_under_subclasses(loom):
     loom.metric("calls_total")
     record = loom.record("calls_total")
-    return loom.weave(_method, record, owner=object, name="request", subclasses=True)
+    return loom.weave(_method, record, is_inner=bool)
 
 
 def _method(self, url, /, method="GET", *parts, retries=3, **options):
@@ -123,7 +123,7 @@ CASES = [
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)
 def test_the_source_is_the_one_in_the_golden_file(loom, case):
     source = case(loom).source
-    path = GOLDEN / f"{case.__name__}.txt"
+    path = GOLDEN / loom.way / f"{case.__name__}.txt"
     if os.environ.get("UPDATE_GOLDEN"):
-        path.write_text(source)
-    assert source == path.read_text()
+        path.write_text(source + "\n")
+    assert source + "\n" == path.read_text()

@@ -1,4 +1,4 @@
-"""Any signature: the wrapper behaves as the original for any arguments."""
+"""Any signature: woven code behaves as the original for any arguments."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import inspect
 from inspect import Parameter
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ancestry_obs.compiler import Advice, Runtime, weave
+from ancestry_obs.compiler import Advice, Aspect, Runtime, weave
 from ancestry_obs.compiler.signature import Names, binder, shown_parameters, signature_of
 from ancestry_obs.recording import Store
 
@@ -49,10 +49,14 @@ arguments = st.tuples(
 )
 
 
-def function_with(signature):
+def source_with(signature):
     names = "".join(f"{name}, " for name in signature.parameters)
+    return f"def f{signature}: return ({names})"
+
+
+def function_with(signature):
     namespace = {}
-    exec(f"def f{signature}: return ({names})", namespace)
+    exec(compile(source_with(signature), "<text>", "exec", dont_inherit=True), namespace)
     return namespace["f"]
 
 
@@ -63,18 +67,20 @@ def outcome(function, args, kwargs):
         return str(error)
 
 
-@given(signatures(), arguments)
-def test_a_wrapper_of_any_signature_answers_any_arguments_as_the_original(signature, given_):
-    original = function_with(signature)
-    woven = weave(
-        original, target="m:f", owner=None, name="f", advices=(Advice(),), runtime=RUNTIME
-    )
+@pytest.mark.parametrize("way", ["inline", "call"])
+@given(signature=signatures(), given_=arguments)
+@settings(deadline=None)
+def test_woven_code_of_any_signature_answers_any_arguments_as_the_original(way, signature, given_):
+    original, woven = function_with(signature), function_with(signature)
+    aspect = Aspect("m:f", original.__code__, (Advice(),), RUNTIME, function=original)
+    (result,) = weave([aspect], source_with(signature) if way == "inline" else "")
+    assert bool(result.why_called) is (way == "call")
+    woven.__code__ = result.code
     args, kwargs = given_
-    assert outcome(woven.function, args, kwargs) == outcome(original, args, kwargs)
-    assert inspect.signature(woven.function, follow_wrapped=False) == signature
-    woven.disarm()
-    assert outcome(woven.function, args, kwargs) == outcome(original, args, kwargs)
-    assert inspect.signature(woven.function, follow_wrapped=False) == signature
+    assert outcome(woven, args, kwargs) == outcome(original, args, kwargs)
+    assert inspect.signature(woven) == signature
+    result.disarm()
+    assert outcome(woven, args, kwargs) == outcome(original, args, kwargs)
 
 
 @given(signatures(), arguments)
@@ -91,7 +97,7 @@ def test_a_binder_finds_what_the_original_would_be_given(signature, given_):
 
 def test_own_names_give_way_to_parameters():
     assert Names(["a"]).clock == "_obs_clock"
-    assert Names(["a", "_obs_x", "__obs_"])("clock") == "___obs_clock"
+    assert Names(["a", "_obs_x", "_obs2_"])("clock") == "_obs3_clock"
 
 
 @pytest.mark.parametrize("thing", [dict, type("C", (), {"__signature__": 3})()])
@@ -99,6 +105,15 @@ def test_what_shows_no_signature_has_no_shown_parameters(thing):
     assert shown_parameters(thing) == {}
 
 
-def test_another_callable_takes_whatever_is_passed():
-    assert signature_of(max).definition == "*args, **kwargs"
-    assert signature_of(max).call == "*args, **kwargs"
+def test_a_callable_without_code_takes_whatever_is_passed():
+    assert signature_of(None).definition == "*args, **kwargs"
+    assert signature_of(None).call == "*args, **kwargs"
+
+
+def test_the_first_argument_is_a_parameter_or_what_a_spread_has_first():
+    def first(text):
+        return signature_of(eval(f"lambda {text}: 0").__code__).first_argument
+
+    assert [first(text) for text in ("a, *b", "a, /", "*b", "*, c", "**d", "")] == [
+        "a", "a", "*b[:1]", "", "", "",
+    ]  # fmt: skip

@@ -1,0 +1,172 @@
+"""Statements in a body: where they stand, which lines they show, what they leave as it was."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from contextlib import nullcontext
+from textwrap import dedent, indent
+
+import pytest
+
+from ancestry_obs.compiler.body import looks_at_locals
+
+
+def function_of(text):
+    namespace = {"manager": nullcontext}
+    exec(compile(text, "<text>", "exec", dont_inherit=True), namespace)
+    return namespace["f"]
+
+
+@pytest.fixture
+def weave(loom):
+    """Weaves into the function of a text, inline; at the end of calls unless said otherwise."""
+    loom.way = "inline"
+    loom.metric("a_total")
+
+    def make(text, on="exit"):
+        woven = loom.weave(function_of(text), loom.record("a_total", on=on), text=text)
+        assert woven.woven.why_called == ""
+        return woven
+
+    return make
+
+
+@pytest.fixture(params=["inline"])
+def loom(loom):
+    """Weaves inline alone: what calls the original has no body to speak of."""
+    return loom
+
+
+def lines_of(function):
+    """Give the lines that a tracer sees in a call whose look-ups hit."""
+    function()
+    seen = []
+
+    def look(frame, event, _):
+        if event == "line":
+            seen.append(frame.f_lineno)
+        return look
+
+    before = sys.gettrace()
+    sys.settrace(lambda frame, *_: look if frame.f_code is function.__code__ else None)
+    try:
+        function()
+    finally:
+        sys.settrace(before)
+    return seen
+
+
+@pytest.mark.skipif(
+    sys.version_info < (3, 12), reason="before, a line may show several times in a row"
+)
+@pytest.mark.parametrize("on", ["call", "return", "exit"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        "x = 1\ny = 2",
+        "x = 1\nreturn x",
+        "x = [\n    a,\n    1,\n]",
+        "for x in 1, 2:\n    y = x",
+        "for x in 1, 2:\n    if x:\n        break",
+        "while True:\n    break",
+        "for x in 1,:\n    pass\nelse:\n    y = 1",
+        "if a:\n    x = 1\nelse:\n    y = 2",
+        "if a:\n    x = 1",
+        "try:\n    x = 1\nexcept KeyError:\n    y = 1",
+        "try:\n    1 / 0\nexcept ZeroDivisionError:\n    y = 1",
+        "try:\n    if x := 1:\n        y = 1\nexcept KeyError:\n    y = 1",
+        "try:\n    x = 1\nfinally:\n    y = 1",
+        "match a:\n    case 1:\n        x = 1",
+        "match a:\n    case _:\n        x = 1",
+        "'Doc.'\nx = 1",
+        "'Doc.'",
+    ],
+)
+def test_each_line_shows_as_often_as_it_did(weave, on, body):
+    text = f"def f(a=None):\n{indent(body, '    ')}\n"
+    assert lines_of(weave(text, on).function) == lines_of(function_of(text))
+
+
+def test_no_line_shows_that_was_not_run(weave):
+    text = """
+        def f(a=None):
+            if a:
+                for x in a:
+                    with x:
+                        return x
+            y = 1
+    """
+    assert {*lines_of(weave(dedent(text)).function)} <= {2, 3, 7}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "for x in range(9):\n    with manager(): break",
+        "for x in range(9):\n    with manager(): break\nelse: return 3",
+        "for x in range(n):\n    with manager():\n        if x: break\nelse: return 3",
+        "for x in range(9):\n    for y in 1, 2: break\n    else: break",
+        "for x in range(9):\n    for y in 1, 2: pass\n    else: break",
+        "while True:\n    if n: break\n    n += 1",
+        "while True:\n    try: break\n    finally: n += 1",
+        "while True:\n    try: return n\n    finally: break",
+        "while n > 1: n -= 1\nelse:\n    if n: return n",
+        "try: 1 / n\nexcept* ZeroDivisionError: n = 1",
+        "try: 1 / n\nexcept* ZeroDivisionError: n = 1\nelse: n = 2",
+        "try: return 1 / n\nexcept ZeroDivisionError: return 1\nfinally: n = 1",
+        "try: return 1\nfinally: return 2",
+        "def g(): return 1\nclass A:\n    def h(self): return 2",
+        "return (lambda: n)()",
+        "pass",
+    ],
+)
+@pytest.mark.parametrize("on", ["return", "exit"])
+@pytest.mark.filterwarnings("ignore::SyntaxWarning")  # 3.14 warns of what leaves a `finally`
+def test_a_call_that_ends_is_counted_once(loom, weave, body, on):
+    text = f"def f(n):\n{indent(body, '    ')}\n"
+    woven, plain = weave(text, on), function_of(text)
+    for number, argument in enumerate((0, 1, 2), 1):
+        assert woven.function(argument) == plain(argument)
+        assert loom.total("a_total") == woven.calls() == number
+
+
+@pytest.mark.parametrize("rest", ["", "\n    return a", "; return a"])
+def test_a_documentation_stays_the_first_statement(weave, rest):
+    woven = weave(f"def f(a=1):\n    'Doc.'{rest}\n")
+    assert woven.function.__code__.co_consts[0] == "Doc."
+    assert woven.function() == (1 if rest else None)
+
+
+@pytest.mark.parametrize("first", ["f'{a}'", "3", "...", "b'bytes'"])
+def test_what_looks_like_a_documentation_is_none(weave, first):
+    woven = weave(f"def f(a=1):\n    {first}\n    return a\n")
+    assert woven.function() == 1
+    assert woven.function.__doc__ is None
+
+
+@pytest.mark.parametrize(
+    ("body", "seer"),
+    [
+        ("locals()", "locals()"),
+        ("vars()", "vars()"),
+        ("vars(1)", ""),
+        ("eval('1')", "eval()"),
+        ("eval('1', {})", ""),
+        ("exec(a, b, c)", ""),
+        ("eval", "eval()"),
+        ("map(dir, a)", "dir()"),
+        ("dir(a)", ""),
+        ("a.f_locals", "f_locals"),
+        ("a.locals()", ""),
+        ("[locals() for a in b]", "locals()"),
+        ("lambda: locals()", ""),
+        ("a", ""),
+    ],
+)
+def test_what_looks_at_variables_is_found(body, seer):
+    function = ast.parse(f"def f(a):\n    {body}").body[0]
+    names = {each.id for each in ast.walk(function) if isinstance(each, ast.Name)}
+    names |= {each.attr for each in ast.walk(function) if isinstance(each, ast.Attribute)}
+    assert looks_at_locals(function, names) == seer
+    assert looks_at_locals(function, ()) == ""

@@ -1,0 +1,405 @@
+"""Whatever the statements of a body are: woven in, it does what it did, and is counted once.
+
+Programs are written at random, and run twice: as they are, and woven. The same has to come of both:
+results, exceptions with their lines and columns, and the lines that a debugger or coverage sees.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import sys
+import traceback
+from contextlib import asynccontextmanager, contextmanager
+from types import FunctionType
+
+import pytest
+from hypothesis import HealthCheck, given, note, settings
+from hypothesis import strategies as st
+
+from ancestry_obs.compiler import Advice, Aspect, Runtime, weave
+from ancestry_obs.exceptions import Where
+from ancestry_obs.expressions import parse
+from ancestry_obs.mapfile.specs import LabelSpec, MetricSpec, RecordSpec
+from ancestry_obs.recording import Store
+
+NOWHERE = Where("test.toml", None, "")
+
+FILENAME = "<program>"
+SIMPLE = (
+    "note({n})",
+    "x = note({n})",
+    "pass",
+    "x = {n}; note(x)",
+    "del x",
+    "x = (lambda: {n})()",
+    "note(\n{pad}    {n},\n{pad})",
+    "x = [\n{pad}    note({n}),\n{pad}]",
+)
+RETURNS = ("return", "return {n}", "return note({n})", "return [note({n}),\n{pad}    repr(x)]")
+RAISES = ("raise KeyError({n})", "raise ValueError", "raise SystemExit({n})", "boom({n})")
+TRAPS = ("except KeyError:", "except (KeyError, ValueError) as x:", "except Exception:", "except:")
+CASES = ("case True:", "case [x, *y]:", "case False if ask():", "case x if ask():", "case y:")
+
+
+class _Writer:
+    """Writes one function, statement by statement."""
+
+    def __init__(self, draw, kind):
+        self.draw = draw
+        self.kind = kind
+        self.number = 0
+        self.is_async = kind in {"coroutine", "async_generator"}
+
+    def pick(self, options):
+        return self.draw(st.sampled_from(options))
+
+    def maybe(self):
+        return self.draw(st.booleans())
+
+    def line(self, pad, text):
+        self.number += 1
+        return pad + text.format(n=self.number, pad=pad)
+
+    def block(self, depth, pad, place):
+        lines = []
+        for _ in range(self.draw(st.integers(1, 3))):
+            lines += self.statement(depth, pad, place)
+        return lines
+
+    def statement(self, depth, pad, place):
+        compound = ("if", "for", "while", "try", "with", "match", "def") if depth else ()
+        kinds = ["simple", "simple", "raise", *compound]
+        kinds += [] if "no_return" in place else ["return", "return"]
+        kinds += ["leave"] if "loop" in place else []
+        kinds += ["reraise"] if "handler" in place else []
+        kinds += [] if self.kind == "function" else ["suspend", "suspend"]
+        return getattr(self, f"_{self.pick(kinds)}")(depth - 1, pad, place)
+
+    def _simple(self, _, pad, __):
+        return [self.line(pad, self.pick(SIMPLE))]
+
+    def _return(self, _, pad, __):
+        options = RETURNS[:1] if self.kind == "async_generator" else RETURNS
+        return [self.line(pad, self.pick(options))]
+
+    def _raise(self, _, pad, __):
+        return [self.line(pad, self.pick(RAISES))]
+
+    def _reraise(self, _, pad, __):
+        return [self.line(pad, "raise")]
+
+    def _leave(self, _, pad, __):
+        return [self.line(pad, self.pick(("break", "continue")))]
+
+    def _suspend(self, _, pad, __):
+        texts = []
+        if self.kind != "coroutine":
+            texts += ["yield {n}", "x = yield {n}"]
+        if self.is_async:
+            texts += ["await pause()"]
+        return [self.line(pad, self.pick(texts))]
+
+    def _def(self, _, pad, __):
+        return [pad + "def inner():", self.line(pad + "    ", "return {n}"), pad + "note(inner())"]
+
+    def _if(self, depth, pad, place):
+        if self.maybe():
+            return [self.line(pad, f"if ask(): {self.pick(SIMPLE)}")]
+        lines = [pad + "if ask():", *self.block(depth, pad + "    ", place)]
+        if self.maybe():
+            lines += [pad + "elif ask():", *self.block(depth, pad + "    ", place)]
+        if self.maybe():
+            lines += [pad + "else:", *self.block(depth, pad + "    ", place)]
+        return lines
+
+    def _for(self, depth, pad, place):
+        head = "async for x in several():" if self.is_async and self.maybe() else "for x in 1, 2:"
+        return self._loop([pad + head], depth, pad, place)
+
+    def _while(self, depth, pad, place):
+        if self.maybe():
+            return self._loop([pad + "while ask():"], depth, pad, place)
+        inner = pad + "    "
+        return self._loop([pad + "while True:", f"{inner}if not ask(): break"], depth, pad, place)
+
+    def _loop(self, head, depth, pad, place):
+        lines = [*head, *self.block(depth, pad + "    ", {*place, "loop"})]
+        if self.maybe():
+            lines += [pad + "else:", *self.block(depth, pad + "    ", place)]
+        return lines
+
+    def _try(self, depth, pad, place):
+        inner = pad + "    "
+        lines = [pad + "try:", *self.block(depth, inner, place)]
+        ends = self.pick(("except", "finally", "both", "star"))
+        if ends == "star":
+            # Nothing leaves such a handler but an exception.
+            handling = {"no_return", "handler"}
+            lines += [pad + "except* KeyError:", *self.block(0, inner, handling)]
+        elif ends != "finally":
+            handling = {*place, "handler"}
+            lines += [pad + self.pick(TRAPS), *self.block(depth, inner, handling)]
+            if self.maybe():
+                lines += [pad + "else:", *self.block(depth, inner, place)]
+        if ends in {"finally", "both"}:
+            # Python 3.14 warns of a `return` there; what it does is the same.
+            lines += [pad + "finally:", *self.block(depth, inner, place)]
+        return lines
+
+    def _with(self, depth, pad, place):
+        heads = ["with manager():", "with manager() as x, manager():"]
+        if self.is_async:
+            heads.append("async with amanager():")
+        return [pad + self.pick(heads), *self.block(depth, pad + "    ", place)]
+
+    def _match(self, depth, pad, place):
+        lines = [pad + "match ask():"]
+        cases = self.draw(st.lists(st.sampled_from(CASES), min_size=1, max_size=3, unique=True))
+        for case in sorted(cases, key=CASES.index):
+            lines += [pad + "    " + case, *self.block(depth, pad + "        ", place)]
+        return lines
+
+
+@st.composite
+def programs(draw, kind):
+    """Write a module with one function `f` of a kind."""
+    writer = _Writer(draw, kind)
+    head = ("async " if writer.is_async else "") + "def f(x=None):"
+    doc = ['    """Has a docstring."""'] if draw(st.booleans()) else []
+    body = writer.block(3, "    ", set())
+    # At the end, never reached as often as not.
+    pieces = [] if kind in {"function", "coroutine"} else ["    if ask(): yield 0"]
+    pieces = pieces if draw(st.booleans()) else [*pieces[::-1]]
+    placed = [*pieces, *body] if draw(st.booleans()) else [*body, *pieces]
+    return "\n".join([head, *doc, *placed]) + "\n"
+
+
+class World:
+    """What a program may call, with all that it tells.
+
+    Args:
+        decisions: The answers to `ask`; then it is always no.
+    """
+
+    def __init__(self, decisions):
+        self.decisions = list(decisions)
+        self.log = []
+
+    @property
+    def namespace(self):
+        return {
+            "ask": self.ask, "note": self.note, "boom": self.boom, "pause": self.pause,
+            "manager": self.manager, "amanager": self.amanager, "several": self.several,
+        }  # fmt: skip
+
+    def ask(self):
+        return bool(self.decisions) and self.decisions.pop(0)
+
+    def note(self, value):
+        self.log.append(value)
+        return value
+
+    def boom(self, value):
+        raise LookupError(value)
+
+    async def pause(self):
+        await asyncio.sleep(0)
+
+    @contextmanager
+    def manager(self):
+        self.note("in")
+        try:
+            yield
+        except Exception as error:
+            self.note(repr(error))
+            if not self.ask():
+                raise
+        finally:
+            self.note("out")
+
+    @asynccontextmanager
+    async def amanager(self):
+        with self.manager():
+            yield
+
+    async def several(self):
+        for each in 1, 2:
+            await self.pause()
+            yield each
+
+
+def run(function, kind):
+    """Run a function to its end; give what came of it and the lines that a tracer saw."""
+    seen = []
+
+    def trace(frame, event, _):
+        if frame.f_code is not function.__code__:
+            return None
+        return look(frame, event, None)
+
+    def look(frame, event, _):
+        if event == "line":
+            seen.append(frame.f_lineno)
+        return look
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        outcome = _outcome(function, kind)
+    finally:
+        sys.settrace(before)
+    return outcome, seen
+
+
+def _outcome(function, kind):
+    yielded = []
+    try:
+        return "gave", _finish(function, kind, yielded), yielded
+    except BaseException as error:
+        return "raised", _chain(error), yielded
+
+
+def _finish(function, kind, yielded):
+    if kind == "function":
+        return function()
+    if kind == "generator":
+        return _exhaust(function(), yielded)
+    if kind == "coroutine":
+        return _drive(function())
+
+    async def main():
+        async for each in function():
+            yielded.append(each)
+
+    return _drive(main())
+
+
+def _exhaust(generator, yielded):
+    while True:
+        try:
+            yielded.append(next(generator))
+        except StopIteration as stop:
+            return stop.value
+
+
+def _drive(coroutine):
+    # Without a loop, which would take a SystemExit for its own.
+    while True:
+        try:
+            coroutine.send(None)
+        except StopIteration as stop:
+            return stop.value
+
+
+def _chain(error):
+    told = []
+    while error is not None and len(told) < 9:
+        frames = [
+            (frame.name, frame.lineno, frame.colno, frame.end_colno)
+            for frame in traceback.extract_tb(error.__traceback__)
+            if frame.filename == FILENAME
+        ]
+        told.append((repr(error), frames))
+        error = error.__context__
+    return told
+
+
+def weave_text(text, kind, records):
+    """Weave into the function of a program; give a maker of it and what was woven."""
+    namespace = {}
+    exec(compile(text, FILENAME, "exec", dont_inherit=True), namespace)
+    original = namespace["f"]
+    store = Store("")
+    specs = {record.metric: _metric(record) for record in records}
+    advice = Advice(tuple(records), tuple(specs.values()))
+    aspect = Aspect("m:f", original.__code__, (advice,), Runtime(store), function=original)
+    (woven,) = weave([aspect], text)
+    assert woven.why_called == ""
+    return original, woven, store, specs
+
+
+def _metric(record):
+    kind = "in_flight" if record.metric == "flying" else "counter"
+    labels = tuple(LabelSpec(name, None, 99, NOWHERE) for name, _ in record.labels)
+    return MetricSpec(record.metric, kind, "H.", labels, (), NOWHERE)
+
+
+def _record(metric, on, **labels):
+    named = tuple((name, parse(text)) for name, text in labels.items())
+    return RecordSpec(metric, named, None, None, on, None, NOWHERE)
+
+
+WISHES = {
+    "all": [
+        _record("ended_total", "exit", how="outcome(error)"),
+        _record("returned_total", "return", what="text(result)", given="text(x)"),
+        _record("raised_total", "raise", what="type_name(error)"),
+        _record("flying", "call"),
+    ],
+    "end": [_record("returned_total", "return", what="text(result)")],
+    "entry": [_record("begun_total", "call")],
+}
+
+
+def with_world(function, code, decisions):
+    """Give a function with some code in a world of its own."""
+    world = World(decisions)
+    made = FunctionType(code, {**world.namespace, "__builtins__": __builtins__}, "f", (None,))
+    return made, world
+
+
+@pytest.mark.parametrize("wishes", WISHES)
+@pytest.mark.parametrize("kind", ["function", "generator", "coroutine", "async_generator"])
+@given(data=st.data(), decisions=st.lists(st.booleans(), max_size=12))
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+def test_a_woven_program_does_what_it_did_and_is_counted_once(kind, wishes, data, decisions):
+    text = data.draw(programs(kind))
+    note(text)
+    original, woven, store, specs = weave_text(text, kind, WISHES[wishes])
+    plain, world = with_world(original, original.__code__, decisions)
+    expected, lines = run(plain, kind)
+    function, other = with_world(original, woven.code, decisions)
+    outcome, seen = run(function, kind)
+
+    assert outcome == expected
+    assert other.log == world.log
+    assert woven.calls() == 1
+    assert at_a_glance(seen) == at_a_glance(lines)
+    store.fold()
+    counted = {name: dict(store.family(spec).series()) for name, spec in specs.items()}
+    assert read(counted) == told(wishes, kind, expected)
+
+
+def read(counted):
+    return {
+        name: {labels: series.value for labels, series in found.items()}
+        for name, found in counted.items()
+    }
+
+
+def told(wishes, kind, expected):
+    """Say what has to be recorded of a call with some outcome."""
+    way, value, _ = expected
+    if wishes == "entry":
+        return {"begun_total": {(): 1.0}}
+    gave = way == "gave"
+    if wishes == "end":
+        return {"returned_total": {(str(value),): 1.0} if gave else {}}
+    name = "" if gave else value[0][0].partition("(")[0]
+    return {
+        "ended_total": {("success" if gave else "error",): 1.0},
+        "returned_total": {(str(value), "None"): 1.0} if gave else {},
+        "raised_total": {} if gave else {(name,): 1.0},
+        "flying": {(): 0.0},
+    }
+
+
+def at_a_glance(seen):
+    """Take a line that shows several times in a row for one, as where a memo misses."""
+    return [each for each, _ in itertools.groupby(without_definition(seen))]
+
+
+def without_definition(seen):
+    """Leave out the ``def`` line, which shows once more where an exception leaves."""
+    return [each for each in seen if each != 1]
