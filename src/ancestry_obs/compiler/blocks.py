@@ -60,9 +60,9 @@ class _Writer:
             return self._object(f"_c_{kind.__name__}", node)
         if isinstance(node, ast.Name) and not self._is_name(node.id):
             return self.node(ast.Constant(self._constant + node.id))
-        fields = ", ".join(f"{name!r}: {text}" for name, text in self._fields(node))
-        place = ", **_place" if kind._attributes else ""
-        return f"_make({self._object(f'_k_{kind.__name__}', kind)}, {{{fields}{place}}})"
+        fields = [f"{name!r}: {text}" for name, text in self._fields(node)]
+        fields += ["**_place"] if kind._attributes else []
+        return f"_make({self._object(f'_k_{kind.__name__}', kind)}, {{{', '.join(fields)}}})"
 
     def _fields(self, node: ast.AST) -> Iterator[tuple[str, str]]:
         for name in node._fields:
@@ -73,8 +73,10 @@ class _Writer:
                 yield name, f"[{', '.join(map(self.node, value))}]"
             elif (name, type(node)) in {("id", ast.Name), ("arg", ast.keyword)} and value:
                 yield name, f"_names.get({value!r}, {value!r})"
-            else:
+            elif type(value) in {str, int, bool, type(None)}:
                 yield name, repr(value)
+            else:  # such as an infinite number, whose text is a name
+                yield name, self._object(f"_v_{len(self.objects)}", value)
 
     def _object(self, name: str, value: object) -> str:
         self.objects[name] = value

@@ -147,7 +147,8 @@ class _Writer:
             begin += [f"{names.started} = {f'{names.clock}()' if self._timed else 'True'}"]
         if not guard:
             return begin
-        keep = [f"{names.started} = None"] if self._ends() else ["pass"]
+        gates = [names(f"gate{part.index}") for part in self._gates]
+        keep = [f"{' = '.join([names.started, *gates])} = None"] if self._ends() else ["pass"]
         return [f"if {guard}:", *indented(keep), "else:", *indented(begin)]
 
     def _beginning(self) -> list[str]:

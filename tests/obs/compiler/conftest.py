@@ -51,6 +51,14 @@ def copied(function):
     return copy
 
 
+class Inner:
+    """Tells calls that came up from an override; no type is known to have none."""
+
+    def __init__(self, is_inner):
+        self.is_inner = is_inner
+        self.plain = set()
+
+
 class InPlace:
     """A function that has woven code, and what is known of it."""
 
@@ -120,7 +128,7 @@ class Loom:
             runtime=self.runtime,
             is_method=is_method,
             function=original,
-            is_inner=is_inner,
+            inner_test=is_inner and Inner(is_inner),
         )
         if not is_function:
             return InPlace(*weave_callable(aspect))

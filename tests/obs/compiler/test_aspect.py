@@ -93,7 +93,7 @@ class TestShapes:
 
     def shape(self, loom, original, **wishes):
         loom.metric("a_total", v=9)
-        wanted = {"is_method": False, "is_inner": None, **wishes}
+        wanted = {"is_method": False, "inner_test": None, **wishes}
         text = wanted.pop("label", "1")
         advices = (loom.advice(loom.record("a_total", v=text)),)
         return Aspect(
@@ -107,7 +107,7 @@ class TestShapes:
         assert self.shape(loom, call) == self.shape(loom, other)
         assert self.shape(loom, call, label="value") != self.shape(loom, other, label="thing")
 
-    @pytest.mark.parametrize("wishes", [{"is_method": True}, {"is_inner": bool}, {"label": "2"}])
+    @pytest.mark.parametrize("wishes", [{"is_method": True}, {"inner_test": bool}, {"label": "2"}])
     def test_what_else_is_wanted_is_another_shape(self, loom, wishes):
         assert self.shape(loom, call) != self.shape(loom, call, **wishes)
 

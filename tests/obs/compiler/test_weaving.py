@@ -329,7 +329,7 @@ class TestCodeWithoutFunction:
         assert str(woven) == "what its decorators make of it is not known yet"
         assert not isinstance(weave_code(text)[2], Exception)
 
-    @pytest.mark.parametrize("name", ["property", "x.setter", "classmethod", "abc.abstractmethod"])
+    @pytest.mark.parametrize("name", ["property", "classmethod", "abc.abstractmethod"])
     def test_some_are_known_to_keep_it(self, weave_code, name):
         text = f"class A:\n    @{name}\n    def f(self):\n        return self\n"
         _, _, woven = weave_code(text, is_definition=False, is_method=True)
