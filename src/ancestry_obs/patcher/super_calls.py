@@ -7,11 +7,17 @@ another name.
 
 from __future__ import annotations
 
+import dis
 import sys
+import weakref
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from ancestry_obs.patcher.proxies import PROXY_CALL
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from types import CodeType, FrameType
 
 __all__ = ["SuperCalls"]
@@ -19,14 +25,22 @@ __all__ = ["SuperCalls"]
 _MOST_TYPES: Final = 1024
 # A comprehension has a frame of its own before Python 3.12.
 _IN_BETWEEN: Final = frozenset({"<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>"})
-_CALLED, _TEST = 1, 2
+_TEST: Final = 2
+
+
+@dataclass(slots=True)
+class _Known:
+    reference: weakref.ref[CodeType]
+    only_goes_up: bool
+    users: int = 1
 
 
 class SuperCalls:
     """Knows the code of every override, by the name of the method."""
 
     def __init__(self) -> None:
-        self._codes: dict[str, dict[int, bool]] = {}
+        # Held weakly: an id may be given to other code once this one is gone.
+        self._codes: dict[str, dict[int, _Known]] = {}
 
     def add(self, name: str, *codes: CodeType) -> None:
         """Note code that runs an override.
@@ -37,13 +51,22 @@ class SuperCalls:
         """
         known = self._codes.setdefault(name, {})
         for code in codes:
-            # What only ever goes up by `super()` does so for its own instance.
-            known[id(code)] = "super" in code.co_names and name not in code.co_varnames
+            key = id(code)
+            if key in known:
+                known[key].users += 1
+            else:
+                reference = weakref.ref(code, partial(_forget, known, key))
+                known[key] = _Known(reference, _only_goes_up(code, name))
 
     def remove(self, name: str, *codes: CodeType) -> None:
-        """Forget code that is out of use."""
+        """Forget code that is out of use; as often as it was added."""
+        known = self._codes.get(name, {})
         for code in codes:
-            self._codes.get(name, {}).pop(id(code), None)
+            found = known.get(id(code))
+            if found is not None:
+                found.users -= 1
+                if not found.users:
+                    del known[id(code)]
 
     def test(self, owner: type, name: str) -> Callable[[object], bool]:
         """Make the test for calls of one method.
@@ -56,25 +79,38 @@ class SuperCalls:
             A function of the first argument, an instance or a class, to be called from the
             method's own frame. It never raises.
         """
-        plain: set[type] = {owner}
+        # Held weakly, by id: woven code is out of the garbage collector's sight.
+        plain: dict[int, weakref.ref[type]] = {}
+        _remember(plain, owner)
+        its_owner = weakref.ref(owner)
         codes = self._codes.setdefault(name, {})
 
         def is_inner(first: object = None) -> bool:
             kind: Any = type(first)
-            if kind in plain:
+            if id(kind) in plain:
                 return False
             try:
-                if issubclass(kind, type) and issubclass(first, owner):  # type: ignore[arg-type]
+                base: Any = its_owner()
+                if issubclass(kind, type) and issubclass(first, base):  # type: ignore[arg-type]
                     kind = first
-                if not _is_overridden(kind, owner, name):
+                if not _is_overridden(kind, base, name):
                     if len(plain) < _MOST_TYPES and kind is type(first):
-                        plain.add(kind)
+                        _remember(plain, kind)
                     return False
                 return _came_from(sys._getframe(_TEST), first, codes)  # noqa: SLF001 - its way
             except Exception:  # noqa: BLE001 - a class may raise whatever it likes when asked
                 return False
 
         return is_inner
+
+
+def _remember(types: dict[int, weakref.ref[type]], kind: type) -> None:
+    key = id(kind)
+    types[key] = weakref.ref(kind, lambda _: types.pop(key, None))
+
+
+def _forget(known: dict[int, _Known], key: int, _: object) -> None:
+    known.pop(key, None)
 
 
 def _is_overridden(kind: type, owner: type, name: str) -> bool:
@@ -86,12 +122,38 @@ def _is_overridden(kind: type, owner: type, name: str) -> bool:
     return False
 
 
-def _came_from(frame: FrameType | None, first: object, codes: dict[int, bool]) -> bool:
-    while frame is not None and frame.f_code.co_name in _IN_BETWEEN:
+def _came_from(frame: FrameType | None, first: object, codes: Mapping[int, _Known]) -> bool:
+    while frame is not None and (frame.f_code.co_name in _IN_BETWEEN or frame.f_code is PROXY_CALL):
         frame = frame.f_back
     if frame is None:
         return False
-    goes_up = codes.get(id(frame.f_code))
-    if goes_up is None:
+    known = codes.get(id(frame.f_code))
+    if known is None:
         return False
-    return goes_up or frame.f_locals.get(frame.f_code.co_varnames[0]) is first
+    return known.only_goes_up or _first_of(frame) is first
+
+
+def _first_of(frame: FrameType) -> object:
+    code = frame.f_code
+    value = frame.f_locals.get(code.co_varnames[0]) if code.co_varnames else None
+    if code.co_argcount == 0 and type(value) is tuple:
+        return value[0] if value else None
+    return value
+
+
+def _only_goes_up(code: CodeType, name: str) -> bool:
+    """Whether code reaches for the name by `super()` alone, thus for its own first argument."""
+    reached = by_super = 0
+    before = ("", "")
+    for each in dis.get_instructions(code):
+        if each.opname in {"PRECALL", "CALL", "CACHE", "PUSH_NULL", "COPY_FREE_VARS"}:
+            continue
+        if each.argval == name:
+            reached += 1
+            # From 3.12 on in one instruction, whose lowest bits tell a call and two arguments.
+            if each.opname == "LOAD_SUPER_ATTR":
+                by_super += not (each.arg or 0) & 2
+            else:
+                by_super += before == ("LOAD_GLOBAL", "super")
+        before = each.opname, str(each.argval)
+    return reached > 0 and reached == by_super
