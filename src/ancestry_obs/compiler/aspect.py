@@ -20,7 +20,7 @@ from ancestry_obs.exceptions import CompileError, ExpressionError
 from ancestry_obs.expressions.emission import check
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
+    from collections.abc import Callable, Container, Hashable
     from inspect import Parameter
     from types import CodeType
 
@@ -40,8 +40,8 @@ class InnerTest(Protocol):
     """Knows the calls that an override has counted already."""
 
     @property
-    def plain(self) -> set[type]:
-        """Types whose instances no such call can have as its first argument."""
+    def plain(self) -> Container[int]:
+        """The ids of types whose instances no such call can have as its first argument."""
 
     def is_inner(self, first: object) -> bool:
         """Tell it of a call; to be called from the method's own frame."""

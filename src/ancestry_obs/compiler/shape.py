@@ -35,7 +35,16 @@ if TYPE_CHECKING:
 __all__ = ["Shape", "shape_of"]
 
 _MOST: Final = 1024
-_BUILTINS: Final = ("BaseException", "Exception", "StopAsyncIteration", "float", "len", "str", "type")
+_BUILTINS: Final = (
+    "BaseException",
+    "Exception",
+    "StopAsyncIteration",
+    "float",
+    "id",
+    "len",
+    "str",
+    "type",
+)
 
 
 class Shape:

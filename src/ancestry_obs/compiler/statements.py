@@ -166,7 +166,7 @@ class _Writer:
             tests.append(f"{names.r0}.evaluating and {names.is_evaluating}({names.thread}())")
         if self._aspect.inner_test is not None:
             first = self._first
-            plain = "" if first.startswith("*") else f"{names.type}({first}) not in {names.inner}.plain"
+            plain = "" if first.startswith("*") else f"{names.id}({names.type}({first})) not in {names.inner}.plain"
             called = f"{names.inner}.is_inner({first})"
             tests.append(f"{plain} and {called}" if plain else called)
         return " or ".join(tests)

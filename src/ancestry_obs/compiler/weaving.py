@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import ast
 import re
-from dataclasses import dataclass
-from types import CodeType, FunctionType
+import weakref
+from dataclasses import dataclass, replace
+from types import CellType, CodeType, FunctionType
 from typing import TYPE_CHECKING, Final
 
 from ancestry_obs.compiler.body import calling_function, looks_at_locals, weave_body
@@ -71,6 +72,9 @@ class Woven:
 
     def __post_init__(self) -> None:
         self._calls = self.recorders[0].probe
+        self._recorder = weakref.ref(self.recorders[0])
+        self._before = 0
+        self._former: list[Woven] = []
 
     @property
     def source(self) -> str:
@@ -85,7 +89,25 @@ class Woven:
 
     def calls(self) -> int:
         """Count the calls so far, exactly; calls that were left out as inner ones are not in it."""
-        return self._calls.observed()
+        # One whose recorder is gone counts nothing more, and need not be kept.
+        for each in [each for each in self._former if each.is_over]:
+            self._before += each.calls()
+            self._former.remove(each)
+        return self._calls.observed() + self._before + sum(each.calls() for each in self._former)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no call will ever be counted here any more."""
+        return self._recorder() is None and not self._former
+
+    def take_over(self, former: Woven) -> None:
+        """Count the calls of another one, which has been retired, with one's own.
+
+        Args:
+            former: What was woven at the same join point before.
+        """
+        self._former.append(former)
+        self.calls()
 
     def watch(self, look: Callable[[], object]) -> None:
         """Call `look` at calls that are new to the recorder, the first one among them."""
@@ -209,7 +231,7 @@ class _File:
         call = None if code else _copy(aspect.function)
         constants = shape.constants(aspect, recorders, call)
         finished = with_constants(code or _calling(aspect, shape), _code_of(aspect), constants)
-        return Woven(aspect, finished, recorders, reason)
+        return Woven(aspect if reason else _let_go(aspect), finished, recorders, reason)
 
     def _inline(self, groups: Sequence[Sequence[Aspect]]) -> None:
         """Weave what can be woven into its source; for the others the reason is kept."""
@@ -315,6 +337,19 @@ class _NoProofError(Exception):
 def _code_of(aspect: Aspect) -> CodeType:
     assert aspect.code is not None  # noqa: S101 - a callable without code is woven otherwise
     return aspect.code
+
+
+def _let_go(aspect: Aspect) -> Aspect:
+    """Keep nothing of what a function has around it, such as its class, for its text alone."""
+    function = aspect.function
+    if not isinstance(function, FunctionType) or not function.__closure__:
+        return aspect
+    cells = tuple(CellType() for _ in function.__closure__)
+    bare = FunctionType(
+        function.__code__, function.__globals__, function.__name__, function.__defaults__, cells
+    )
+    bare.__kwdefaults__ = function.__kwdefaults__
+    return replace(aspect, function=bare)
 
 
 def _copy(function: object) -> FunctionType:

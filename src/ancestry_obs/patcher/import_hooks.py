@@ -1,6 +1,6 @@
 """Modules that are loaded -> a look at their code before it is executed, and at them after it.
 
-Two functions of the import system are given other code while this is in force, so that it does not
+Some functions of the import system are given other code while this is in force, so that it does not
 matter which finder finds a module or whose loader loads it, nor which finders others put in front.
 No bytecode file is written anew: what was read or compiled is changed in memory only. No exception
 leaves a hook, and Python takes the frames here out of tracebacks, as it does with its own.
@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib._bootstrap as bootstrap
 import importlib._bootstrap_external as bootstrap_external
 import logging
+from functools import partial
 from types import CodeType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -30,7 +31,11 @@ def exec_module(self, module):
     if code is None:
         raise ImportError(f"cannot load module {module.__name__!r} when get_code() returns None")
     code = _prepare(module, code, self)
-    _bootstrap._call_with_frames_removed(exec, code, module.__dict__)
+    try:
+        _bootstrap._call_with_frames_removed(exec, code, module.__dict__)
+    except BaseException:
+        _ended(module.__name__)
+        raise
     _executed(module)
 """
 _LOAD: Final = """
@@ -41,15 +46,28 @@ def load(spec):
 """
 _EXEC: Final = """
 def execute(spec, module):
+    _begun(spec.name)
     module = _original(spec, module)
     _loaded(spec.name, module)
     return module
 """
+# The lock of a module is let go when its import is over, also one that began before this was here.
+_EXIT: Final = """
+def __exit__(self, *args, **kwargs):
+    _original(self, *args, **kwargs)
+    _ended(self._name)
+"""
 
 
 def is_initializing(module: ModuleType) -> bool:
-    """Whether the module's own statements are still being executed by an import."""
-    return bool(getattr(getattr(module, "__spec__", None), "_initializing", False))
+    """Whether the module's own statements are still to be executed, or under way.
+
+    A lazy module is not woken up.
+    """
+    if type(module).__name__ == "_LazyModule":
+        return True
+    spec = object.__getattribute__(module, "__dict__").get("__spec__")
+    return bool(getattr(spec, "_initializing", False))
 
 
 class ImportHooks:
@@ -59,15 +77,22 @@ class ImportHooks:
         prepare: Called with a module's name, its code and its source's reader before it is
             executed; gives the code to execute.
         loaded: Called with the name and the module, once it has been executed.
+        begun: Called with the name before a module is executed once more.
+        ended: Called with the name when an import is over, be it that it failed; and perhaps before
+            that, where modules import each other.
     """
 
     def __init__(
         self,
         prepare: Callable[[str, CodeType, Callable[[], str | None]], CodeType],
         loaded: Callable[[str, ModuleType], None],
+        begun: Callable[[str], None],
+        ended: Callable[[str], None],
     ) -> None:
         self._prepare = prepare
         self._loaded = loaded
+        self._begun = begun
+        self._ended = ended
         self._given: list[tuple[FunctionType, CodeType, CodeType]] = []
 
     @property
@@ -79,14 +104,18 @@ class ImportHooks:
         """Begin to tell; opening it twice is opening it once."""
         if self._given:
             return
-        executing: Any = bootstrap_external._LoaderBasics.exec_module  # type: ignore[attr-defined]  # noqa: SLF001 - there is no public way that no finder can pass by
-        self._give(executing, _EXEC_MODULE, _prepare=self._before, _executed=self._after)
-        for text, function in (
-            (_LOAD, bootstrap._load_unlocked),  # type: ignore[attr-defined]  # noqa: SLF001 - the same
-            (_EXEC, bootstrap._exec),  # type: ignore[attr-defined]  # noqa: SLF001 - the same
-        ):
-            copy = FunctionType(function.__code__, function.__globals__, function.__name__)
-            self._give(function, text, _original=copy, _loaded=self._tell)
+        # There is no public way that no finder can pass by.
+        executing: Any = bootstrap_external._LoaderBasics.exec_module  # type: ignore[attr-defined]  # noqa: SLF001
+        loading: Any = bootstrap._load_unlocked  # type: ignore[attr-defined]  # noqa: SLF001
+        again: Any = bootstrap._exec  # type: ignore[attr-defined]  # noqa: SLF001
+        leaving: Any = bootstrap._ModuleLockManager.__exit__  # type: ignore[attr-defined]  # noqa: SLF001
+        begun, ended = partial(self._say, self._begun), partial(self._say, self._ended)
+        self._give(
+            executing, _EXEC_MODULE, _prepare=self._before, _executed=self._after, _ended=ended
+        )
+        self._give(loading, _LOAD, _original=_copy(loading), _loaded=self._tell)
+        self._give(again, _EXEC, _original=_copy(again), _begun=begun, _loaded=self._tell)
+        self._give(leaving, _EXIT, _original=_copy(leaving), _ended=ended)
 
     def close(self) -> None:
         """Tell of nothing any more."""
@@ -123,3 +152,15 @@ class ImportHooks:
             self._loaded(name, module)  # type: ignore[arg-type]  # it is a module
         except Exception:
             _logger.exception("module %r is not instrumented: its import hook failed", name)
+
+    def _say(self, listener: Callable[[str], None], name: str) -> None:
+        if not self._given:
+            return
+        try:
+            listener(name)
+        except Exception:
+            _logger.exception("module %r is not instrumented: its import hook failed", name)
+
+
+def _copy(function: FunctionType) -> FunctionType:
+    return FunctionType(function.__code__, function.__globals__, function.__name__)

@@ -2,7 +2,7 @@
 
 A slot of C cannot be replaced, but it can be overridden where a class is written in Python: the own
 `__init__` goes up with `super()`, so that it stands in the way of no other base class. It is added
-while it is woven and removed after that (see `sites`); nothing is patched here.
+while it is woven and removed after that (see `proxied`); nothing is patched here.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Sequence
     from types import CodeType, FunctionType, ModuleType
+    from typing import Self
 
     from ancestry_obs.patcher.super_calls import SuperTest
 
@@ -106,6 +107,9 @@ class Woven(Protocol):
 
     def retire(self) -> None:
         """Let go, once no call is running, of what is out of use now."""
+
+    def take_over(self, former: Self) -> None:
+        """Count the calls of another one, which has been retired, with one's own."""
 
     def disarm(self) -> None:
         """Do nothing any more, though somebody may still run the code."""

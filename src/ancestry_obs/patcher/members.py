@@ -1,15 +1,15 @@
 """What a namespace holds -> the callable inside it, and how it is woven; nothing is patched here.
 
 A function gets other code, wherever it is: itself, or inside a property or static method. A cache
-(`functools.lru_cache`) answers without entering its function, and what is compiled has no code to
-exchange: their name is bound to a proxy. For whatever else a decorator made of a function, that
-function is woven.
+(`functools.lru_cache`) answers without entering its function, a generic method enters another one,
+and what is compiled has no code to exchange: their name is bound to a proxy. For whatever else a
+decorator made of a function, that function is woven.
 """
 
 from __future__ import annotations
 
 import copy
-from functools import _lru_cache_wrapper, cached_property
+from functools import _lru_cache_wrapper, cached_property, partialmethod, singledispatchmethod
 from types import (
     BuiltinFunctionType,
     ClassMethodDescriptorType,
@@ -31,7 +31,16 @@ if TYPE_CHECKING:
 
     from ancestry_obs.patcher.join_points import Accessor, At
 
-__all__ = ["COMPILED", "core_of", "is_class", "is_function_like", "is_plain_data", "is_static", "repack", "unpack"]
+__all__ = [
+    "COMPILED",
+    "core_of",
+    "is_class",
+    "is_function_like",
+    "is_plain_data",
+    "is_static",
+    "repack",
+    "unpack",
+]
 
 _IN_C = (
     BuiltinFunctionType,
@@ -75,7 +84,7 @@ def is_function_like(core: object) -> bool:
     No code runs for that: a lazy object must not wake up because somebody looked for names.
     """
     kind = type(core)
-    return kind is FunctionType or _is_proxied(core) or kind.__name__ == COMPILED
+    return kind is FunctionType or issubclass(kind, _lru_cache_wrapper) or kind.__name__ == COMPILED
 
 
 def is_plain_data(core: object) -> bool:
@@ -84,7 +93,7 @@ def is_plain_data(core: object) -> bool:
     return issubclass(kind, (type, ModuleType)) or kind.__module__ in {"builtins", "types"}
 
 
-def unpack(
+def unpack(  # noqa: PLR0913 - what the pattern says, and what the place says
     raw: object, accessor: Accessor, module: str, qualname: str, at: At, *, named: bool = True
 ) -> Callable[..., object]:
     """Give the callable that is to be woven.
@@ -118,19 +127,24 @@ def unpack(
         raise TargetError("has no definition of that name that could be found in it")
     if issubclass(type(core), _IN_C):
         raise TargetError("is implemented in C and cannot be replaced; name a Python caller of it")
-    if not named and not is_function_like(core):
+    if not named and not is_function_like(core) and not _is_proxied(core):
         raise TargetError("is no function and has none of its name inside")
-    if not callable(core):
+    if not callable(core) and not issubclass(type(core), (partialmethod, singledispatchmethod)):
         raise TargetError(f"is not callable but a value of type {type(core).__name__!r}")
-    return core
+    return cast("Callable[..., object]", core)
 
 
 def _is_proxied(core: object) -> bool:
-    return issubclass(type(core), _lru_cache_wrapper)
+    # Neither enters the function that was defined for every call.
+    return issubclass(type(core), (_lru_cache_wrapper, singledispatchmethod))
 
 
-def repack(raw: object, inner: object) -> object:
-    """Return a copy of `raw` that holds `inner` in place of its own."""
+def repack(raw: object, inner: object, accessor: Accessor = "fget") -> object:
+    """Return a copy of `raw` that holds `inner` in place of its own.
+
+    Raises:
+        TargetError: It is of a kind of which nobody knows how to make a copy.
+    """
     kind = type(raw)
     if issubclass(kind, cached_property):
         duplicate = copy.copy(cast("cached_property[object]", raw))
@@ -141,6 +155,10 @@ def repack(raw: object, inner: object) -> object:
         # A subclass may keep attributes of its own; the standard ones now describe `inner`.
         vars(holder).update({k: v for k, v in vars(raw).items() if k not in vars(holder)})
         return holder
+    if kind is property:
+        held = cast("property", raw)
+        functions = {name: getattr(held, name) for name in _ACCESSOR_WORDS} | {accessor: inner}
+        return property(**functions, doc=held.__doc__)
     if issubclass(kind, property):
-        raise TargetError("is a property around no function, which cannot be copied in every case")
+        raise TargetError(f"is a {kind.__name__!r} around no function, which cannot be copied")
     return inner

@@ -14,7 +14,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from types import ModuleType
 
-__all__ = ["MISSING", "delete", "full_name", "namespace_of", "subclasses_of", "write"]
+__all__ = [
+    "MISSING",
+    "delete",
+    "full_name",
+    "name_of",
+    "namespace_of",
+    "qualname_of",
+    "subclasses_of",
+    "write",
+]
 
 MISSING: Final = object()
 
@@ -38,10 +47,19 @@ def write(container: type | ModuleType, name: str, value: object) -> None:
         cast("dict[str, object]", namespace_of(container))[name] = value
 
 
+def name_of(module: ModuleType) -> str:
+    """Return a module's own name."""
+    return cast("str", namespace_of(module).get("__name__", ""))
+
+
+def qualname_of(cls: type) -> str:
+    """Return a class's own qualified name."""
+    return cast("str", type.__dict__["__qualname__"].__get__(cls))
+
+
 def full_name(cls: type) -> str:
     """Return ``module.qualname`` of a class."""
-    qualname = type.__dict__["__qualname__"].__get__(cls)
-    return f"{namespace_of(cls).get('__module__', 'builtins')}.{qualname}"
+    return f"{namespace_of(cls).get('__module__', 'builtins')}.{qualname_of(cls)}"
 
 
 def delete(container: type, name: str) -> None:

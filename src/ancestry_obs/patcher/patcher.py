@@ -18,9 +18,10 @@ from types import CodeType, ModuleType
 from typing import TYPE_CHECKING
 
 from ancestry_obs.compiler.code import codes_in
+from ancestry_obs.patcher.definitions_in import definition_in
 from ancestry_obs.patcher.import_hooks import ImportHooks, is_initializing
 from ancestry_obs.patcher.join_points import TargetReport, Wanted
-from ancestry_obs.patcher.namespaces import namespace_of, subclasses_of
+from ancestry_obs.patcher.namespaces import name_of, namespace_of, subclasses_of
 from ancestry_obs.patcher.pickle_hooks import PickleHooks
 from ancestry_obs.patcher.pointcuts import Targets
 from ancestry_obs.patcher.resolver import Resolver
@@ -65,7 +66,7 @@ class Patcher:
         self._weavings = Weavings(weaver, self._super_calls, self._weave_again)
         self._resolver = Resolver(self._weavings.named_before, self._names)
         self._targets = Targets((), self._resolver)
-        self._imports = ImportHooks(self._prepare, self._loaded)
+        self._imports = ImportHooks(self._prepare, self._loaded, self._begun, self._ended)
         self._pickling = PickleHooks(self._weavings.original_of)
         self._subclasses = SubclassHooks(self._derived)
         self._settled: dict[str, ModuleType] = {}
@@ -144,6 +145,7 @@ class Patcher:
         self._under_way.clear()
         self._bases.clear()
         self._weavings.left.clear()
+        self._weavings.lost.clear()
         for weaving in before:
             weaving.wanted.clear()
         if pointcuts:
@@ -152,18 +154,17 @@ class Patcher:
             self._imports.close()
             self._pickling.close()
         wanted: list[Weaving] = []
-        for name, module in list(sys.modules.items()):
+        for name, module in list(sys.modules.items()) if pointcuts else ():
             wanted += self._look_at(name, module)
         for name, (module, _) in list(self._main.items()):
             wanted += self._find(name, module, label=_label(name, module), settled=False)
         self._adopt_former(before)
-        for weaving in before:
-            if not weaving.wanted:
-                self._weavings.unweave(weaving)
+        self._weavings.unweave([each for each in before if not each.wanted])
         self._weave([*wanted, *(each for each in before if each.wanted)])
         if not pointcuts:
-            self._weavings.sweep()
             self._main.clear()
+            self._prepared.clear()
+            self._weavings.unweave_rest()
 
     def _adopt_former(self, before: Iterable[Weaving]) -> None:
         """Want for functions that no name leads to any more what their names' are wanted for.
@@ -206,7 +207,20 @@ class Patcher:
         for target, base in bases:
             self._subclasses.watch(base.named)
             wanted += self._find_overrides(target, base, subclasses_of(base.named))
+        if not settled:
+            self._unweave_what_is_inside(wanted)
         return wanted
+
+    def _unweave_what_is_inside(self, wanted: Iterable[Weaving]) -> None:
+        """Unweave functions that were found before a decorator made something else of them."""
+        new = {each.target: each for each in wanted if each.woven is None}
+        for other in list(self._weavings.all.values()):
+            outer, inner = new.get(other.target), other.function()
+            if outer is None or outer is other or inner is None:
+                continue
+            module, qualname = str(inner.__globals__.get("__name__")), inner.__code__.co_qualname
+            if definition_in(outer.function(), module, qualname) is inner:
+                self._weavings.unweave([other])
 
     def _want(self, point: JoinPoint, target: Target) -> Weaving:
         return self._weavings.want(point, target.index, target.pointcut)
@@ -226,6 +240,7 @@ class Patcher:
 
     def _catch_up(self) -> None:
         """Look for what no hook tells of: imports under way, and code that was exchanged."""
+        self._weavings.forget_what_is_gone()
         for name in list(self._under_way):
             self._weave(self._look_at(name, sys.modules.get(name)))
         for weaving in list(self._weavings.all.values()):
@@ -237,18 +252,24 @@ class Patcher:
 
     def _prepare(self, name: str, code: CodeType, read: Callable[[], str | None]) -> CodeType:
         """Weave what a module's code defines, before it is executed."""
+        self._begun(name)
         wanted = self._definitions(name, code)
         source = read() if wanted else None
         if source is None:
             return code
-        with self._lock:
+        # As in `_run`: who has the lock may be waiting for what this thread imports.
+        if not self._lock.acquire(timeout=_PATIENCE):
+            return code
+        try:
             results = zip(wanted, self._weaver.weave(wanted, source), strict=True)
             prepared = [Prepared(want, woven) for want, woven in results if is_woven(woven)]
             # What an import that failed has left behind.
             for each in self._prepared.pop(name, ()):
                 each.woven.retire()
             self._prepared[name] = prepared
-            return self._weavings.inside(code, prepared)
+            return self._weavings.prepare(code, prepared)
+        finally:
+            self._lock.release()
 
     def _definitions(self, name: str, code: CodeType) -> list[Wanted]:
         """Choose the code that a module's definitions will have, as far as that is certain."""
@@ -279,19 +300,35 @@ class Patcher:
 
     def _take_in(self, name: str, module: ModuleType) -> None:
         prepared = self._prepared.pop(name, [])
-        if module is self._settled.get(name) and not prepared:
-            return
-        self._pickling.look_at(name, module)
-        if self._targets.concerned(name):
-            wanted = self._find(name, module, settled=True)
-            self._weavings.adopt(wanted, prepared)
-            self._weave(wanted)
+        if module is not self._settled.get(name) or prepared:
+            self._pickling.look_at(name, module)
+            if self._targets.concerned(name):
+                settled = type(module).__name__ != "_LazyModule"
+                self._weave(self._find(name, module, settled=settled))
+            self._weavings.drop(prepared)
+
+    def _begun(self, name: str) -> None:
+        """Note that a module is to be executed, perhaps once more."""
+        self._settled.pop(name, None)
+
+    def _ended(self, name: str) -> None:
+        """Take in what no other hook has told of: imports that began before, or that failed."""
+        module = sys.modules.get(name)
+        if issubclass(type(module), ModuleType) and is_initializing(module):  # type: ignore[arg-type]
+            return  # another module of a circle is through, not this one
+        if name in self._prepared or name in self._under_way:
+            self._run(partial(self._take_leave, name, module))
+
+    def _take_leave(self, name: str, module: object) -> None:
+        self._under_way.discard(name)
+        self._weave(self._look_at(name, module))
+        self._weavings.drop(self._prepared.pop(name, []))
 
     def _take_in_main(self, name: str, module: ModuleType) -> None:
         now = list(map(id, namespace_of(module).values()))
         if self._main.get(name, (None, None))[1] == now:
             return
-        self._names[module.__name__] = name
+        self._names[name_of(module)] = name
         self._weave(self._find(name, module, label=_label(name, module), settled=False))
         self._main[name] = module, now
 
@@ -300,7 +337,8 @@ class Patcher:
 
     def _take_in_subclass(self, subclass: type) -> None:
         for target, base in [each for bases in self._bases.values() for each in bases]:
-            if issubclass(subclass, base.named):
+            # A class may have something of its own to say to `issubclass`.
+            if any(each is base.named for each in type.__dict__["__mro__"].__get__(subclass)):
                 self._weave(self._find_overrides(target, base, (subclass,)))
 
     def _say(self, target: str, reason: str) -> None:
@@ -310,7 +348,7 @@ class Patcher:
 
 
 def _label(name: str, module: ModuleType) -> str:
-    return f"{name} as {module.__name__}"
+    return f"{name} as {name_of(module)}"
 
 
 def _renew_lock_of(reference: weakref.ref[Patcher]) -> None:

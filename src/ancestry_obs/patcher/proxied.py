@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partialmethod, singledispatchmethod
+from types import FunctionType
 from typing import TYPE_CHECKING, Final, cast
 
 from ancestry_obs.patcher.members import core_of, repack
@@ -18,13 +19,14 @@ from ancestry_obs.patcher.references import rebind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import FunctionType, ModuleType
+    from types import CodeType, ModuleType
 
     from ancestry_obs.patcher.join_points import JoinPoint, Wanted, Weaver, Woven
 
 __all__ = ["ProxiedName"]
 
 _REMARK: Final = "measured by a proxy under its name: {} has no Python code to weave into"
+_LEFT: Final = "left in place: the name was bound to something else meanwhile"
 _UNREACHED: Final = "what took the object before it got a proxy, other than by a module's name"
 
 
@@ -38,12 +40,14 @@ class ProxiedName:
     def __init__(self, point: JoinPoint) -> None:
         self._container: type | ModuleType = point.container
         self._attribute = point.attribute
-        self._original = point.raw
+        self._original: object = MISSING if point.is_added else point.raw
         self._is_added = point.is_added
-        self._replacement: object = point.raw
-        core = core_of(point.raw)
+        self._code = getattr(point.function, "__code__", None)
+        self._replacement: object = self._original
+        self._accessor = point.accessor
+        core = core_of(point.raw, point.accessor)
         self.callable: Callable[..., object] = point.function
-        self.remark, self.unreached = "", _UNREACHED
+        self.remark, self.unreached = "", "" if point.is_added else _UNREACHED
         if point.is_added:
             return
         if point.owner is not None and core is point.raw and _needs_binding(core):
@@ -57,10 +61,17 @@ class ProxiedName:
         if self._is_added or self._replacement is self._original:
             return []
         pairs = [(self._original, self._replacement)]
-        inner = core_of(self._original)
+        inner = core_of(self._original, self._accessor)
         if inner is not self._original:
-            pairs.append((inner, core_of(self._replacement)))
+            pairs.append((inner, core_of(self._replacement, self._accessor)))
         return pairs
+
+    @property
+    def bound(self) -> list[tuple[object, object]]:
+        """What names are bound to with what they were bound to; `MISSING` where to nothing."""
+        if not self._is_added:
+            return [(new, old) for old, new in self.pairs]
+        return [] if self._replacement is self._original else [(self._replacement, MISSING)]
 
     def bind(self, weaver: Weaver, wanted: Wanted) -> Woven:
         """Bind the name, and other modules' names for the same object, to something woven.
@@ -77,7 +88,8 @@ class ProxiedName:
             woven = self._add(weaver, wanted)
         else:
             function, woven = weaver.weave_callable(wanted)
-            replacement = repack(self._original, WovenProxy(core_of(self._original), function))
+            proxy = WovenProxy(core_of(self._original, self._accessor), function)
+            replacement = repack(self._original, proxy, self._accessor)
             write(self._container, self._attribute, replacement)
             self._replacement = replacement
         old = {id(original): replaced for original, replaced in before}
@@ -86,9 +98,10 @@ class ProxiedName:
 
     def _add(self, weaver: Weaver, wanted: Wanted) -> Woven:
         """Give a class an `__init__` of its own, with the statements in it."""
-        function = cast("FunctionType", self.callable)
-        code = function.__code__
-        (woven,) = weaver.weave([replace(wanted, code=code, function=function, is_method=True)])
+        function, code = cast("FunctionType", self.callable), cast("CodeType", self._code)
+        closure = function.__closure__
+        bare = FunctionType(code, function.__globals__, function.__name__, None, closure)
+        (woven,) = weaver.weave([replace(wanted, code=code, function=bare, is_method=True)])
         if isinstance(woven, Exception):
             raise woven
         function.__code__ = woven.code
@@ -104,8 +117,10 @@ class ProxiedName:
         """
         current = namespace_of(self._container).get(self._attribute, MISSING)
         if self._is_added:
-            if current is self._replacement:
+            if self._replacement is not self._original and current is self._replacement:
                 delete(cast("type", self._container), self._attribute)
+            elif self._replacement is not self._original and current is not MISSING:
+                return _LEFT
             return ""
         pairs = self.pairs
         self._replacement, replaced = self._original, self._replacement
@@ -113,7 +128,7 @@ class ProxiedName:
         if current is replaced:
             write(self._container, self._attribute, self._original)
         elif current is not MISSING and current is not self._original:
-            return "left in place: the name was bound to something else meanwhile"
+            return _LEFT
         return ""
 
 

@@ -28,7 +28,7 @@ from ancestry_obs.patcher.members import (
     is_static,
     unpack,
 )
-from ancestry_obs.patcher.namespaces import MISSING, namespace_of
+from ancestry_obs.patcher.namespaces import MISSING, name_of, namespace_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -74,7 +74,7 @@ class Resolver:
 
     Args:
         original_of: Gives for an object that the patcher has put in place the one that was there
-            before, and any other object as it is.
+            before, `MISSING` if there was none, and any other object as it is.
         names: How modules are called in targets where that is not their `__name__`: the module that
             runs as ``__main__``.
     """
@@ -95,15 +95,14 @@ class Resolver:
             return (self._found(_overriding(_at_home(place, self._home(place))), at),)
         found = {_key(each): each for each in self._globbed(pattern, module, at)}
         if not found:
-            raise TargetError(f"matches nothing that {self._name(module.__name__)!r} defines")
+            raise TargetError(f"matches nothing that {self._name(name_of(module))!r} defines")
         return tuple(found.values())
 
     def override(self, base: Base, subclass: type) -> JoinPoint | None:
         """Return `subclass`'s own override of a method; `None` if there is none to be woven."""
-        current = namespace_of(subclass).get(base.attribute, MISSING)
-        if current is MISSING:
+        raw = self.original_of(namespace_of(subclass).get(base.attribute, MISSING))
+        if raw is MISSING:
             return None
-        raw = self.original_of(current)
         place = _Place(base.module, subclass, base.attribute, raw, base.named, base.accessor)
         try:
             return self._found(place, base.at)
@@ -119,8 +118,9 @@ class Resolver:
         if isinstance(function, FunctionType):
             for code in codes_in(function.__code__):
                 if code.co_qualname == qualname:
-                    target = f"{self._name(module.__name__)}:{qualname}"
-                    return replace(around, target=target, code=code, is_method=False)
+                    target = f"{self._name(name_of(module))}:{qualname}"
+                    is_method = not qualname.rpartition(".")[0].endswith("<locals>")
+                    return replace(around, target=target, code=code, is_method=is_method)
         raise TargetError(f"{outer!r} defines no function {qualname.rpartition('.')[2]!r}")
 
     def _walk(self, names: list[str], module: ModuleType) -> _Place:
@@ -140,12 +140,12 @@ class Resolver:
         named = None if isinstance(container, ModuleType) else container
         holders = (container,) if named is None else named.__mro__
         for holder in holders:
-            namespace = namespace_of(holder)
-            if name in namespace:
-                return _Place(module, holder, name, self.original_of(namespace[name]), named)
+            raw = self.original_of(namespace_of(holder).get(name, MISSING))
+            if raw is not MISSING:  # nor is there what we have added ourselves
+                return _Place(module, holder, name, raw, named)
         own = [holder for holder in holders if holder is not object]
         known = {each for holder in own for each in namespace_of(holder)}
-        where = self._name(module.__name__) if named is None else self._label(named)
+        where = self._name(name_of(module)) if named is None else self._label(named)
         raise TargetError(f"{where!r} has no {name!r}{_did_you_mean(name, known)}")
 
     def _home(self, place: _Place) -> _Place:
@@ -153,7 +153,7 @@ class Resolver:
         core = core_of(place.raw)
         qualname = getattr(core, "__qualname__", None)
         defined_in = getattr(core, "__module__", None)
-        own = defined_in == place.module.__name__
+        own = defined_in == name_of(place.module)
         module = place.module if own else sys.modules.get(defined_in or "")
         if not isinstance(qualname, str) or not isinstance(module, ModuleType):
             return place
@@ -186,17 +186,22 @@ class Resolver:
         named = None if isinstance(container, ModuleType) else container
         for name, current in list(namespace_of(container).items()):
             raw = self.original_of(current)
+            if raw is MISSING:
+                continue
             if is_class(raw):
                 inner = cast("type", raw)
-                if inner.__module__ == module.__name__ and id(inner) not in seen:
+                if inner.__module__ == name_of(module) and id(inner) not in seen:
                     seen.add(id(inner))
                     yield from self._members(module, inner, f"{prefix}{name}.", seen)
             elif _is_defined_in(raw, module):
                 yield prefix + name, _Place(module, container, name, raw, named)
 
     def _if_weavable(self, place: _Place, at: At) -> Iterable[JoinPoint]:
+        # Anything else than a function is not to be asked where it is at home: it might wake up.
+        is_function = is_function_like(core_of(place.raw, place.accessor))
         try:
-            return (self._found(_at_home(place, self._home(place)), at, named=False),)
+            home = self._home(place) if is_function else place
+            return (self._found(_at_home(place, home), at, named=False),)
         except TargetError:
             return ()
 
@@ -205,9 +210,7 @@ class Resolver:
         label = self._label(place.container, place.attribute)
         module, qualname = _module_of(place), _qualname(place)
         try:
-            function = unpack(
-                place.raw, place.accessor, module.__name__, qualname, at, named=named
-            )
+            function = unpack(place.raw, place.accessor, name_of(module), qualname, at, named=named)
         except TargetError as refusal:
             raise TargetError(f"{label!r} {refusal}") from None
         return JoinPoint(
@@ -228,7 +231,7 @@ class Resolver:
 
     def _label(self, container: type | ModuleType, attribute: str = "") -> str:
         if isinstance(container, ModuleType):
-            return f"{self._name(container.__name__)}:{attribute}"
+            return f"{self._name(name_of(container))}:{attribute}"
         label = f"{self._name(container.__module__)}:{container.__qualname__}"
         return f"{label}.{attribute}" if attribute else label
 
@@ -254,7 +257,7 @@ def _overriding(place: _Place) -> _Place:
 def _module_of(place: _Place) -> ModuleType:
     if isinstance(place.container, ModuleType):
         return place.container
-    if place.container.__module__ == place.module.__name__:
+    if place.container.__module__ == name_of(place.module):
         return place.module
     return sys.modules.get(place.container.__module__, place.module)
 
@@ -268,7 +271,7 @@ def _qualname(place: _Place) -> str:
 def _is_defined_in(raw: object, module: ModuleType) -> bool:
     core = core_of(raw)
     if is_function_like(core):
-        return getattr(core, "__module__", None) == module.__name__
+        return getattr(core, "__module__", None) == name_of(module)
     # What it was made of is looked for only if it is wanted.
     return not is_plain_data(core)
 

@@ -1,9 +1,9 @@
-"""What is woven, and what is not -> the state of every target, in words; nothing is changed here."""
+"""What is woven, what is not -> the state of every target, in words; nothing is changed here."""
 
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ancestry_obs.patcher.join_points import TargetReport
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from ancestry_obs.patcher.weavings import Weavings
 
 __all__ = ["report_unreached", "report_weavings"]
+
+_LOST: Final = "the function does not exist any more"
 
 
 def report_weavings(weavings: Weavings) -> Iterator[TargetReport]:
@@ -33,12 +35,17 @@ def report_weavings(weavings: Weavings) -> Iterator[TargetReport]:
             state="error" if weaving.woven is None else "installed",
             reason=weaving.reason,
             aliases=tuple(sorted(weaving.aliases - {weaving.target})),
-            unreached=(weaving.proxied.unreached,) if weaving.way == "proxy" else (),
+            unreached=weaving.unreached,
             way=weaving.way,
             defined_at=weaving.defined_at,
             patterns=weaving.patterns,
             woven=(*former, *current),
         )
+    for target, patterns in weavings.lost.items():
+        if target not in told:
+            yield TargetReport(
+                target, "installed", _LOST, patterns=patterns, woven=weavings.former(target)
+            )
 
 
 def report_unreached(targets: Targets) -> Iterator[TargetReport]:

@@ -8,12 +8,14 @@ does not call `super()` hides its own subclasses.
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+import weakref
+from typing import TYPE_CHECKING, cast
 
 from ancestry_obs.patcher.namespaces import MISSING, delete, namespace_of, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import FunctionType
 
 __all__ = ["SubclassHooks"]
 
@@ -30,43 +32,50 @@ class SubclassHooks:
 
     def __init__(self, notify: Callable[[type], None]) -> None:
         self._notify = notify
-        self._hooks: dict[type, tuple[object, object]] = {}
+        # By id, since a metaclass may have an equality of its own; and nothing that is here leads
+        # to the class.
+        self._hooks: dict[int, tuple[weakref.ref[type], weakref.ref[FunctionType]]] = {}
 
     def watch(self, base: type) -> None:
         """Put a hook on a class; watching it twice is watching it once."""
-        if base not in self._hooks:
+        if id(base) not in self._hooks:
             self._install(base)
 
     def close(self) -> None:
         """Take every hook off."""
-        for base in list(self._hooks):
-            self._remove(base)
+        for key in list(self._hooks):
+            base, hook = (reference() for reference in self._hooks.pop(key))
+            if base is not None and hook is not None:
+                self._remove(cast("type", base), cast("FunctionType", hook))
 
     def _install(self, base: type) -> None:
-        previous = namespace_of(base).get(_NAME, MISSING)
-        hook = classmethod(self._hook(base, previous))
-        write(base, _NAME, hook)
-        self._hooks[base] = (hook, previous)
+        key, hooks = id(base), self._hooks
+        hook = self._hook(base, namespace_of(base).get(_NAME, MISSING))
+        write(base, _NAME, classmethod(hook))
+        hooks[key] = weakref.ref(base, lambda _: hooks.pop(key, None)), weakref.ref(hook)
 
-    def _remove(self, base: type) -> None:
-        hook, previous = self._hooks.pop(base)
-        if namespace_of(base).get(_NAME) is not hook:
+    def _remove(self, base: type, hook: FunctionType) -> None:
+        current = namespace_of(base).get(_NAME)
+        if not isinstance(current, classmethod) or current.__func__ is not hook:
             return  # somebody has put another one on top, which calls ours; it tells nobody now
+        previous = vars(hook)["previous"]
         if previous is MISSING:
             delete(base, _NAME)
         else:
             write(base, _NAME, previous)
 
-    def _hook(self, base: type, previous: object) -> Callable[..., None]:
+    def _hook(self, base: type, previous: object) -> FunctionType:
         def __init_subclass__(cls: type, /, **kwargs: object) -> None:  # noqa: N807 - its name shows in tracebacks
             if isinstance(previous, classmethod):
                 previous.__get__(None, cls)(**kwargs)
             else:
                 super(base, cls).__init_subclass__(**kwargs)  # type: ignore[arg-type]  # see PEP 487
-            if base in self._hooks:
+            if id(base) in self._hooks:
                 self._tell(cls)
 
-        return __init_subclass__
+        hook = cast("FunctionType", __init_subclass__)
+        vars(hook)["previous"] = previous
+        return hook
 
     def _tell(self, subclass: type) -> None:
         try:

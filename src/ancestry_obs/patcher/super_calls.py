@@ -7,81 +7,40 @@ another name.
 
 from __future__ import annotations
 
+import dis
 import weakref
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from sys import _getframe as getframe
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
+
+from ancestry_obs.patcher.proxies import PROXY_CALL
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from types import CodeType, FrameType
 
 __all__ = ["SuperCalls", "SuperTest"]
 
 _MOST_TYPES: Final = 1024
-_CALLER: Final = 2
 # A comprehension has a frame of its own before Python 3.12.
 _IN_BETWEEN: Final = frozenset({"<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>"})
+_CALLER: Final = 2
 
 
-# Compared by identity, as constants of code are.
-@dataclass(eq=False, slots=True)
-class SuperTest:
-    """The test for calls of one method.
-
-    Args:
-        owner: The class that defines it.
-        name: Its name.
-        codes: The code of each override, and whether it only ever goes up by `super()`.
-
-    Attributes:
-        plain: Types whose instances cannot have come up from an override, since they have none.
-    """
-
-    owner: type
-    name: str
-    codes: dict[int, bool]
-    plain: set[type] = field(default_factory=set)
-
-    def __post_init__(self) -> None:
-        self.plain.add(self.owner)
-
-    def is_inner(self, first: object = None) -> bool:
-        """Tell whether a call came up from an override; to be called from the method's own frame.
-
-        Args:
-            first: The method's first argument, an instance or a class.
-        """
-        try:
-            frame: FrameType | None = getframe(_CALLER)
-            while frame is not None and frame.f_code.co_name in _IN_BETWEEN:
-                frame = frame.f_back
-            goes_up = self.codes.get(id(frame.f_code)) if frame is not None else None
-            if goes_up is not None and frame is not None:
-                # One that names a class may call its method for another instance, too.
-                return goes_up or frame.f_locals.get(frame.f_code.co_varnames[0]) is first
-            kind = type(first)
-            if not issubclass(kind, type) and not self._is_overridden(kind):
-                if len(self.plain) >= _MOST_TYPES:
-                    self.plain.clear()
-                self.plain.add(kind)
-        except Exception:  # noqa: BLE001 - a class may raise whatever it likes when asked
-            return False
-        return False
-
-    def _is_overridden(self, kind: type) -> bool:
-        for each in type.__dict__["__mro__"].__get__(kind):
-            if each is self.owner:
-                return False
-            if self.name in type.__dict__["__dict__"].__get__(each):
-                return True
-        return False
+@dataclass(slots=True)
+class _Known:
+    reference: weakref.ref[CodeType]
+    only_goes_up: bool
+    users: int = 1
 
 
 class SuperCalls:
     """Knows the code of every override, by the name of the method."""
 
     def __init__(self) -> None:
-        self._codes: dict[str, dict[int, bool]] = {}
+        # Held weakly: an id may be given to other code once this one is gone.
+        self._codes: dict[str, dict[int, _Known]] = {}
 
     def add(self, name: str, *codes: CodeType) -> None:
         """Note code that runs an override.
@@ -92,16 +51,22 @@ class SuperCalls:
         """
         known = self._codes.setdefault(name, {})
         for code in codes:
-            if id(code) not in known:
-                # Another code may come to lie where this one did.
-                weakref.finalize(code, known.pop, id(code), None).atexit = False
-            # What goes up by `super()` does so for its own instance.
-            known[id(code)] = "super" in code.co_names
+            key = id(code)
+            if key in known:
+                known[key].users += 1
+            else:
+                reference = weakref.ref(code, partial(_forget, known, key))
+                known[key] = _Known(reference, _only_goes_up(code, name))
 
     def remove(self, name: str, *codes: CodeType) -> None:
-        """Forget code that is out of use."""
+        """Forget code that is out of use; as often as it was added."""
+        known = self._codes.get(name, {})
         for code in codes:
-            self._codes.get(name, {}).pop(id(code), None)
+            found = known.get(id(code))
+            if found is not None:
+                found.users -= 1
+                if not found.users:
+                    del known[id(code)]
 
     def test(self, owner: type, name: str) -> SuperTest:
         """Make the test for calls of one method.
@@ -111,3 +76,106 @@ class SuperCalls:
             name: Its name.
         """
         return SuperTest(owner, name, self._codes.setdefault(name, {}))
+
+
+class SuperTest:
+    """The test for calls of one method.
+
+    Args:
+        owner: The class that defines it.
+        name: Its name.
+        codes: What is known of the overrides' code.
+
+    Attributes:
+        plain: By their ids the types whose instances cannot have come up from an override, since
+            they have none. Held weakly: woven code is out of the garbage collector's sight.
+    """
+
+    __slots__ = ("_codes", "_name", "_owner", "plain")
+
+    def __init__(self, owner: type, name: str, codes: Mapping[int, _Known]) -> None:
+        self._owner = weakref.ref(owner)
+        self._name = name
+        self._codes = codes
+        self.plain: dict[int, weakref.ref[type]] = {}
+        _remember(self.plain, owner)
+
+    def is_inner(self, first: object = None) -> bool:
+        """Tell whether a call came up from an override; to be called from the method's own frame.
+
+        Args:
+            first: The method's first argument, an instance or a class. Nothing is raised,
+                whatever it is.
+        """
+        try:
+            frame: FrameType | None = getframe(_CALLER)
+            known = self._codes.get(id(frame.f_code)) if frame is not None else None
+            # The common way first: one that only goes up does so for this very call.
+            if known is not None and known.only_goes_up:
+                return True
+            kind: Any = type(first)
+            base: Any = self._owner()
+            if issubclass(kind, type) and issubclass(first, base):  # type: ignore[arg-type]
+                kind = first
+            if _is_overridden(kind, base, self._name):
+                return _came_from(frame, first, self._codes)
+            if len(self.plain) < _MOST_TYPES and kind is type(first):
+                _remember(self.plain, kind)
+        except Exception:  # noqa: BLE001 - a class may raise whatever it likes when asked
+            return False
+        return False
+
+
+def _remember(types: dict[int, weakref.ref[type]], kind: type) -> None:
+    key = id(kind)
+    types[key] = weakref.ref(kind, lambda _: types.pop(key, None))
+
+
+def _forget(known: dict[int, _Known], key: int, _: object) -> None:
+    known.pop(key, None)
+
+
+def _is_overridden(kind: type, owner: type, name: str) -> bool:
+    for each in type.__dict__["__mro__"].__get__(kind):
+        if each is owner:
+            return False
+        if name in type.__dict__["__dict__"].__get__(each):
+            return True
+    return False
+
+
+def _came_from(frame: FrameType | None, first: object, codes: Mapping[int, _Known]) -> bool:
+    while frame is not None and (frame.f_code.co_name in _IN_BETWEEN or frame.f_code is PROXY_CALL):
+        frame = frame.f_back
+    if frame is None:
+        return False
+    known = codes.get(id(frame.f_code))
+    if known is None:
+        return False
+    return known.only_goes_up or _first_of(frame) is first
+
+
+def _first_of(frame: FrameType) -> object:
+    code = frame.f_code
+    value = frame.f_locals.get(code.co_varnames[0]) if code.co_varnames else None
+    if code.co_argcount == 0 and type(value) is tuple:
+        return value[0] if value else None
+    return value
+
+
+def _only_goes_up(code: CodeType, name: str) -> bool:
+    """Whether code reaches for the name by `super()` alone, thus for its own first argument."""
+    reached = by_super = 0
+    before = ("", "")
+    for each in dis.get_instructions(code):
+        if each.opname in {"PRECALL", "CALL", "CACHE", "PUSH_NULL", "COPY_FREE_VARS"}:
+            continue
+        if each.argval == name:
+            reached += 1
+            # From 3.12 on in one instruction, whose lowest bits tell a call and two arguments.
+            if each.opname == "LOAD_SUPER_ATTR":
+                by_super += not (each.arg or 0) & 2
+            else:
+                by_super += before == ("LOAD_GLOBAL", "super")
+        before = each.opname, str(each.argval)
+    return reached > 0 and reached == by_super

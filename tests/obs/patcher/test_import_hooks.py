@@ -1,13 +1,20 @@
 from __future__ import annotations
 
 import importlib
+import importlib._bootstrap as bootstrap
+import importlib._bootstrap_external as bootstrap_external
+import importlib.util
 import logging
 import sys
+import threading
+import traceback
+import zipfile
+from types import ModuleType
 
 import pytest
 
 from ancestry_obs.patcher import Patcher, Pointcut
-from ancestry_obs.patcher.import_hooks import ImportHooks
+from ancestry_obs.patcher.import_hooks import is_initializing
 
 
 def test_a_module_is_woven_when_it_is_imported(project, weave, weaver, states):
@@ -61,8 +68,7 @@ def test_a_glob_over_a_package_follows_its_modules_as_they_come(project, weave, 
     load("pkg_d")
     assert states() == {
         "pkg_d:top": "installed",
-        "pkg_d.one:*": "pending",
-        "pkg_d.sub:*": "pending",
+        "pkg_d.*:*": "pending",
     }
 
     load("pkg_d._private").f()
@@ -132,22 +138,64 @@ def test_a_module_that_fails_to_import_can_be_imported_later(project, weave, sta
     assert states() == {"fails_g:f": "installed"}
 
 
-def test_a_reloaded_module_is_woven_again(project, weave, weaver, states):
+def test_a_reload_weaves_what_is_new_and_keeps_what_was_woven(
+    project, weave, weaver, states, totals
+):
     load = project({"again_h.py": "def f(): return 1\nclass A:\n    def run(self): return 2"})
     weave("again_h:f", "again_h:A.run")
     module = load("again_h")
-    old_class, old_f = module.A, module.f
+    old = [(module.f, module.A)]
     for _ in range(2):
         importlib.reload(module)
 
-        assert module.A is not old_class
+        assert module.A is not old[-1][1]
         assert [module.f(), module.A().run()] == [1, 2]
         assert weaver.take_calls() == ["again_h:f", "again_h:A.run"]
-    assert [old_f(), old_class().run(), weaver.calls] == [1, 2, []]
+        old.append((module.f, module.A))
+    for function, cls in old:
+        assert [function(), cls().run()] == [1, 2]
+        assert weaver.take_calls() == ["again_h:f", "again_h:A.run"]
     assert states() == {"again_h:f": "installed", "again_h:A.run": "installed"}
+    assert totals() == {"again_h:f": 5, "again_h:A.run": 5}
     weave()
-    assert not hasattr(module.f, "__wrapped__")
-    assert not hasattr(old_class.run, "__wrapped__")
+    for function, cls in old:
+        assert [function(), cls().run()] == [1, 2]
+    assert weaver.calls == []
+
+
+def test_what_a_reload_left_behind_follows_a_change_of_the_map(project, patcher, weaver):
+    load = project({"left_h.py": "def f(): return 1"})
+    patcher.apply([Pointcut("left_h:f", "one")])
+    module = load("left_h")
+    old = module.f
+    importlib.reload(module)
+    patcher.apply([Pointcut("left_h:f", "two")])
+    old()
+
+    assert weaver.calls == ["left_h:f"]
+    assert [each.advices for each in weaver.asked] == [("one",), ("one",), ("two",), ("two",)]
+
+
+@pytest.mark.parametrize("subclasses", [False, True])
+@pytest.mark.parametrize("decorator", ["", "@functools.lru_cache\n", "@decorated\n"])
+def test_every_kind_is_woven_again_when_reloaded(
+    project, weave, weaver, states, decorator, subclasses
+):
+    load = project(
+        {
+            "kinds_h.py": "import functools\n"
+            "def decorated(g):\n    return functools.wraps(g)(lambda *args: g(*args))\n"
+            f"{decorator}def f(n): return n\n"
+            f"class A:\n    {decorator or 'pass'}\n    def run(self): return 2"
+        }
+    )
+    weave("kinds_h:f", "kinds_h:A.run", subclasses=subclasses)
+    module = load("kinds_h")
+    for number in range(3):
+        assert [module.f(number), module.A().run()] == [number, 2]
+        assert weaver.take_calls() == ["kinds_h:f", "kinds_h:A.run"]
+        importlib.reload(module)
+    assert set(states().values()) == {"installed"}
 
 
 def test_a_module_that_was_there_before_is_woven_again_when_reloaded(project, weave, weaver):
@@ -186,7 +234,7 @@ def test_an_import_after_the_revert_is_left_alone(project, weave, weaver, states
     weave()
     load("off_l").f()
 
-    assert not hasattr(sys.modules["off_l"].f, "__wrapped__")
+    assert weaver.asked == []
     assert states() == {}
 
 
@@ -200,60 +248,290 @@ def test_after_the_revert_a_second_apply_watches_again(project, weave, weaver):
     assert weaver.calls == ["on_m:f"]
 
 
-def test_the_revert_takes_our_finder_away(weave):
-    before = list(sys.meta_path)
+def _import_system():
+    functions = (
+        bootstrap_external._LoaderBasics.exec_module,
+        bootstrap._load_unlocked,
+        bootstrap._exec,
+        bootstrap._ModuleLockManager.__exit__,
+    )
+    return [(each, each.__code__) for each in functions]
+
+
+def test_the_revert_leaves_the_import_system_as_it_was(weave):
+    finders, before = list(sys.meta_path), _import_system()
     weave("never_imported_n:f")
+    assert [function for function, _ in _import_system()] == [function for function, _ in before]
+    assert sys.meta_path == finders
     weave()
 
-    assert [each for each in sys.meta_path if type(each).__name__ == "ImportHooks"] == []
-    assert [each for each in sys.meta_path if type(each).__name__ != "ImportHookFinder"] == [
-        each for each in before if type(each).__name__ != "ImportHookFinder"
-    ]
+    after = _import_system()
+    assert all(old[1] is new[1] for old, new in zip(before, after, strict=True))
 
 
-def test_no_exception_leaves_a_hook(project, caplog):
-    load = project({"breaks_o.py": "x = 1"})
-
-    def fail(name, module):
-        raise RuntimeError("a bug in the patcher")
-
-    hooks = ImportHooks(fail)
-    hooks.watch("breaks_o")
-    try:
-        assert load("breaks_o").x == 1
-        assert importlib.reload(sys.modules["breaks_o"]).x == 1
-    finally:
-        hooks.close()
-
-    messages = [r.getMessage() for r in caplog.records if r.levelno == logging.ERROR]
-    assert messages == ["module 'breaks_o' is not instrumented: its import hook failed"] * 2
+def test_code_that_another_tool_put_on_top_stays(hooks):
+    ours = hooks()
+    ours.open()
+    function = bootstrap._exec
+    woven = function.__code__
+    theirs = woven.replace(co_name="theirs")
+    function.__code__ = theirs
+    ours.close()
+    assert function.__code__ is theirs
+    function.__code__ = woven
+    ours.open()
+    ours.close()
 
 
-def test_closed_hooks_tell_nothing(project):
-    load = project({"closed_t.py": ""})
-    told = []
-    hooks = ImportHooks(lambda name, module: told.append(name))
-    hooks.watch("closed_t")
-    hooks.close()
-    load("closed_t")
-
-    assert told == []
-    assert hooks.watched() == frozenset()
-
-
-def test_a_module_is_told_of_once_however_often_it_is_watched(project):
+def test_opening_twice_is_opening_once(project, hooks):
     load = project({"once_p.py": ""})
     told = []
-    hooks = ImportHooks(lambda name, module: told.append((name, module)))
-    hooks.watch("once_p")
-    hooks.watch("once_p")
-    hooks.close()
-    hooks.watch("once_p")
+    ours = hooks(loaded=lambda name, module: told.append((name, module)))
+    ours.open()
+    ours.open()
     module = load("once_p")
-    hooks.close()
+    assert ours.is_open
+    ours.close()
+    assert not ours.is_open
     importlib.reload(module)
 
-    assert told == [("once_p", module)]
+    assert [each for each in told if each[0] == "once_p"] == [("once_p", module)] * 2
+
+
+def test_no_exception_leaves_a_hook(project, hooks, caplog):
+    load = project({"breaks_o.py": "x = 1"})
+
+    def fail(name, *_):
+        raise RuntimeError("a bug in the patcher")
+
+    hooks(fail, fail, fail, fail).open()
+    assert load("breaks_o").x == 1
+    assert importlib.reload(sys.modules["breaks_o"]).x == 1
+
+    messages = {r.getMessage() for r in caplog.records if r.levelno == logging.ERROR}
+    assert messages == {
+        "module 'breaks_o' is not instrumented: its import hook failed",
+        "module 'breaks_o' is not instrumented before it runs",
+    }
+
+
+def test_calls_during_a_modules_own_import_count(project, weave, weaver, totals):
+    load = project(
+        {
+            "own_a/__init__.py": """
+                import functools
+                def f(): return 1
+                class A:
+                    def run(self): return 2
+                    @staticmethod
+                    def make(): return 3
+                    @property
+                    def size(self): return 4
+                    size_at_definition = size.fget(None)
+                f()
+                A().run()
+                A().size
+                from own_a import other
+                """,
+            "own_a/other.py": "import own_a\nown_a.f()\ndef g(): ...\ng()",
+        }
+    )
+    weave("own_a:*", "own_a.*:*")
+    load("own_a").f()
+
+    assert weaver.calls == [
+        "own_a:A.size", "own_a:f", "own_a:A.run", "own_a:A.size", "own_a:f", "own_a.other:g",
+        "own_a:f",
+    ]  # fmt: skip
+    assert totals() == {"own_a:A.size": 2, "own_a:f": 3, "own_a:A.run": 1, "own_a.other:g": 1}
+
+
+def test_a_setter_that_nobody_asked_for_keeps_its_code(project, weave, weaver):
+    text = """
+        class A:
+            @property
+            def x(self): return 1
+            @x.setter
+            def x(self, value): ...
+        got = A().x
+        """
+    load = project({"setter_a.py": text, "setter_b.py": text})
+    weave("setter_a:A.x")
+    module, plain = load("setter_a"), load("setter_b")
+
+    assert weaver.calls == ["setter_a:A.x"]
+    setter = module.A.x.fset.__code__
+    assert setter.replace(co_filename="") == plain.A.x.fset.__code__.replace(co_filename="")
+
+
+def test_no_bytecode_file_holds_woven_code(project, weave, weaver, tmp_path, monkeypatch):
+    load = project({"cached_a.py": "def f(): ...\nf()"})
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    weave("cached_a:f")
+    load("cached_a")
+    assert weaver.take_calls() == ["cached_a:f"]
+    assert list(tmp_path.rglob("*.pyc"))
+    weave()
+    for watched in (False, True):
+        del sys.modules["cached_a"]
+        weave(*["cached_a:f"] * watched)
+        load("cached_a")
+        assert weaver.take_calls() == ["cached_a:f"] * watched
+
+
+@pytest.mark.parametrize("transforms", [False, True])
+def test_a_finder_that_is_put_in_front_later_changes_nothing(
+    project, weave, weaver, monkeypatch, transforms, tmp_path
+):
+    class Loader(importlib.machinery.SourceFileLoader):
+        if transforms:
+
+            def exec_module(self, module):
+                text = self.get_source(module.__name__).replace("1", "2")
+                exec(compile(text, self.path, "exec", dont_inherit=True), vars(module))
+
+    class Finder:
+        @staticmethod
+        def find_spec(name, path=None, target=None):
+            if name == "front_a":
+                place = tmp_path / "front_a.py"
+                return importlib.util.spec_from_loader(name, Loader(name, str(place)))
+            return None
+
+    load = project({"front_a.py": "def f(): return 1"})
+    weave("front_a:f")
+    monkeypatch.setattr(sys, "meta_path", [Finder, *sys.meta_path])
+    module = load("front_a")
+
+    assert module.f() == 1 + transforms
+    importlib.reload(module).f()
+    assert weaver.calls == ["front_a:f"] * 2
+
+
+def test_namespace_packages_are_woven(project, weave, weaver, states):
+    load = project({"spread_a/one.py": "def f(): ...\nf()", "spread_a/sub/two.py": "def g(): ..."})
+    weave("spread_a.*:*")
+    assert states() == {"spread_a.*:*": "pending"}
+    load("spread_a.one")
+    load("spread_a.sub.two").g()
+
+    assert weaver.calls == ["spread_a.one:f", "spread_a.sub.two:g"]
+    assert set(states().values()) == {"installed"}
+
+
+def test_a_module_in_an_archive_is_woven(tmp_path, weave, weaver, ways, monkeypatch):
+    with zipfile.ZipFile(tmp_path / "archive.zip", "w") as archive:
+        archive.writestr("zipped_a.py", "def f(): return 1\nf()")
+    monkeypatch.syspath_prepend(tmp_path / "archive.zip")
+    weave("zipped_a:f")
+    try:
+        module = importlib.import_module("zipped_a")
+        assert module.f() == 1
+        assert weaver.calls == ["zipped_a:f"] * 2
+        assert ways() == {"zipped_a:f": "inline"}
+    finally:
+        sys.modules.pop("zipped_a", None)
+
+
+def test_a_module_whose_import_fails_leaves_nothing_woven(project, weave, weaver, states, tmp_path):
+    text = "import keeps_f\ndef f(): return 1\nkeeps_f.kept.append(f)\nf()\n1 / 0"
+    load = project({"keeps_f.py": "kept = []", "fails_f.py": text})
+    kept = load("keeps_f").kept
+    with pytest.raises(ZeroDivisionError):
+        load("fails_f")
+    plain = kept.pop().__code__
+    weave("fails_f:f")
+    with pytest.raises(ZeroDivisionError) as caught:
+        load("fails_f")
+
+    assert [each.name for each in traceback.extract_tb(caught.value.__traceback__)][-1] == (
+        "<module>"
+    )
+    assert weaver.take_calls() == ["fails_f:f"]
+    assert states() == {"fails_f:f": "pending"}
+    (function,) = kept
+    assert (function(), weaver.take_calls()) == (1, [])
+    assert function.__code__ == plain
+    (tmp_path / "fails_f.py").write_text("def f(): return 2\nf()\n")
+    importlib.invalidate_caches()
+    assert load("fails_f").f() == 2
+    assert weaver.take_calls() == ["fails_f:f"] * 2
+
+
+def test_tracebacks_of_failed_imports_have_no_frame_of_ours(project, weave):
+    load = project(
+        {
+            "trace_a.py": "import trace_b",
+            "trace_b.py": "def f(): ...\nimport no_such_module_trace",
+        }
+    )
+
+    def frames():
+        try:
+            import trace_a  # noqa: F401
+        except ImportError as error:
+            return [each.filename for each in traceback.extract_tb(error.__traceback__)]
+
+    assert load
+    before = frames()
+    weave("trace_a:f", "trace_b:f")
+    assert frames() == before
+    assert len(before) == 3
+
+
+def test_a_module_that_is_executed_twice_by_its_loader_is_woven_twice(project, weave, weaver):
+    load = project({"twice_a.py": "def f(): return 1\nf()"})
+    weave("twice_a:f", subclasses=True)
+    module = load("twice_a")
+    module.__spec__.loader.exec_module(module)
+    weaver.take_calls()
+    module.f()
+
+    assert weaver.calls == ["twice_a:f"]
+
+
+def test_one_source_under_two_names_is_two_modules(project, weave, weaver, tmp_path):
+    load = project({"named_a.py": "def f(): return 1"})
+    spec = importlib.util.spec_from_file_location("named_b", tmp_path / "named_a.py")
+    weave("named_a:f", "named_b:f")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    module.f()
+    load("named_a").f()
+
+    assert weaver.calls == ["named_b:f", "named_a:f"]
+
+
+def test_a_lazy_module_is_woven_when_it_wakes_up(project, weave, weaver, states, caplog):
+    project({"lazy_a.py": "def f(): return 1\nf()", "lazy_b.py": "def f(): return 1"})
+    weave("lazy_a:f", "lazy_b:f", subclasses=True)
+
+    def import_lazily(name):
+        spec = importlib.util.find_spec(name)
+        spec.loader = importlib.util.LazyLoader(spec.loader)
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        spec.loader.exec_module(module)
+        return module
+
+    first, second = import_lazily("lazy_a"), import_lazily("lazy_b")
+    assert states() == {"lazy_a:f": "pending", "lazy_b:f": "pending"}
+    weave("lazy_a:f", "lazy_b:f")
+    states()
+    assert {type(first).__name__, type(second).__name__} == {"_LazyModule"}
+    assert (first.f(), second.f()) == (1, 1)
+
+    assert weaver.calls == ["lazy_a:f", "lazy_a:f", "lazy_b:f"]
+    assert states() == {"lazy_a:f": "installed", "lazy_b:f": "installed"}
+    assert caplog.messages == []
+
+
+def test_whether_a_module_is_under_way_is_read_without_waking_it():
+    class Lazy(ModuleType):
+        def __getattribute__(self, name):
+            raise SystemExit(name)
+
+    assert not is_initializing(Lazy("lazy"))
 
 
 def test_a_program_that_installs_in_the_midst_of_its_own_import(project, weaver):
@@ -279,9 +557,12 @@ def test_a_program_that_installs_in_the_midst_of_its_own_import(project, weaver)
 
     sys.test_patcher_hook = install
     try:
-        load("mid_q")
+        module = load("mid_q")
     finally:
         del sys.test_patcher_hook
+    module.early()
+    module.late()
+    calls = weaver.take_calls()
     after = {each.target: each.state for each in patcher.report()}
     patcher.apply(())
 
@@ -296,6 +577,54 @@ def test_a_program_that_installs_in_the_midst_of_its_own_import(project, weaver)
         "mid_q.other:f": "installed",
         "mid_q:lost": "error",
     }
+    assert calls == ["mid_q:early", "mid_q:late"]
+
+
+def test_a_program_that_reverts_in_the_midst_of_an_import(project, patcher, weaver):
+    load = project({"revert_q.py": "import sys\ndef f(): ...\nf()\nsys.test_patcher_hook()\nf()"})
+    patcher.apply([Pointcut("revert_q:f", "count")])
+    sys.test_patcher_hook = lambda: patcher.apply(())
+    try:
+        module = load("revert_q")
+    finally:
+        del sys.test_patcher_hook
+    module.f()
+
+    assert weaver.calls == ["revert_q:f"]
+    assert patcher.report() == ()
+    assert patcher._prepared == {}
+    plain = compile("import sys\ndef f(): ...", module.__file__, "exec", dont_inherit=True)
+    assert module.f.__code__ in plain.co_consts
+
+
+def test_a_map_that_changes_in_the_midst_of_an_import_counts_once(project, patcher, weaver, ways):
+    load = project({"change_q.py": "import sys\ndef f(): ...\nf()\nsys.test_patcher_hook()\nf()"})
+    patcher.apply([Pointcut("change_q:f", "one")])
+    sys.test_patcher_hook = lambda: patcher.apply([Pointcut("change_q:f", "two")])
+    try:
+        module = load("change_q")
+    finally:
+        del sys.test_patcher_hook
+    module.f()
+
+    assert weaver.calls == ["change_q:f"] * 3
+    assert ways() == {"change_q:f": "inline"}
+
+
+def test_a_function_that_is_reached_through_another_module_in_a_circle_counts_once(
+    project, weave, weaver, ways
+):
+    load = project(
+        {
+            "circle_a.py": "def f(): return 1\nimport circle_b\nf()",
+            "circle_b.py": "from circle_a import f\nf()",
+        }
+    )
+    weave("circle_a:f", "circle_b:f")
+    load("circle_a").f()
+
+    assert weaver.calls == ["circle_a:f"] * 3
+    assert ways() == {"circle_a:f": "inline"}
 
 
 def test_patterns_that_meet_from_two_modules_keep_the_maps_order(project, program, patcher, weaver):
@@ -307,35 +636,84 @@ def test_patterns_that_meet_from_two_modules_keep_the_maps_order(project, progra
     project({"two_r/late.py": "from two_r.base import A"})
     load("two_r.late")
 
-    (report,) = patcher.report()
-    assert report.woven.advices == ("first", "second")
-    assert user.run is report.woven.function  # bound long before the import that changed it
-    sys.modules["two_r.late"].A().run()
+    assert weaver.asked[-1].advices == ("first", "second")
+    user.run(None)
     assert weaver.calls == ["two_r.base:A.run"]
 
 
-def test_what_was_under_way_is_taken_in_with_the_next_import(project, weaver):
-    load = project(
-        {
-            "under_u.py": "import sys\nsys.test_patcher_hook()\ndef late(): ...",
-            "next_u.py": "",
-        }
-    )
+def test_what_was_under_way_is_taken_in_as_soon_as_it_is_done(project, weaver):
+    load = project({"under_u.py": "import sys\nsys.test_patcher_hook()\ndef late(): ..."})
     patcher = Patcher(weaver)
-    sys.test_patcher_hook = lambda: patcher.apply(
-        [Pointcut("under_u:late", "count"), Pointcut("next_u:f", "count")]
-    )
+    sys.test_patcher_hook = lambda: patcher.apply([Pointcut("under_u:late", "count")])
     try:
         module = load("under_u")
     finally:
         del sys.test_patcher_hook
-    assert weaver.made == []
-
-    load("next_u")
     module.late()
     patcher.apply(())
 
     assert weaver.calls == ["under_u:late"]
+
+
+def test_two_threads_that_import_while_a_third_applies_do_not_wait_for_each_other(
+    project, patcher, weaver
+):
+    load = project(
+        {
+            "dead_a.py": "import dead_c\ndef f(): ...\nf()",
+            "dead_b.py": "import dead_c\ndef f(): ...\nf()",
+            "dead_c.py": "import time\ntime.sleep(0.05)\ndef f(): ...\nf()",
+        }
+    )
+    pointcuts = [Pointcut(f"dead_{each}:f", "count") for each in "abc"]
+    patcher.apply(pointcuts)
+    threads = [threading.Thread(target=load, args=(f"dead_{each}",)) for each in "ab"]
+    threads += [threading.Thread(target=patcher.report) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+
+    assert not any(thread.is_alive() for thread in threads)
+    assert sorted(weaver.calls) == ["dead_a:f", "dead_b:f", "dead_c:f"]
+
+
+def test_a_weaver_that_waits_for_an_import_of_another_thread_does_not_block_it(
+    project, program, patcher, weaver, monkeypatch
+):
+    monkeypatch.setattr("ancestry_obs.patcher.patcher._PATIENCE", 0.1)
+    load = project({"wait_a.py": "import sys\nsys.test_patcher_hook()\ndef f(): ...\nf()"})
+    program("def g(): ...")
+    importing, weaving = threading.Event(), threading.Event()
+
+    def meet():
+        importing.set()
+        weaving.wait(10)
+
+    def weave_with_an_import(wanted):
+        if wanted.target == "prog:g":
+            importing.wait(10)
+            weaving.set()
+            load("wait_a")
+
+    sys.test_patcher_hook = meet
+    weaver.when_asked = weave_with_an_import
+    threads = [
+        threading.Thread(target=load, args=("wait_a",)),
+        threading.Thread(
+            target=patcher.apply,
+            args=([Pointcut("prog:g", "count"), Pointcut("wait_a:f", "count")],),
+        ),
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    del sys.test_patcher_hook
+
+    assert not any(thread.is_alive() for thread in threads)
+    sys.modules["wait_a"].f()
+    assert weaver.calls[-1] == "wait_a:f"
 
 
 def test_an_empty_module_is_no_error_where_the_rest_of_its_list_finds_something(
@@ -345,7 +723,7 @@ def test_an_empty_module_is_no_error_where_the_rest_of_its_list_finds_something(
     load("pkg_l")
     wish = object()
     patcher.apply([Pointcut("pkg_l:*", wish), Pointcut("pkg_l.*:*", wish)])
-    assert states() == {"pkg_l.one:*": "pending"}
+    assert states() == {"pkg_l.*:*": "pending"}
     load("pkg_l.one")
     assert states() == {"pkg_l.one:f": "installed"}
     assert not caplog.messages

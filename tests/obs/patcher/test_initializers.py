@@ -203,7 +203,9 @@ def test_an_initializer_that_is_written_meanwhile_stays(classes, weave, reason):
     own = classes["Plain"].__init__ = lambda self: None
     weave()
     assert vars(classes["Plain"])["__init__"] is own
-    assert "was put on top of our wrapper" in reason("prog:Plain.__init__")
+    assert reason("prog:Plain.__init__") == (
+        "left in place: the name was bound to something else meanwhile"
+    )
 
 
 def test_one_that_somebody_removed_is_not_missed(classes, weave, picture):
@@ -214,15 +216,22 @@ def test_one_that_somebody_removed_is_not_missed(classes, weave, picture):
     assert picture(classes["Plain"]) == before
 
 
-def test_what_stays_the_same_keeps_its_wrapper(classes, patcher, weaver):
+def test_what_stays_the_same_stays(classes, patcher, weaver, states):
     pointcuts = [Pointcut("prog:Plain.__init__", each) for each in ("a", "b")]
     patcher.apply(pointcuts)
+    added = vars(classes["Plain"])["__init__"]
     patcher.apply(pointcuts)
-    assert [woven.advices for woven in weaver.made] == [("a", "b")]
-    patcher.apply(pointcuts[:1])
-    assert weaver.made[-1].advices == ("a",)
+    assert vars(classes["Plain"])["__init__"] is added
+    assert [asked.advices for asked in weaver.asked] == [("a", "b")]
+    assert states() == {"prog:Plain.__init__": "installed"}
     classes["Plain"]()
     assert weaver.take_calls() == ["prog:Plain.__init__"]
+    patcher.apply(pointcuts[:1])
+    assert weaver.asked[-1].advices == ("a",)
+    classes["Plain"]()
+    assert weaver.take_calls() == ["prog:Plain.__init__"]
+    patcher.apply([Pointcut("prog:Plain.*", "a"), Pointcut("prog:Plain.__*", "a")])
+    assert "__init__" not in vars(classes["Plain"])
     patcher.apply(())
     assert "__init__" not in vars(classes["Plain"])
 
@@ -238,7 +247,7 @@ def test_one_that_cannot_be_woven_is_not_added(classes, weave, weaver, picture, 
 def test_it_is_defined_nowhere_and_held_by_nobody(classes, weave, patcher):
     assert classes
     weave("prog:Plain.__init__")
-    (report,) = patcher.report(search=True)
+    (report,) = patcher.report()
     assert (report.defined_at, report.unreached, report.aliases) == ("", (), ())
 
 

@@ -1,32 +1,28 @@
 from __future__ import annotations
 
-import abc
 import functools
 import inspect
+import types
 
 import pytest
 import wrapt
 
-from ancestry_obs.patcher.members import core_of, is_plain, repack, unpack
-from ancestry_obs.patcher.proxies import WovenProxy
+from ancestry_obs.exceptions import TargetError
+from ancestry_obs.patcher.members import (
+    core_of,
+    is_function_like,
+    is_plain_data,
+    is_static,
+    repack,
+    unpack,
+)
+from ancestry_obs.patcher.proxies import bind_explicitly
 
 
 def plain(self=None): ...
 
 
-def woven(self=None): ...
-
-
-def with_attributes(): ...
-
-
-with_attributes.calls = 0
-
-
-def with_marks(): ...
-
-
-with_marks.__isabstractmethod__ = True
+def other(self=None): ...
 
 
 class KeptStatic(staticmethod):
@@ -37,98 +33,178 @@ class Titled(property):
     pass
 
 
-@pytest.mark.parametrize(
-    ("function", "expected"),
-    [
-        (plain, True),
-        (with_marks, True),
-        (with_attributes, False),
-        (functools.wraps(plain)(lambda: None), False),
-        (functools.lru_cache(plain), False),
-        (functools.partial(plain), False),
-        (len, False),
-    ],
-)
-def test_plain_is_a_function_without_a_life_of_its_own(function, expected):
-    assert is_plain(function) is expected
+class Lazy:
+    def __getattribute__(self, name):
+        raise RuntimeError(name)
+
+
+def take(raw, accessor="fget", at="", *, named=True):
+    return unpack(raw, accessor, __name__, "plain", at, named=named)
 
 
 @pytest.mark.parametrize(
-    ("raw", "kind"),
+    "raw",
     [
-        (plain, "method"),
-        (staticmethod(plain), "staticmethod"),
-        (classmethod(plain), "classmethod"),
-        (property(plain), "property"),
-        (functools.cached_property(plain), "cached_property"),
-        (functools.lru_cache(plain), "callable"),
+        plain,
+        staticmethod(plain),
+        classmethod(plain),
+        property(plain),
+        Titled(plain),
+        functools.cached_property(plain),
+        functools.partial(plain, 1),
+        functools.partialmethod(plain, 1),
+        functools.singledispatch(plain).__wrapped__,
+        wrapt.FunctionWrapper(plain, lambda *args: None),
+    ],
+    ids=lambda raw: type(raw).__name__,
+)
+@pytest.mark.parametrize("at", ["", "definition"])
+def test_the_function_that_was_defined_is_what_is_woven(raw, at):
+    assert take(raw, at=at) is plain
+
+
+def test_a_cache_is_woven_itself_unless_the_definition_is_meant():
+    cached = functools.lru_cache(plain)
+
+    assert take(cached) is take(property(cached)) is cached
+    assert take(cached, at="definition") is plain
+
+
+def test_a_generic_method_is_woven_itself_since_it_enters_other_functions():
+    generic = functools.singledispatchmethod(plain)
+
+    assert take(generic) is take(generic, named=False) is generic
+    assert take(generic, at="definition") is plain
+
+
+def test_a_wrapper_is_woven_itself_unless_the_definition_is_meant():
+    @functools.wraps(plain)
+    def wrapper():
+        return plain()
+
+    assert take(wrapper) is take(wrapper, at="object") is wrapper
+    with pytest.raises(TargetError, match="has no definition of that name"):
+        take(other, at="definition")
+
+
+def test_what_compiled_code_is_called_by_is_woven_by_its_name():
+    class cython_function_or_method:  # noqa: N801 - so it is called
+        def __call__(self):
+            return 1
+
+    compiled = cython_function_or_method()
+
+    assert is_function_like(compiled)
+    assert take(compiled) is compiled
+
+
+@pytest.mark.parametrize(
+    ("raw", "message"),
+    [
+        (len, "is implemented in C and cannot be replaced; name a Python caller of it"),
+        (str.join, "is implemented in C and cannot be replaced; name a Python caller of it"),
+        (int, "is a class; name a method of it, such as '.__init__'"),
+        (None, "is not callable but a value of type 'NoneType'"),
+        (property(None), "is a property without a getter"),
     ],
 )
-def test_unpacked_and_repacked_it_is_of_the_same_kind_around_the_other_function(raw, kind):
-    assert unpack(raw, "fget", object) == (kind, core_of(raw))
-
-    repacked = repack(raw, {"fget": woven})
-
-    core = core_of(repacked)
-    assert type(repacked) is type(raw) or isinstance(repacked, WovenProxy)
-    assert core is woven or core.__wrapped__ is raw
-    assert core_of(raw) is not woven
+def test_what_cannot_be_woven_is_refused(raw, message):
+    with pytest.raises(TargetError) as caught:
+        take(raw)
+    assert str(caught.value) == message
 
 
-def test_a_function_of_a_module_is_no_method():
-    assert unpack(plain, "fget", None) == ("function", plain)
+def test_a_glob_takes_no_callable_that_nobody_named():
+    class Callable:
+        def __call__(self): ...
+
+    assert take(found := Callable()) is found
+    with pytest.raises(TargetError):
+        take(Callable(), named=False)
 
 
-def test_a_property_takes_over_only_the_functions_that_are_given():
+@pytest.mark.parametrize(
+    ("value", "function_like", "data"),
+    [
+        (plain, True, False),
+        (functools.lru_cache(plain), True, False),
+        (functools.partial(plain), False, False),
+        (3, False, True),
+        ({}, False, True),
+        (int, False, True),
+        (types, False, True),
+        (types.SimpleNamespace(), False, True),
+    ],
+)
+def test_what_a_glob_looks_into(value, function_like, data):
+    assert is_function_like(value) is function_like
+    if not function_like:
+        assert is_plain_data(value) is data
+
+
+def test_a_lazy_object_does_not_wake_up():
+    lazy = Lazy()
+    assert (is_function_like(lazy), is_plain_data(lazy), is_static(lazy)) == (False,) * 3
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [(plain, False), (staticmethod(plain), True), (KeptStatic(plain), True)],
+)
+def test_static(raw, expected):
+    assert is_static(raw) is expected
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        plain,
+        staticmethod(plain),
+        KeptStatic(plain),
+        classmethod(plain),
+        property(plain, doc="the size"),
+        functools.cached_property(plain),
+    ],
+    ids=lambda raw: type(raw).__name__,
+)
+def test_repacked_it_is_of_the_same_kind_around_the_other_function(raw):
+    repacked = repack(raw, other)
+
+    assert type(repacked) is type(raw)
+    assert core_of(repacked) is other
+    assert core_of(raw) is plain
+
+
+def test_a_property_takes_over_only_the_function_that_is_given():
     raw = property(plain, plain, plain, "the size")
 
-    repacked = repack(raw, {"fset": woven})
+    repacked = repack(raw, other, "fset")
 
-    assert (repacked.fget, repacked.fset, repacked.fdel) == (plain, woven, plain)
+    assert (repacked.fget, repacked.fset, repacked.fdel) == (plain, other, plain)
     assert repacked.__doc__ == "the size"
 
 
+def test_a_property_of_another_kind_is_not_copied():
+    with pytest.raises(TargetError, match="is a 'Titled' around no function"):
+        repack(Titled(plain), other)
+
+
 def test_subclasses_of_descriptors_keep_their_type_and_attributes():
-    static, titled = KeptStatic(plain), Titled(plain)
-    static.note = titled.note = "kept"
+    static = KeptStatic(plain)
+    static.note = "kept"
 
-    for raw in (static, titled):
-        repacked = repack(raw, {"fget": woven})
-        assert type(repacked) is type(raw)
-        assert repacked.note == "kept"
-
-
-def test_a_static_method_describes_the_function_that_it_holds_now():
-    repacked = repack(staticmethod(plain), {"fget": woven})
-
-    assert repacked.__wrapped__ is woven
-    assert repacked.__name__ == "woven"
-
-
-def test_an_abstract_property_stays_abstract():
-    raw = property(abc.abstractmethod(lambda self: 1))
-    abstract = functools.wraps(raw.fget)(lambda self: 1)
-
-    assert repack(raw, {"fget": abstract}).__isabstractmethod__
+    assert repack(static, other).note == "kept"
+    assert repack(static, other).__wrapped__ is other
 
 
 def test_a_cached_property_keeps_its_name():
     class Owner:
         value = functools.cached_property(lambda self: 1)
 
-    repacked = repack(vars(Owner)["value"], {"fget": lambda self: 2})
+    repacked = repack(vars(Owner)["value"], lambda self: 2)
 
     assert repacked.attrname == "value"
     assert repacked.__get__(Owner(), Owner) == 2
-
-
-def test_state_inside_a_static_method_is_proxied():
-    cached = functools.lru_cache(plain)
-
-    repacked = repack(staticmethod(cached), {"fget": woven})
-
-    assert isinstance(repacked.__func__, WovenProxy)
-    assert repacked.__func__.cache_info().hits == 0
 
 
 def test_a_descriptor_that_must_be_bound_is_called_through_its_binding():
@@ -139,11 +215,9 @@ def test_a_descriptor_that_must_be_bound_is_called_through_its_binding():
     class Owner:
         method = tell(plain)
 
-    raw = vars(Owner)["method"]
-    kind, function = unpack(raw, "fget", Owner)
+    function = bind_explicitly(vars(Owner)["method"], Owner)
     owner = Owner()
 
-    assert kind == "callable"
     assert function(owner, 1) == (owner, (1,))
 
 
@@ -151,7 +225,7 @@ def test_a_partial_method_does_not_show_the_parameters_that_it_has_filled():
     class Owner:
         method = functools.partialmethod(lambda self, a, b: (a, b), 1)
 
-    function = unpack(vars(Owner)["method"], "fget", Owner)[1]
+    function = bind_explicitly(vars(Owner)["method"], Owner)
 
     assert list(inspect.signature(function).parameters) == ["instance", "args", "kwargs"]
     assert function(Owner(), 2) == (1, 2)

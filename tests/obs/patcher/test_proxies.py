@@ -7,7 +7,6 @@ import operator
 import pickle
 
 import pytest
-import wrapt
 
 from ancestry_obs.patcher.proxies import WovenProxy
 
@@ -170,76 +169,3 @@ def test_what_does_not_bind_stays_unbound(proxied, calls):
 
     assert Owner().add(1) == Owner.add(1) == 3
     assert calls == [(1,), (1,)]
-
-
-@wrapt.decorator
-def tell(wrapped, instance, args, kwargs):
-    return instance, wrapped(*args, **kwargs)
-
-
-class Told:
-    @tell
-    def method(self, n):
-        return n
-
-    @tell
-    @classmethod
-    def made(cls, n):
-        return cls, n
-
-    @tell
-    @staticmethod
-    def free(n):
-        return n
-
-    @functools.singledispatchmethod
-    def show(self, value):
-        return "any"
-
-    @show.register
-    def _(self, value: int):
-        return "int"
-
-    def two(self, a, b):
-        return self, a, b
-
-    first = functools.partialmethod(two, 1)
-
-
-def test_what_wrapt_has_wrapped_binds_as_before(weave, weaver, picture):
-    def use():
-        return [told.method(1), Told.method(told, 1), told.made(2), Told.made(2), told.free(3)]
-
-    told, before = Told(), picture(Told)
-    plain = use()
-    weave(*(f"{__name__}:Told.{name}" for name in ("method", "made", "free")))
-
-    assert use() == plain
-    assert [each.rpartition(".")[2] for each in weaver.take_calls()] == [
-        "method", "method", "made", "made", "free",
-    ]  # fmt: skip
-    weave()
-    assert use() == plain
-    assert picture(Told) == before
-    assert weaver.calls == []
-
-
-def test_descriptors_that_only_bind_are_woven_at_their_binding(weave, weaver, picture):
-    told, before = Told(), picture(Told)
-    weave(f"{__name__}:Told.show", f"{__name__}:Told.first")
-
-    assert (told.show(1), told.show("x"), told.first(2)) == ("int", "any", (told, 1, 2))
-    assert len(weaver.take_calls()) == 3
-    Told.show.register(bytes, lambda self, value: "bytes")
-    weave()
-    assert told.show(b"") == "bytes"
-    assert picture(Told) == before
-
-
-def test_a_bound_proxy_still_tells_what_it_is_bound_to(weave):
-    told = Told()
-    weave(f"{__name__}:Told.method")
-
-    assert told.method.__self__ is told
-    assert str(inspect.signature(told.method)) == "(n)"
-    assert str(inspect.signature(Told.method)) == "(self, n)"

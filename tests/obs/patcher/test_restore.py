@@ -1,17 +1,17 @@
-"""Weaving and undoing is the identity on every namespace, whatever is in it."""
+"""Weaving and undoing is the identity on every namespace and every code, whatever is there."""
 
 from __future__ import annotations
 
+import gc
 import sys
 import textwrap
-from types import ModuleType
+from types import FunctionType, ModuleType
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ancestry_obs.patcher import Patcher, Pointcut
-from ancestry_obs.patcher.members import is_class
 
 MEMBERS = {
     "method": "def {n}(self): return 1",
@@ -27,6 +27,14 @@ MEMBERS = {
     "nested": "class {n}:\n    def a(self): return 1",
     "init_subclass": "def __init_subclass__(cls, **kwargs): super().__init_subclass__(**kwargs)",
     "call": "def __call__(self): return 1",
+    "inner": "def {n}(self):\n    def inner(): return self\n    return inner",
+    "generator": "def {n}(self): yield 1",
+    "coroutine": "async def {n}(self): return 1",
+    "super": "def {n}(self): return super()",
+    "locals": "def {n}(self): return locals()",
+    "lambda": "{n} = lambda self: 1",
+    "cached_property": "@property\n@functools.lru_cache\ndef {n}(self): return 1",
+    "static_cache": "@staticmethod\n@functools.lru_cache\ndef {n}(): return 1",
     "alias": "{n} = __init_subclass__ = classmethod(lambda cls, **kwargs: None)",
 }
 
@@ -36,9 +44,25 @@ _members = st.lists(
 _classes = st.lists(st.tuples(_members, st.integers(0, 3)), min_size=1, max_size=4)
 _wanted = st.lists(
     st.tuples(
-        st.sampled_from(["*", "C0.*", "C1.*", "C3.a", "C2.b", "*.c", "C0.a.fset", "C1.__call__"]),
+        st.sampled_from(
+            [
+                "*",
+                "C0.*",
+                "C1.*",
+                "C3.a",
+                "C2.b",
+                "*.c",
+                "C0.a.fset",
+                "C1.__call__",
+                "C0.a.<locals>.inner",
+                "C1.b.<locals>.inner",
+                "C0.__init__",
+                "C2.__init__",
+            ]
+        ),
         st.sampled_from(["one", "two"]),
         st.booleans(),
+        st.sampled_from(["", "", "object", "definition"]),
     ),
     max_size=4,
 )
@@ -53,49 +77,44 @@ def _source(classes):
     return text
 
 
-def _namespaces(module):
-    yield vars(module)
-    for value in list(vars(module).values()):
-        if is_class(value):
-            yield vars(value)
-            yield from (vars(inner) for inner in vars(value).values() if is_class(inner))
+@pytest.fixture(scope="module")
+def everything(tools):
+    """Take a picture of a module's namespaces and of the code of every function made there."""
+    kept = []
+
+    def take(module):
+        spaces = [list(each.items()) for each in tools.namespaces(module)]
+        made = [
+            (each, each.__code__)
+            for each in gc.get_objects()
+            if type(each) is FunctionType and each.__globals__ is vars(module)
+        ]
+        kept.append((spaces, made))
+        names = [[(name, id(value)) for name, value in each] for each in spaces]
+        return names, {id(function): id(code) for function, code in made}
+
+    return take
 
 
-def _picture(module):
-    return [[(name, id(value)) for name, value in each.items()] for each in _namespaces(module)]
-
-
+@pytest.mark.parametrize("has_source", [True, False])
+@settings(deadline=None, max_examples=15)
 @given(classes=_classes, rounds=st.lists(_wanted, min_size=1, max_size=3))
-def test_applying_and_undoing_is_the_identity(classes, rounds):
+def test_applying_and_undoing_is_the_identity(tools, everything, has_source, classes, rounds):
     module = sys.modules["generated"] = ModuleType("generated")
-    exec(_source(classes), vars(module))
-    before = _picture(module)
-    patcher = Patcher(_Weaver())
+    tools.execute(_source(classes), module, has_source=has_source)
+    before = everything(module)
+    patcher = Patcher(tools.Weaver())
     try:
         for wanted in rounds:
             patcher.apply([Pointcut(f"generated:{name}", *rest) for name, *rest in wanted])
         patcher.apply(())
+        names, codes = everything(module)
     finally:
         del sys.modules["generated"]
 
-    assert _picture(module) == before
+    assert names == before[0]
+    assert {key: codes[key] for key in before[1]} == before[1]
     assert patcher.report() == ()
-
-
-class _Weaver:
-    def __call__(self, found, advices):
-        return _Woven(found.function)
-
-
-class _Woven:
-    def __init__(self, original):
-        def woven(*args, **kwargs):
-            return original(*args, **kwargs)
-
-        self.function = woven
-
-    def disarm(self):
-        pass
 
 
 ZOO = {

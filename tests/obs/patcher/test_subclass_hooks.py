@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import gc
 import logging
+import weakref
 
-from ancestry_obs.patcher import Patcher, Pointcut
+from ancestry_obs.patcher import Pointcut
 from ancestry_obs.patcher.subclass_hooks import SubclassHooks
 
 SOURCE = """
@@ -27,8 +29,8 @@ def test_overrides_of_present_subclasses_take_part(program, weave, weaver, pictu
     weave("prog:Base.run", subclasses=True)
 
     assert prog.Grandchild().run() == ["grandchild", "child", "base"]
-    assert weaver.calls == ["prog:Grandchild.run", "prog:Child.run", "prog:Base.run"]
-    assert all(woven.found.subclasses for woven in weaver.made)
+    assert weaver.calls == ["prog:Grandchild.run"]
+    assert sorted(weaver.targets()) == ["prog:Base.run", "prog:Child.run", "prog:Grandchild.run"]
     weave()
     assert picture(*classes) == before
 
@@ -40,7 +42,7 @@ def test_without_the_option_they_do_not(program, weave, weaver, picture):
 
     assert picture(prog.Child, prog.Grandchild) == before
     assert "__init_subclass__" not in vars(prog.Base)
-    assert [woven.found.subclasses for woven in weaver.made] == [False]
+    assert weaver.targets() == ["prog:Base.run"]
 
 
 def test_overrides_of_future_subclasses_take_part(program, weave, weaver):
@@ -52,10 +54,11 @@ def test_overrides_of_future_subclasses_take_part(program, weave, weaver):
             return ["late", *super().run()]
 
     assert Late().run() == ["late", "child", "base"]
-    assert weaver.calls[1:] == ["prog:Child.run", "prog:Base.run"]
-    assert weaver.calls[0].endswith("Late.run")
+    assert len(weaver.calls) == 1
+    assert weaver.take_calls()[0].endswith("Late.run")
     weave()
-    assert not hasattr(Late.run, "__wrapped__")
+    assert Late().run() == ["late", "child", "base"]
+    assert weaver.calls == []
 
 
 def test_a_subclass_of_a_class_that_only_inherits_takes_part(program, weave, weaver):
@@ -145,7 +148,8 @@ def test_a_hook_that_somebody_put_on_top_is_left(program, weave, weaver):
         def run(self): ...
 
     assert vars(prog.Base)["__init_subclass__"] is theirs
-    assert not hasattr(Late.run, "__wrapped__")
+    Late().run()
+    assert weaver.calls == []
 
 
 def test_what_the_callback_raises_does_not_reach_the_class_statement(caplog):
@@ -153,15 +157,33 @@ def test_what_the_callback_raises_does_not_reach_the_class_statement(caplog):
         pass
 
     hooks = SubclassHooks(lambda: 1 / 0)
-    hooks.watch_only([Base])
+    hooks.watch(Base)
+    hooks.watch(Base)
 
     class Late(Base):
         pass
 
-    hooks.watch_only([])
+    hooks.close()
     (record,) = [r for r in caplog.records if r.levelno == logging.ERROR]
     assert "Late" in record.getMessage()
     assert "__init_subclass__" not in vars(Base)
+
+
+def test_a_watched_class_is_not_kept_alive():
+    hooks = SubclassHooks(print)
+
+    class Base:
+        def __init_subclass__(cls):
+            super().__init_subclass__()
+
+    hooks.watch(Base)
+    reference = weakref.ref(Base)
+    del Base
+    gc.collect()
+
+    assert reference() is None
+    assert hooks._hooks == {}
+    hooks.close()
 
 
 def test_abstract_classes_stay_as_abstract_as_they_were(program, weave, weaver):
@@ -197,26 +219,56 @@ def test_a_hook_that_was_taken_off_tells_nothing_though_somebody_still_calls_it(
 
     told = []
     hooks = SubclassHooks(lambda: told.append("told"))
-    hooks.watch_only([Base])
+    hooks.watch(Base)
     ours = Base.__init_subclass__
-    hooks.watch_only([])
+    hooks.close()
     Base.__init_subclass__ = classmethod(lambda cls: ours())
     type("Late", (Base,), {})
 
     assert told == []
 
 
-def test_a_class_that_is_derived_while_others_are_woven_is_found(program, weaver):
+def test_a_class_that_is_derived_while_others_are_woven_is_found(program, patcher, weaver):
     prog = program(SOURCE)
 
-    def weave_and_derive(found, advices):
-        if not weaver.made:
+    def derive(wanted):
+        if len(weaver.asked) == 1:
             prog.Late = type("Late", (prog.Base,), {"run": lambda self: ["late"]})
-        return weaver(found, advices)
 
-    patcher = Patcher(weave_and_derive)
+    weaver.when_asked = derive
     patcher.apply([Pointcut("prog:Base.run", "count", subclasses=True)])
     prog.Late().run()
-    patcher.apply(())
 
     assert len(weaver.calls) == 1
+
+
+def test_issubclass_of_the_program_is_not_asked(program, weave, weaver):
+    prog = program(
+        """
+        class Meta(type):
+            def __subclasscheck__(cls, other): raise RuntimeError("asked")
+        class Base(metaclass=Meta):
+            def run(self): ...
+        """
+    )
+    weave("prog:Base.run", subclasses=True)
+    late = type(prog.Base)("Late", (prog.Base,), {"run": lambda self: None})
+    late().run()
+
+    assert len(weaver.calls) == 1
+
+
+def test_a_dataclass_that_is_made_anew_with_slots_is_woven_once(program, weave, weaver):
+    prog = program(SOURCE)
+    weave("prog:Base.run", subclasses=True)
+    exec(
+        "import dataclasses\n"
+        "@dataclasses.dataclass(slots=True)\n"
+        "class Late(Base):\n"
+        "    x: int = 1\n"
+        "    def run(self): return [self.x]",
+        vars(prog),
+    )
+
+    assert prog.Late().run() == [1]
+    assert weaver.calls == ["prog:Late.run"]

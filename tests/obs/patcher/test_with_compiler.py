@@ -1,4 +1,4 @@
-"""The patcher with the real weaver: every kind of callable is counted exactly."""
+"""The patcher with the real compiler: every kind of callable is counted exactly."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import inspect
 
 import pytest
 
-from ancestry_obs.compiler import Advice, Runtime, weave
+from ancestry_obs.compiler import Advice, Runtime
+from ancestry_obs.instrumentation import _Weaver
 from ancestry_obs.mapfile import load
 from ancestry_obs.patcher import Patcher, Pointcut
 from ancestry_obs.recording import Store
@@ -95,24 +96,16 @@ def compiled():
             "instrument": [{"target": "prog:f", "record": [{"metric": "calls_total"}]}],
         }
     )
-    runtime = Runtime(Store())
-
-    def weave_found(found, advices):
-        return weave(
-            found.function,
-            target=found.target,
-            owner=found.owner,
-            name=found.attribute,
-            advices=advices,
-            runtime=runtime,
-        )
-
-    patcher = Patcher(weave_found)
+    patcher = Patcher(_Weaver(Runtime(Store()), {}))
 
     def apply(*patterns, subclasses=False):
         advice = Advice(spec.instruments[0].records, spec.metrics, subclasses=subclasses)
         patcher.apply([Pointcut(pattern, advice, subclasses) for pattern in patterns])
-        return lambda: {r.target: r.woven.calls() for r in patcher.report() if r.woven.calls()}
+        return take
+
+    def take():
+        calls = {r.target: sum(woven.calls() for woven in r.woven) for r in patcher.report()}
+        return {target: count for target, count in calls.items() if count}
 
     yield apply
     patcher.apply(())
@@ -181,3 +174,19 @@ def test_a_decorated_coroutine_counts_when_it_is_done(program, compiled, call, t
         coroutine.send(None)
     assert stop.value.value == 1
     assert counted() == {f"prog:{target}": 1}
+
+
+def test_a_function_that_exchanges_its_own_code_is_woven_again_in_that_call(program, compiled):
+    prog = program(
+        """
+        def f(n):
+            f.__code__ = g.__code__
+            return f(n)
+        def g(n): return n
+        """
+    )
+    counted = compiled("prog:f")
+
+    # The call inside the first one comes before anybody can see the exchange.
+    assert [prog.f(1), prog.f(2), prog.f(3)] == [1, 2, 3]
+    assert counted() == {"prog:f": 3}

@@ -3,10 +3,11 @@ from __future__ import annotations
 import sys
 
 import pytest
-from ancestry_obs.patcher.resolve import Resolver
 
 from ancestry_obs.exceptions import TargetError
+from ancestry_obs.patcher.namespaces import MISSING
 from ancestry_obs.patcher.patterns import Pattern
+from ancestry_obs.patcher.resolver import Base, Resolver
 
 IN_C = "is implemented in C and cannot be replaced; name a Python caller of it"
 
@@ -76,31 +77,31 @@ def find(program, resolver):
 
 
 @pytest.mark.parametrize(
-    ("qualname", "target", "kind"),
+    ("qualname", "target", "is_method"),
     [
-        ("top", "prog:top", "function"),
-        ("second", "prog:top", "function"),
-        ("Base.run", "prog:Base.run", "method"),
-        ("Child.run", "prog:Base.run", "method"),
-        ("Child.go", "prog:Child.walk", "method"),
-        ("Alias.walk", "prog:Child.walk", "method"),
-        ("Child.Inner.deep", "prog:Child.Inner.deep", "method"),
-        ("Child.__call__", "prog:Child.__call__", "method"),
-        ("Base._hidden", "prog:Base._hidden", "method"),
-        ("Base.make", "prog:Base.make", "staticmethod"),
-        ("make", "prog:Base.make", "staticmethod"),
-        ("Child.size", "prog:Base.size", "property"),
-        ("Child.size.fset", "prog:Base.size.fset", "property"),
-        ("Meta.made", "prog:Meta.made", "method"),
-        ("decorated", "prog:decorated", "callable"),
-        ("cached", "prog:cached", "callable"),
-        ("half", "prog:half", "callable"),
+        ("top", "prog:top", False),
+        ("second", "prog:top", False),
+        ("Base.run", "prog:Base.run", True),
+        ("Child.run", "prog:Base.run", True),
+        ("Child.go", "prog:Child.walk", True),
+        ("Alias.walk", "prog:Child.walk", True),
+        ("Child.Inner.deep", "prog:Child.Inner.deep", True),
+        ("Child.__call__", "prog:Child.__call__", True),
+        ("Base._hidden", "prog:Base._hidden", True),
+        ("Base.make", "prog:Base.make", False),
+        ("make", "prog:Base.make", False),
+        ("Child.size", "prog:Base.size", True),
+        ("Child.size.fset", "prog:Base.size.fset", True),
+        ("Meta.made", "prog:Meta.made", True),
+        ("decorated", "prog:decorated", False),
+        ("cached", "prog:cached", False),
+        ("half", "prog:half", False),
     ],
 )
-def test_a_named_target_is_found_where_it_is_defined(find, qualname, target, kind):
+def test_a_named_target_is_found_where_it_is_defined(find, qualname, target, is_method):
     (found,) = find(qualname)
 
-    assert (found.target, found.kind) == (target, kind)
+    assert (found.target, found.is_method) == (target, is_method)
 
 
 def test_what_was_found_names_module_owner_and_the_class_of_the_pattern(find):
@@ -235,6 +236,31 @@ def test_overrides_are_those_below_the_class_that_was_named(program, resolver):
         """
     )
     (found,) = resolver.find(Pattern.parse("prog:Mid.run"), module)
+    base = Base(found.module, found.named, found.attribute, found.accessor, "")
 
-    assert found.target == "prog:Root.run"
-    assert [each.target for each in resolver.overrides(found)] == ["prog:Leaf.run"]
+    assert (found.target, found.named) == ("prog:Root.run", module.Mid)
+    overrides = {each: resolver.override(base, getattr(module, each)) for each in ("Leaf", "Off")}
+    assert overrides["Off"] is None
+    assert (overrides["Leaf"].target, overrides["Leaf"].named) == ("prog:Leaf.run", module.Mid)
+
+
+def test_what_we_have_added_ourselves_is_not_there(program):
+    module = program("class A:\n    def run(self): ...\n    def gone(self): ...")
+    resolver = Resolver(lambda value: MISSING if value is module.A.gone else value, {})
+
+    found = resolver.find(Pattern.parse("prog:A.*"), module)
+    assert [each.target for each in found] == ["prog:A.run"]
+    with pytest.raises(TargetError):
+        resolver.find(Pattern.parse("prog:A.gone"), module)
+    assert resolver.override(Base(module, module.A, "gone", "fget", ""), module.A) is None
+
+
+def test_a_function_inside_a_function_is_found_by_its_code(program, resolver):
+    module = program("def f():\n    class A:\n        def run(self):\n            def g(): ...")
+    (run,) = resolver.find(Pattern.parse("prog:f.<locals>.A.run"), module)
+    (g,) = resolver.find(Pattern.parse("prog:f.<locals>.A.run.<locals>.g"), module)
+
+    assert (run.code.co_name, run.is_method, run.function) == ("run", True, module.f)
+    assert (g.code.co_name, g.is_method, g.target) == (
+        "g", False, "prog:f.<locals>.A.run.<locals>.g",
+    )  # fmt: skip

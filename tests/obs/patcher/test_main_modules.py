@@ -6,10 +6,12 @@ from types import ModuleType
 
 import pytest
 
+from ancestry_obs.patcher import Pointcut
+
 
 @pytest.fixture
 def execute(patcher):
-    """Execute a program's statements one at a time as `__main__`, offering it after each."""
+    """Execute a program's statements one at a time as `__main__`, weaving it after each."""
     main = ModuleType("__main__")
     before = sys.modules["__main__"]
     sys.modules["__main__"] = main
@@ -17,7 +19,7 @@ def execute(patcher):
     def run(source, name="app.job"):
         for statement in ast.parse(source).body:
             exec(compile(ast.Module([statement], []), "<program>", "exec"), vars(main))
-            patcher.offer(main, name)
+            patcher.weave_main(main, name)
         return main
 
     yield run
@@ -52,7 +54,6 @@ def test_a_redefinition_is_woven_in_place_of_the_first(execute, weave, weaver):
     execute("def f(): return 1\nf()\ndef f(): return 2\nassert f() == 2")
 
     assert weaver.calls == ["app.job:f", "app.job:f"]
-    assert [woven.is_armed for woven in weaver.made] == [False, True]
 
 
 def test_a_decorated_target_counts_once(execute, weave, weaver):
@@ -70,9 +71,9 @@ def test_a_decorated_target_counts_once(execute, weave, weaver):
 def test_nothing_new_is_not_looked_at_again(execute, patcher, weave, weaver, monkeypatch):
     weave("app.job:f")
     main = execute("def f(): ...")
-    monkeypatch.setattr(patcher._fabric, "bring_about", lambda *_: 1 / 0)
-    patcher.offer(main, "app.job")
-    patcher.offer(main, "another.module")
+    monkeypatch.setattr(patcher, "_find", lambda *_, **__: 1 / 0)
+    patcher.weave_main(main, "app.job")
+    patcher.weave_main(main, "another.module")
 
     with pytest.raises(ZeroDivisionError):
         execute("x = 1")
@@ -90,9 +91,20 @@ def test_a_second_copy_that_is_imported_is_woven_as_well(execute, project, weave
     assert weaver.calls == ["appx.job:f", "appx.job:f"]
 
 
-def test_the_revert_reaches_it(execute, weave):
+def test_the_revert_reaches_it(execute, weave, weaver):
     weave("app.job:f")
     main = execute("def f(): ...")
     weave()
+    main.f()
 
-    assert not hasattr(main.f, "__wrapped__")
+    assert weaver.calls == []
+
+
+def test_a_change_of_the_map_reaches_it(execute, patcher, weave, weaver):
+    weave("app.job:f")
+    main = execute("def f(): ...")
+    patcher.apply([Pointcut("app.job:f", "another")])
+    main.f()
+
+    assert weaver.calls == ["app.job:f"]
+    assert weaver.asked[-1].advices == ("another",)
