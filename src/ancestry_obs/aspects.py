@@ -17,6 +17,7 @@ from ancestry_obs.compiler import Advice
 from ancestry_obs.exceptions import CompileError
 from ancestry_obs.expressions import BUILTIN_FUNCTIONS
 from ancestry_obs.patcher import Pointcut
+from ancestry_obs.patcher.namespaces import subclasses_of
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -89,10 +90,9 @@ def instances_of(owner: type) -> list[object]:
     Args:
         owner: the very class; none of its code, such as a metaclass' `__eq__`, runs.
     """
-    objects = gc.get_objects()
-    kinds = {id(kind): kind for kind in map(type, objects)}
-    wanted = {key for key, kind in kinds.items() if any(each is owner for each in kind.__mro__)}
-    return [each for each in objects if id(type(each)) in wanted]
+    kinds = {id(kind): kind for kind in (owner, *subclasses_of(owner))}
+    # Not among all objects: a tuple that another thread is just building must not be touched.
+    return [each for each in gc.get_referrers(*kinds.values()) if id(type(each)) in kinds]
 
 
 class LabelFunctions(Mapping[str, Callable[..., object]]):

@@ -131,7 +131,7 @@ class Instrumentation:
             map=self._spec.source,
             url=exporter.url if exporter else "",
             exporter_error=self._outlets.error,
-            targets=self._targets(),
+            targets=self._targets(holders=True),
         )
 
     def start_exporter(self, host: str | None = None, port: int | None = None) -> Exporter | None:
@@ -197,12 +197,12 @@ class Instrumentation:
 
         return register
 
-    def _targets(self) -> tuple[TargetStatus, ...]:
+    def _targets(self, *, holders: bool = False) -> tuple[TargetStatus, ...]:
         errors: Counter[str] = Counter()
         for (target, *_), count in dict(self._store.expression_errors).items():
             errors[target] += count
         targets: dict[str, TargetStatus] = {}
-        for report in self._patcher.report():
+        for report in self._patcher.report(holders=holders):
             each = _status_of(report, errors.pop(report.target, 0))
             known = targets.get(each.target)
             targets[each.target] = known.with_copy(each) if known else each

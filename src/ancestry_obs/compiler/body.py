@@ -118,6 +118,9 @@ class _Weaving:
         self._first = {"lineno": line, "col_offset": 0, "end_lineno": line, "end_col_offset": 0}
         self._template = template
         self._names = names
+        # What code says it begins on: a decorator's line, if there is one.
+        lines = [function.lineno, *(each.lineno for each in function.decorator_list)]
+        self._definition = {**self._first, "lineno": min(lines), "end_lineno": min(lines)}
         self._copies: dict[str, str] = {}
         self._keep_parameters()
 
@@ -152,7 +155,7 @@ class _Weaving:
 
     def _around(self, body: list[ast.stmt]) -> Iterator[ast.stmt]:
         protection = next(_protections(body), None)
-        start, definition = self._first, _start(self._function)
+        start, definition = self._first, self._definition
         woven = self._ended(body, self._leave if protection is None else self._forget)
         failure = self._template.failure(definition, self._names)
         handler = ast.ExceptHandler(None, None, [*failure, ast.Raise(None, None)])
@@ -236,7 +239,7 @@ class _Weaving:
             case ast.TryStar(finalbody=[]):
                 # Several of the handlers may run: what comes after them is the only end they have.
                 self._end_unraised(last, self._returning(end))
-                return end(_start(self._function), None)
+                return end(self._definition, None)
             case ast.Try(finalbody=[*_, final]) | ast.TryStar(finalbody=[*_, final]):
                 is_simple = not any(_blocks(final))
                 return end(_start(final if is_simple else self._function), None)
@@ -281,7 +284,7 @@ class _Weaving:
         if self._end_at_breaks(loop.body, end):
             if not (loop.orelse or is_endless):
                 loop.orelse = self._returning(end)(where, None)
-            return end(_start(self._function), None)
+            return end(self._definition, None)
         if is_endless:
             return []
         if not loop.orelse:
@@ -438,13 +441,19 @@ def _is_mangled(name: str, written: str) -> bool:
     return written.startswith("__") and name.startswith("_") and name.endswith(written)
 
 
-def looks_at_locals(function: Function, names: Iterable[str]) -> str:
+def looks_at_locals(
+    function: Function, names: Iterable[str], other_names: Mapping[str, str]
+) -> str:
     """Tell by what a body could see the variables that the statements add; empty if by nothing.
 
     Args:
         function: The tree.
         names: Those that its code looks up: without one of the suspects the tree is not searched.
+        other_names: What its module calls something of another name.
     """
+    for name in names:
+        if other_names.get(name) in _SEERS:
+            return f"{name}()"
     if _SUSPECTS.isdisjoint(names):
         return ""
     # Who reads the variables of a caller must not find one frame more on the way there.

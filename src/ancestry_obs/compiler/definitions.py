@@ -58,6 +58,7 @@ class Definitions:
         found: The function of each key that was found. A lambda of a module or class gets a
             function that does the same and is compiled beside it, since statements are to go in.
         compiled: The key under which the code of each of them is found.
+        other_names: What the module calls something of another name: ``show = locals``.
 
     Raises:
         SyntaxError: It is no Python.
@@ -69,6 +70,13 @@ class Definitions:
         self._lines: dict[int, list[int]] = {}
         self.found: dict[Key, ast.FunctionDef | ast.AsyncFunctionDef] = {}
         self.compiled: dict[Key, Key] = {}
+        self.other_names = {
+            target.id: statement.value.id
+            for statement in self._module.body
+            if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Name)
+            for target in statement.targets
+            if isinstance(target, ast.Name)
+        }
         for statement in _imports(self._module.body):
             self._root.statements[id(statement)] = statement
 
@@ -159,12 +167,13 @@ class Definitions:
 
 
 def decorators(function: ast.FunctionDef | ast.AsyncFunctionDef) -> frozenset[str]:
-    """Give the last names of a function's decorators; a call of one is known by its parentheses.
+    """Give the last names of a function's decorators.
 
     Args:
         function: Its tree.
     """
-    return frozenset(ast.unparse(each).rpartition(".")[2] for each in function.decorator_list)
+    called = (each.func if isinstance(each, ast.Call) else each for each in function.decorator_list)
+    return frozenset(ast.unparse(each).rpartition(".")[2] for each in called)
 
 
 def _imports(block: list[ast.stmt]) -> Iterator[ast.stmt]:

@@ -46,9 +46,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Woven", "weave", "weave_callable"]
 
-_TRANSPARENT: Final = frozenset(
-    {"abstractmethod", "classmethod", "getter", "property", "staticmethod"}
-)
+# What reads a function's bytecode, at once or later, finds the statements' objects in it.
+_READ_CODE: Final = frozenset({"cfunc", "guvectorize", "jit", "njit", "stencil", "vectorize"})
 # The name leads to the getter; these have names of their own, ``name.fset`` and ``name.fdel``.
 _OTHER_ACCESSORS: Final = frozenset({"deleter", "setter"})
 _STANDS_FOR: Final = re.compile(rf"'{re.escape(CONSTANT.encode('unicode_escape').decode())}(\w+)'")
@@ -297,8 +296,10 @@ class _File:
             elif unmarked(code) not in codes.get(key, ()):
                 self._reasons[id(aspect)] = "its source gives other code than what runs"
             elif aspect.function is None and not _keeps_function(definitions.found[key], aspect):
-                self._reasons[id(aspect)] = "what its decorators make of it is not known yet"
-            elif seen := looks_at_locals(definitions.found[key], code.co_names):
+                self._reasons[id(aspect)] = "what reads its code must find its own"
+            elif seen := looks_at_locals(
+                definitions.found[key], code.co_names, definitions.other_names
+            ):
                 self._reasons[id(aspect)] = f"it could see the statements' variables by {seen}"
 
     def _definitions(self, any_of_them: Aspect) -> Definitions:
@@ -315,11 +316,15 @@ class _File:
 
 
 def _keeps_function(node: Function, aspect: Aspect) -> bool:
-    """Whether the name will lead to the very function, as far as the definition tells."""
+    """Whether code can be woven into that is no function yet, as far as its definition tells.
+
+    Whatever a decorator makes of it, its calls count until the name is there; then it is seen to
+    which function the name leads.
+    """
     names = decorators(node)
     # What a class calls without the instance is known when the class is there.
     is_other = (aspect.is_method and "staticmethod" in names) or names & _OTHER_ACCESSORS
-    return not is_other and (aspect.is_definition or names <= _TRANSPARENT)
+    return not is_other and (aspect.is_definition or names.isdisjoint(_READ_CODE))
 
 
 def _is_inside(key: Key, others: Iterable[Key]) -> bool:

@@ -8,13 +8,13 @@ wakes up. The search is bounded.
 from __future__ import annotations
 
 import gc
-from types import FrameType, FunctionType, ModuleType
+from types import CodeType, FrameType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-__all__ = ["definition_in", "living_functions"]
+__all__ = ["definition_in", "functions_with"]
 
 _DEEPEST: Final = 12  # a decorator that wraps takes three steps
 _MOST: Final = 2000
@@ -44,9 +44,17 @@ def definition_in(value: object, module: str, qualname: str) -> FunctionType | N
     return None
 
 
-def living_functions() -> Iterator[FunctionType]:
-    """Yield every function there is, whoever holds it; one look at all that lives."""
-    for each in gc.get_objects():
+def functions_with(codes: Iterable[CodeType]) -> Iterator[FunctionType]:
+    """Yield every function that has one of some codes, whoever holds it.
+
+    One look at all that lives. It touches nothing but what refers to the codes: a list of all
+    objects would have a tuple in it that another thread is just building, which then fails.
+
+    Args:
+        codes: The very codes.
+    """
+    wanted = list(codes)
+    for each in gc.get_referrers(*wanted) if wanted else ():
         if type(each) is FunctionType:
             yield each
 

@@ -52,6 +52,7 @@ _IN_C = (
     WrapperDescriptorType,
 )
 _ACCESSOR_WORDS = {"fget": "getter", "fset": "setter", "fdel": "deleter"}
+_COMPILERS: Final = frozenset({"numba"})
 COMPILED: Final = "cython_function_or_method"
 """The name of the type that Cython gives to functions."""
 
@@ -117,6 +118,8 @@ def unpack(  # noqa: PLR0913 - what the pattern says, and what the place says
         raise TargetError(f"is a property without a {_ACCESSOR_WORDS[accessor]}")
     if is_class(core):
         raise TargetError("is a class; name a method of it, such as '.__init__'")
+    if type(core).__module__.partition(".")[0] in _COMPILERS:
+        raise TargetError("is compiled from its bytecode, which has to stay; name a caller of it")
     if at != "definition" and type(core) is FunctionType:
         return core
     if at == "definition" or not _is_proxied(core):

@@ -43,6 +43,10 @@ __all__ = ["Patcher"]
 _logger = logging.getLogger(__name__)
 # CO_OPTIMIZED and CO_NEWLOCALS: what a function has and a class body has not.
 _FUNCTION = 0x3
+_EXCHANGED = (
+    "woven again: the program had given the function other code, and calls from then until this "
+    "was seen were not counted"
+)
 _PATIENCE = 5.0
 """Seconds that an import waits for another thread's task at most."""
 
@@ -101,12 +105,17 @@ class Patcher:
         if self._targets.concerned(name):
             self._run(partial(self._take_in_main, name, module))
 
-    def report(self) -> tuple[TargetReport, ...]:
-        """Return the state of every target, then of the patterns that have reached none."""
+    def report(self, *, holders: bool = False) -> tuple[TargetReport, ...]:
+        """Return the state of every target, then of the patterns that have reached none.
+
+        Args:
+            holders: Whether to look for what holds objects that could only be given a proxy; for
+                who asks, not for every scrape.
+        """
         with self._lock:
             self._run(self._catch_up)
             return (
-                *report_weavings(self._weavings),
+                *report_weavings(self._weavings, holders=holders),
                 *report_unreached(self._targets),
                 *(TargetReport(name, "error", why) for name, why in self._weavings.left.items()),
             )
@@ -244,7 +253,8 @@ class Patcher:
         for name in list(self._under_way):
             self._weave(self._look_at(name, sys.modules.get(name)))
         for weaving in list(self._weavings.all.values()):
-            self._weavings.look_at(weaving)
+            if not self._weavings.look_at(weaving):
+                weaving.remark = _EXCHANGED
 
     def _weave_again(self, weaving: Weaving) -> None:
         """Weave into the code that the program has given a function meanwhile."""
@@ -264,8 +274,7 @@ class Patcher:
             results = zip(wanted, self._weaver.weave(wanted, source), strict=True)
             prepared = [Prepared(want, woven) for want, woven in results if is_woven(woven)]
             # What an import that failed has left behind.
-            for each in self._prepared.pop(name, ()):
-                each.woven.retire()
+            self._weavings.drop(self._prepared.pop(name, ()), has_failed=True)
             self._prepared[name] = prepared
             return self._weavings.prepare(code, prepared)
         finally:
@@ -305,7 +314,7 @@ class Patcher:
             if self._targets.concerned(name):
                 settled = type(module).__name__ != "_LazyModule"
                 self._weave(self._find(name, module, settled=settled))
-            self._weavings.drop(prepared)
+            self._weavings.drop(prepared, module)
 
     def _begun(self, name: str) -> None:
         """Note that a module is to be executed, perhaps once more."""
@@ -322,7 +331,7 @@ class Patcher:
     def _take_leave(self, name: str, module: object) -> None:
         self._under_way.discard(name)
         self._weave(self._look_at(name, module))
-        self._weavings.drop(self._prepared.pop(name, []))
+        self._weavings.drop(self._prepared.pop(name, []), has_failed=True)
 
     def _take_in_main(self, name: str, module: ModuleType) -> None:
         now = list(map(id, namespace_of(module).values()))

@@ -7,9 +7,10 @@ measured; the state of the target says so.
 
 from __future__ import annotations
 
+import gc
 from dataclasses import replace
 from functools import partialmethod, singledispatchmethod
-from types import FunctionType
+from types import CellType, FrameType, FunctionType
 from typing import TYPE_CHECKING, Final, cast
 
 from ancestry_obs.patcher.members import core_of, repack
@@ -27,7 +28,6 @@ __all__ = ["ProxiedName"]
 
 _REMARK: Final = "measured by a proxy under its name: {} has no Python code to weave into"
 _LEFT: Final = "left in place: the name was bound to something else meanwhile"
-_UNREACHED: Final = "what took the object before it got a proxy, other than by a module's name"
 
 
 class ProxiedName:
@@ -47,13 +47,29 @@ class ProxiedName:
         self._accessor = point.accessor
         core = core_of(point.raw, point.accessor)
         self.callable: Callable[..., object] = point.function
-        self.remark, self.unreached = "", "" if point.is_added else _UNREACHED
+        self.remark = ""
         if point.is_added:
             return
         if point.owner is not None and core is point.raw and _needs_binding(core):
             self.callable = bind_explicitly(core, point.owner)
         kind = type(core)
         self.remark = _REMARK.format(f"a {kind.__module__}.{kind.__qualname__}")
+
+    def holders(self, *own: object) -> tuple[str, ...]:
+        """Describe what holds the bare object elsewhere than in a module's namespace.
+
+        Args:
+            own: What holds it for our sake.
+        """
+        own = (*own, self, self._original, self._replacement, core_of(self._replacement))
+        ignored = {id(each) for each in (*own, *map(vars, filter(_has_namespace, own)))}
+        bare = core_of(self._original, self._accessor)
+        kinds = [
+            type(each)
+            for each in gc.get_referrers(bare)
+            if id(each) not in ignored and not _is_transparent(each)
+        ]
+        return tuple(sorted({f"a {kind.__module__}.{kind.__qualname__}" for kind in kinds}))
 
     @property
     def pairs(self) -> list[tuple[object, object]]:
@@ -136,3 +152,17 @@ def _needs_binding(core: object) -> bool:
     if binds_like_a_function(core) or not hasattr(type(core), "__get__"):
         return False
     return callable(core) or isinstance(core, (partialmethod, singledispatchmethod))
+
+
+def _has_namespace(value: object) -> bool:
+    return hasattr(value, "__dict__")
+
+
+def _is_transparent(referrer: object) -> bool:
+    """Whether what refers to an object is a module's namespace, a frame, or a part of a proxy."""
+    if type(referrer) is dict and "__builtins__" in referrer:
+        return True
+    return type(referrer) in _TRANSPARENT
+
+
+_TRANSPARENT: Final = frozenset({FrameType, CellType, WovenProxy, ProxiedName})

@@ -18,11 +18,12 @@ __all__ = ["report_unreached", "report_weavings"]
 _LOST: Final = "the function does not exist any more"
 
 
-def report_weavings(weavings: Weavings) -> Iterator[TargetReport]:
+def report_weavings(weavings: Weavings, *, holders: bool) -> Iterator[TargetReport]:
     """Yield the state of each join point that was found.
 
     Args:
         weavings: Where they are.
+        holders: Whether to look for what holds objects that could only be given a proxy.
     """
     told: set[str] = set()
     for weaving in list(weavings.all.values()):
@@ -33,9 +34,9 @@ def report_weavings(weavings: Weavings) -> Iterator[TargetReport]:
         yield TargetReport(
             target=weaving.target,
             state="error" if weaving.woven is None else "installed",
-            reason=weaving.reason,
+            reason=weaving.reason or weaving.remark,
             aliases=tuple(sorted(weaving.aliases - {weaving.target})),
-            unreached=weaving.unreached,
+            unreached=weavings.unreached(weaving) if holders else (),
             way=weaving.way,
             defined_at=weaving.defined_at,
             patterns=weaving.patterns,

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, TypeGuard, cast
 
 from ancestry_obs.compiler.code import codes_in, embed
 from ancestry_obs.compiler.code import key_of as code_key
-from ancestry_obs.patcher.definitions_in import definition_in, living_functions
+from ancestry_obs.patcher.definitions_in import definition_in, functions_with
 from ancestry_obs.patcher.join_points import Wanted
+from ancestry_obs.patcher.members import core_of, is_class
 from ancestry_obs.patcher.namespaces import namespace_of, qualname_of
 from ancestry_obs.patcher.proxied import ProxiedName
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
         Sequence,
     )
     from collections.abc import Set as AbstractSet
+    from types import ModuleType
     from typing import Any
 
     from ancestry_obs.patcher.join_points import JoinPoint, Pointcut, Weaver, Woven
@@ -70,6 +72,7 @@ class Weaving:
         woven: What was made, if anything could be.
         advices: What `woven` was made of.
         reason: Why nothing is woven, or what is remarkable although it is.
+        remark: What is remarkable of what went before.
         original: The code that the function had when it was woven; `None` before that.
         overriding: The code that runs it, as far as it may be an override.
     """
@@ -88,6 +91,7 @@ class Weaving:
     woven: Woven | None = None
     advices: tuple[Hashable, ...] = ()
     reason: str = ""
+    remark: str = ""
     original: CodeType | None = None
     overriding: tuple[CodeType, ...] = ()
 
@@ -109,12 +113,6 @@ class Weaving:
         if self.proxied is not None and self.proxied.remark:
             return "proxy"
         return "call" if self.woven.why_called else "inline"
-
-    @property
-    def unreached(self) -> tuple[str, ...]:
-        """What may hold the bare object."""
-        is_left_out = self.way == "proxy" and self.proxied is not None
-        return (self.proxied.unreached,) if is_left_out and self.proxied is not None else ()
 
     def wanted_advices(self) -> tuple[Hashable, ...]:
         """Give the advices in the map's order, each once."""
@@ -238,19 +236,30 @@ class Weavings:
         self._know_inside(carrying, code)
         return carrying
 
-    def drop(self, prepared: Iterable[Prepared]) -> None:
+    def drop(
+        self,
+        prepared: Iterable[Prepared],
+        module: ModuleType | None = None,
+        *,
+        has_failed: bool = False,
+    ) -> None:
         """Let go of what was prepared and has turned out to be at no join point.
 
         Args:
             prepared: What was woven; what was taken over is passed over.
+            module: The module, where the functions are looked for in what their names lead to.
+            has_failed: Whether the import failed. Then they are looked for everywhere.
         """
         wovens = {id(each.woven) for each in prepared}
         left = [key for key, (each, _) in self._prepared.items() if id(each.woven) in wovens]
         kept = [self._prepared.pop(key) for key in left]
         for each, _ in kept:
             each.woven.disarm()
-        if kept:
+        if kept and has_failed:
             self._give_back({id(code) for _, code in kept})
+        elif module is not None:
+            for _, code in kept:
+                self._give_back_in(module, code)
         for each, _ in kept:
             each.woven.retire()
 
@@ -288,9 +297,18 @@ class Weavings:
         is_as_left = weaving.woven is None or self.is_ours(code)
         if is_as_left and self.original_of(code) is weaving.original:
             return True
+        # Such as `f.__code__ = f.__code__.replace(...)`: what it has of ours goes on counting.
+        if weaving.woven is not None and weaving.local is None and weaving.woven.is_in(code):
+            return True
         self._retire(weaving)
         self._exchanged(weaving)
         return False
+
+    def unreached(self, weaving: Weaving) -> tuple[str, ...]:
+        """Describe what holds an object that got a proxy; that takes a look at all that lives."""
+        if weaving.way != "proxy" or weaving.proxied is None or weaving.woven is None:
+            return ()
+        return weaving.proxied.holders(self._named, weaving.woven.aspect)
 
     def former(self, target: str) -> tuple[Woven, ...]:
         """Give what was woven at a target before, and is out of use."""
@@ -481,7 +499,9 @@ class Weavings:
 
     def _give_to_closures(self, wanted: Mapping[LocalKey, Sequence[_Closures]]) -> None:
         """Give functions that are there already the code that those to come are made with."""
-        for function in living_functions():
+        codes = {id(code): code for code in self._codes()}
+        codes |= {id(each.original): each.original for group in wanted.values() for each in group}
+        for function in functions_with(codes.values()):
             code = function.__code__
             for each in wanted.get(code_key(code), ()):
                 # Those of a maker that was loaded again have equal code.
@@ -489,9 +509,20 @@ class Weavings:
                 if is_meant and self.original_of(code) == each.original:
                     function.__code__ = each.code
 
+    def _give_back_in(self, module: ModuleType, code: CodeType) -> None:
+        """Give the function under a name its own code back, whatever a decorator made of it."""
+        value: object = module
+        for name in code.co_qualname.split("."):
+            if not (is_class(value) or value is module):
+                return
+            value = namespace_of(value).get(name)
+        found = definition_in(core_of(value), module.__name__, code.co_qualname)
+        if found is not None and found.__code__ is code:
+            found.__code__ = self.original_of(code)
+
     def _give_back(self, codes: AbstractSet[int] | None) -> None:
         """Give functions their own code in place of some of ours, or of whatever is ours."""
-        for function in living_functions():
+        for function in functions_with(self._codes()):
             code = function.__code__
             if id(code) not in self._originals:
                 continue
@@ -534,6 +565,10 @@ class Weavings:
     def _retire(self, weaving: Weaving) -> None:
         woven = weaving.woven
         if woven is not None:
+            function = weaving.function()
+            code = function.__code__ if function is not None else woven.code
+            if not self.is_ours(code) and woven.is_in(code):
+                woven.disarm()  # it stays in what the program made of it
             weaving.woven = None
             self._super_calls.remove(weaving.attribute, *weaving.overriding)
             weaving.overriding = ()
@@ -542,6 +577,11 @@ class Weavings:
             if former is not None:
                 woven.take_over(former)
             self._former[weaving.target] = woven
+
+    def _codes(self) -> list[CodeType]:
+        """Give all code of ours that lives."""
+        known = [reference() for reference, _ in list(self._originals.values())]
+        return [code for code in known if code is not None]
 
     def _know(self, code: CodeType, original: CodeType) -> None:
         key, originals = id(code), self._originals

@@ -168,5 +168,5 @@ def test_what_looks_at_variables_is_found(body, seer):
     function = ast.parse(f"def f(a):\n    {body}").body[0]
     names = {each.id for each in ast.walk(function) if isinstance(each, ast.Name)}
     names |= {each.attr for each in ast.walk(function) if isinstance(each, ast.Attribute)}
-    assert looks_at_locals(function, names) == seer
+    assert looks_at_locals(function, names, {}) == seer
     assert looks_at_locals(function, ()) == ""

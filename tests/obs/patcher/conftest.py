@@ -128,8 +128,8 @@ def weave(patcher):
 def reports(patcher):
     """The reports by target, one for each."""
 
-    def take():
-        reports = patcher.report()
+    def take(**asked):
+        reports = patcher.report(**asked)
         by_target = {each.target: each for each in reports}
         assert len(by_target) == len(reports)
         return by_target

@@ -35,17 +35,20 @@ def test_the_ways_and_what_is_unreached(program, weave, reports):
         def called(): return locals()
         @functools.lru_cache
         def cached(): ...
+        TABLE = [cached]
         """
     )
     weave("prog:*")
-    told = reports()
+    told = reports(holders=True)
 
     assert {name: each.way for name, each in told.items()} == {
         "prog:inline": "inline",
         "prog:called": "call",
         "prog:cached": "proxy",
     }
-    assert [name for name, each in told.items() if each.unreached] == ["prog:cached"]
+    assert {name: each.unreached for name, each in told.items() if each.unreached} == {
+        "prog:cached": ("a builtins.list",)
+    }
     assert "by locals" in told["prog:called"].reason
 
 

@@ -221,7 +221,6 @@ def test_imports_that_fail_again_and_again_leave_nothing(make_module, weave):
     assert counts[-1] <= counts[2]
 
 
-@pytest.mark.xfail(reason="what was woven before is kept for its count of calls", strict=True)
 def test_reloading_a_module_again_and_again_keeps_nothing(make_module, weave):
     make_module("again", "def f(): return 1\n")
     module = importlib.import_module("again")

@@ -204,7 +204,9 @@ def test_no_cached_bytecode_holds_woven_code(make_module, enabled, counting_map,
     assert app.__spec__.loader.get_code("app") == plain
 
 
-def test_a_namespace_package_by_a_glob(program, tmp_path):
+def test_a_namespace_package_by_a_glob(program, tmp_path, monkeypatch):
+    for name in ("ns", "ns.deep"):  # of another folder, where it was imported before
+        monkeypatch.delitem(sys.modules, name, raising=False)
     for name in ("ns/one", "ns/deep/two"):
         program.write(name.replace("/", "."), f"def f():\n    return {name!r}\n")
     for marker in (tmp_path / "ns").rglob("__init__.py"):
