@@ -454,6 +454,9 @@ def looks_at_locals(
     for name in names:
         if other_names.get(name) in _SEERS:
             return f"{name}()"
+    for default in (*function.args.defaults, *function.args.kw_defaults):
+        if isinstance(default, ast.Name) and default.id in _SEERS:
+            return f"{default.id}()"
     if _SUSPECTS.isdisjoint(names):
         return ""
     # Who reads the variables of a caller must not find one frame more on the way there.

@@ -62,12 +62,16 @@ class ProxiedName:
             own: What holds it for our sake.
         """
         own = (*own, self, self._original, self._replacement, core_of(self._replacement))
-        ignored = {id(each) for each in (*own, *map(vars, filter(_has_namespace, own)))}
+        ignored = {id(each) for each in (own, *own, *map(vars, filter(_has_namespace, own)))}
         bare = core_of(self._original, self._accessor)
+        # By a mark beside it the tuple is known that holds the arguments of this very call.
+        mark: list[object] = []
         kinds = [
             type(each)
-            for each in gc.get_referrers(bare)
-            if id(each) not in ignored and not _is_transparent(each)
+            for each in gc.get_referrers(bare, mark)
+            if id(each) not in ignored
+            and not _is_transparent(each)
+            and not (type(each) is tuple and any(item is mark for item in each))
         ]
         return tuple(sorted({f"a {kind.__module__}.{kind.__qualname__}" for kind in kinds}))
 

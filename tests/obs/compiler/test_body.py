@@ -169,4 +169,4 @@ def test_what_looks_at_variables_is_found(body, seer):
     names = {each.id for each in ast.walk(function) if isinstance(each, ast.Name)}
     names |= {each.attr for each in ast.walk(function) if isinstance(each, ast.Attribute)}
     assert looks_at_locals(function, names, {}) == seer
-    assert looks_at_locals(function, ()) == ""
+    assert looks_at_locals(function, (), {}) == ""
