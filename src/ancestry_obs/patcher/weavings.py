@@ -308,7 +308,8 @@ class Weavings:
         """Describe what holds an object that got a proxy; that takes a look at all that lives."""
         if weaving.way != "proxy" or weaving.proxied is None or weaving.woven is None:
             return ()
-        return weaving.proxied.holders(self._named, weaving.woven.aspect)
+        woven = weaving.woven
+        return weaving.proxied.holders(self._named, woven.aspect, woven.code.co_consts)
 
     def former(self, target: str) -> tuple[Woven, ...]:
         """Give what was woven at a target before, and is out of use."""
