@@ -38,7 +38,7 @@ __all__ = [
     "build",
     "install",
     "mark_failed",
-        "reload",
+    "reload",
     "start_exporter",
     "status",
     "stop_exporter",

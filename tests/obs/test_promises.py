@@ -278,15 +278,15 @@ class TestReversible:
         assert len(functions) > 600
 
         ancestry_obs.install("ancestry.toml", settings=enabled)
-        woven = [each for each, code in zip(functions, codes, strict=True) if each.__code__ is not code]
+        pairs = list(zip(functions, codes, strict=True))
+        woven = [each for each, code in pairs if each.__code__ is not code]
         assert len(woven) >= len(targets()) - len(ADDED)
         changed = [owners[key] for key, items in before.items() if not same(items, owners[key])]
         # What has no `__init__` in Python gets one, for its instances to be sampled.
         assert {each.__qualname__ for each in changed} <= ADDED
         ancestry_obs.uninstall()
         assert [owners[key] for key, items in before.items() if not same(items, owners[key])] == []
-        assert [each.__code__ for each in functions] == codes
-        assert all(each.__code__ is code for each, code in zip(functions, codes, strict=True))
+        assert all(each.__code__ is code for each, code in pairs)
 
 
 def same(items, owner):

@@ -2,8 +2,8 @@
 
 `python -m pkg.mod` executes `pkg.mod` under the name `__main__`, so a target `pkg.mod:f` would
 name a second copy that nobody calls. Therefore the program's top-level statements are executed one
-at a time, and after each one `weave_main(main_module, "pkg.mod")` lets the patcher weave what has just
-been defined: a target is woven before the statement that first calls it.
+at a time, and after each one `weave_main(main_module, "pkg.mod")` lets the patcher weave what has
+just been defined: a target is woven before the statement that first calls it.
 
 What the program sees is left as it would be: argv, `sys.path[0]`, `__main__`, `__file__`,
 `__spec__`, exit code, signals, and tracebacks without a frame of ours. This module knows nothing

@@ -1,4 +1,4 @@
-"""The compiler: what a map wants of a function goes in, the function's code with it inside goes out.
+"""The compiler: what a map wants of a function goes in, its code with that inside goes out.
 
     Advice -> Aspect -> streams and keys -> statements -> the function's tree -> code
 

@@ -24,8 +24,8 @@ import ast
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from ancestry_obs.compiler.blocks import Block, block
 from ancestry_obs.compiler.code import CONSTANT, NamesToConstants
+from ancestry_obs.compiler.tree_builder import Block, block
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     _Loop = ast.For | ast.AsyncFor | ast.While
     _End = Callable[[_Place, ast.expr | None], list[ast.stmt]]
 
-__all__ = ["Function", "Template", "calling_function", "looks_at_locals", "weave_body"]
+__all__ = ["Function", "Template", "calling_function", "weave_body"]
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 _Node = TypeVar("_Node", bound=ast.AST)
@@ -46,9 +46,6 @@ _BLOCKS: Final = ("body", "orelse", "finalbody", "handlers", "cases")
 _LEAVING: Final = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 _LOOPS: Final = (ast.For, ast.AsyncFor, ast.While)
 _WITH: Final = (ast.With, ast.AsyncWith)
-# Without arguments they give the caller's variables; the last two do so with only one.
-_SEERS: Final = {"locals": 1, "vars": 1, "dir": 1, "exec": 2, "eval": 2}
-_SUSPECTS: Final = frozenset({*_SEERS, "f_locals"})
 
 
 @dataclass(frozen=True)
@@ -105,7 +102,7 @@ def calling_function(text: str, template: Template, line: int) -> Function:
     """
     function = NamesToConstants(template.is_constant).visit(ast.parse(text).body[0])
     for node in ast.walk(function):
-        if node._attributes:
+        if node._attributes:  # noqa: SLF001 - how `ast` tells what has a place
             vars(node).update(lineno=line, end_lineno=line, col_offset=0, end_col_offset=0)
     return function  # type: ignore[no-any-return]  # a visitor says nothing of types
 
@@ -307,6 +304,7 @@ class _Weaving:
                     others |= self._end_at_breaks(inner, end)
         return others
 
+
 def _assignment(where: _Place, name: str, value: ast.expr | None) -> ast.stmt:
     target = _at(where, _name(name, ast.Store()))
     return _at(where, ast.Assign([target], value or _at(where, ast.Constant(None))))
@@ -342,9 +340,9 @@ def _is_exhaustive(statement: ast.Match) -> bool:
     return last.guard is None and _is_irrefutable(last.pattern)
 
 
-def _is_irrefutable(pattern: ast.pattern) -> bool:
+def _is_irrefutable(pattern: ast.pattern | None) -> bool:
     match pattern:
-        case ast.MatchAs(pattern=None):
+        case None:
             return True
         case ast.MatchAs(pattern=inner):
             return _is_irrefutable(inner)
@@ -427,56 +425,6 @@ def _assigned(body: list[ast.stmt]) -> Iterator[str]:
         waiting += ast.iter_child_nodes(node)
 
 
-def _is_further_frame(node: ast.AST) -> bool:
-    match node:
-        case ast.Attribute(attr="f_back"):
-            return True
-        case ast.Call(func=ast.Name(id="_getframe") | ast.Attribute(attr="_getframe"), args=[depth]):
-            return not (isinstance(depth, ast.Constant) and depth.value == 0)
-    return False
-
-
 def _is_mangled(name: str, written: str) -> bool:
     """Whether a name may be what a class makes of a private one: ``_C__x`` of ``__x``."""
     return written.startswith("__") and name.startswith("_") and name.endswith(written)
-
-
-def looks_at_locals(
-    function: Function, names: Iterable[str], other_names: Mapping[str, str]
-) -> str:
-    """Tell by what a body could see the variables that the statements add; empty if by nothing.
-
-    Args:
-        function: The tree.
-        names: Those that its code looks up: without one of the suspects the tree is not searched.
-        other_names: What its module calls something of another name.
-    """
-    for name in names:
-        if other_names.get(name) in _SEERS:
-            return f"{name}()"
-    for default in (*function.args.defaults, *function.args.kw_defaults):
-        if isinstance(default, ast.Name) and default.id in _SEERS:
-            return f"{default.id}()"
-    if _SUSPECTS.isdisjoint(names):
-        return ""
-    # Who reads the variables of a caller must not find one frame more on the way there.
-    looks_further = any(map(_is_further_frame, ast.walk(function)))
-    waiting: list[ast.AST] = [*function.body]
-    called: set[int] = set()
-    while waiting:
-        node = waiting.pop()
-        match node:
-            case ast.Call(func=ast.Name(id=name) as seer, args=given) if name in _SEERS:
-                called.add(id(seer))
-                if len(given) < _SEERS[name]:
-                    return f"{name}()"
-            case ast.Name(id=name) if name in _SEERS and id(node) not in called:
-                return f"{name}()"
-            case ast.Attribute(attr="f_locals") if not looks_further:
-                return "f_locals"
-            case ast.Attribute(ast.Name("builtins"), name) if name in _SEERS:
-                return f"{name}()"
-        # A function or class inside has variables of its own.
-        if not isinstance(node, _NESTED):
-            waiting += ast.iter_child_nodes(node)
-    return ""

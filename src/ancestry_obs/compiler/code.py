@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from inspect import CO_ITERABLE_COROUTINE, CO_NESTED
 from opcode import opmap
 from types import CodeType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -73,7 +73,7 @@ def quietly() -> Iterator[None]:
     """Let nobody hear what Python finds odd about a source that is compiled once more."""
     # Put in front by hand: `catch_warnings` would make the program's own warnings show again.
     ours = ("ignore", None, Warning, re.compile(re.escape(FILENAME)), 0)
-    filters = warnings.filters
+    filters: list[Any] = warnings.filters  # type: ignore[assignment]  # it is one
     filters.insert(0, ours)
     try:
         yield

@@ -3,7 +3,8 @@
 A definition is found by its qualified name and first line, as code objects tell them. What comes
 out is a tree of those definitions alone, with the classes around them: it compiles to the same code
 for them as the whole module does, since only a module's imports have a say in a function's code:
-those from the future, and (3.13) a method that is called of an imported name is looked up otherwise.
+those from the future, and (3.13) a method that is called of an imported name is looked up
+otherwise.
 """
 
 from __future__ import annotations
@@ -187,8 +188,8 @@ def _imports(block: list[ast.stmt]) -> Iterator[ast.stmt]:
 
 def _first_line(statement: ast.stmt) -> int:
     """Give the line that code says it begins on: that of the first decorator, if there is one."""
-    decorators = getattr(statement, "decorator_list", ())
-    return min([statement.lineno, *(each.lineno for each in decorators)])
+    decorated: list[ast.expr] = getattr(statement, "decorator_list", [])
+    return min([statement.lineno, *(each.lineno for each in decorated)])
 
 
 def _blocks(node: ast.AST) -> Iterator[list[ast.stmt]]:
@@ -202,12 +203,10 @@ def _blocks(node: ast.AST) -> Iterator[list[ast.stmt]]:
 
 
 def _as_function(node: ast.Lambda, name: str) -> ast.FunctionDef:
+    value = ast.copy_location(ast.Return(node.body), node.body)
     function = ast.FunctionDef.__new__(ast.FunctionDef)
-    where = {each: getattr(node, each) for each in node._attributes}
-    value = ast.Return(node.body)
-    vars(value).update({each: getattr(node.body, each) for each in node._attributes})
     vars(function).update(
         name=name, args=node.args, body=[value], decorator_list=[], returns=None,
-        type_comment=None, type_params=[], **where,
+        type_comment=None, type_params=[],
     )  # fmt: skip
-    return function
+    return ast.copy_location(function, node)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["UNBOUND", "begin_quietly", "isolated"]
 
 _LOG: Final = logging.getLogger("ancestry_obs")
+
+
 class _Unbound:
     """Stands for the parameters of a call whose arguments do not fit; labels of it fail."""
 

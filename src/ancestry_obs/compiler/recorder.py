@@ -141,10 +141,11 @@ class Recorder:
         if self.stream.kind != "in_flight":
             self._append(buffer, 1.0 if value is None else value)
         if learn and not failed and value is not None:
-            # A result may raise when it is asked for its status once more.
-            try:
+            # A result may raise when it is asked for its status once more: then the next call comes
+            # here again. Without `contextlib`, which may be woven itself.
+            try:  # noqa: SIM105
                 self._learn(values, texts, buffer)
-            except Exception:  # noqa: BLE001, S110 - then the next call comes here again
+            except Exception:  # noqa: BLE001, S110
                 pass
         return buffer
 

@@ -165,7 +165,12 @@ def shape_of(aspect: Aspect) -> Shape:
 
 def _hashable(function: Callable[..., object]) -> Callable[..., object]:
     # Constants are hashed with their code, which anybody may use as a key.
-    return function if type(function).__hash__ else lambda *arguments: function(*arguments)
+    is_hashable = type(function).__dict__.get("__hash__", hash) is not None
+    return function if is_hashable else partial(_call, [function])
+
+
+def _call(function: list[Callable[..., object]], *arguments: object) -> object:
+    return function[0](*arguments)
 
 
 def _actions(aspect: Aspect) -> dict[str, object]:

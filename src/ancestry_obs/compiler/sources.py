@@ -30,8 +30,8 @@ def source_of(code: CodeType, namespace: Mapping[str, Any]) -> str | None:
     filename = code.co_filename
     cached = linecache.cache.get(filename)
     # What is in the cache without a time was put there by who made the text, as IPython does.
-    if cached is not None and len(cached) > 1 and cached[1] is None:  # type: ignore[misc]
-        return "".join(cached[2])  # type: ignore[misc]
+    if cached is not None and len(cached) > 1 and cached[1] is None:
+        return "".join(cached[2])
     try:
         with tokenize.open(filename) as stream:
             return stream.read()

@@ -166,9 +166,11 @@ class _Writer:
             tests.append(f"{names.r0}.evaluating and {names.is_evaluating}({names.thread}())")
         if self._aspect.inner_test is not None:
             first = self._first
-            plain = "" if first.startswith("*") else f"{names.id}({names.type}({first})) not in {names.inner}.plain"
-            called = f"{names.inner}.is_inner({first})"
-            tests.append(f"{plain} and {called}" if plain else called)
+            test = f"{names.inner}.is_inner({first})"
+            if not first.startswith("*"):
+                kind = f"{names.id}({names.type}({first}))"
+                test = f"{kind} not in {names.inner}.plain and {test}"
+            tests.append(test)
         return " or ".join(tests)
 
     def _binding(self) -> list[str]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from types import CellType, CodeType, FunctionType
 from typing import TYPE_CHECKING, Final
 
-from ancestry_obs.compiler.body import calling_function, looks_at_locals, weave_body
+from ancestry_obs.compiler.body import calling_function, weave_body
 from ancestry_obs.compiler.code import (
     CONSTANT,
     FILENAME,
@@ -33,6 +33,7 @@ from ancestry_obs.compiler.definitions import Definitions, decorators
 from ancestry_obs.compiler.shape import shape_of
 from ancestry_obs.compiler.sources import source_of
 from ancestry_obs.compiler.statements import passing_text
+from ancestry_obs.compiler.visibility import looks_at_locals
 from ancestry_obs.exceptions import CompileError
 
 if TYPE_CHECKING:
@@ -86,6 +87,11 @@ class Woven:
         text = ast.unparse(ast.fix_missing_locations(tree))
         return _STANDS_FOR.sub(lambda found: found[1], text)
 
+    @property
+    def parts(self) -> tuple[object, ...]:
+        """What of it holds the callable that it calls."""
+        return self.aspect, self.code.co_consts
+
     def calls(self) -> int:
         """Count the calls so far, exactly; calls that were left out as inner ones are not in it."""
         # One whose recorder is gone counts nothing more, and need not be kept.
@@ -122,7 +128,7 @@ class Woven:
         del self.aspect, self.code
 
     def is_in(self, code: CodeType) -> bool:
-        """Whether the statements are in some code, which may be a changed copy of what was woven."""
+        """Whether the statements are in some code: it may be a changed copy of what was woven."""
         return any(each in code.co_consts for each in self.recorders)
 
     def disarm(self) -> None:

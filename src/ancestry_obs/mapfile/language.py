@@ -97,7 +97,7 @@ _INSTRUMENT: Final = Table(
         ),
         "subclasses": Field(flag(), "Whether overrides in subclasses are targets too."),
         "at": Field(
-            choice([each for each in get_args(At) if each]),
+            choice(tuple(each for each in get_args(At) if each)),
             "Where a decorator put a function of its own around the definition, which of the two: "
             "the object that the name leads to, which is the default, or the definition.",
         ),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ancestry_obs.expressions import BUILTIN_FUNCTIONS
 from ancestry_obs.mapfile.reader import Variables
 from ancestry_obs.mapfile.records import build_record
-from ancestry_obs.mapfile.specs import HookSpec, InstrumentSpec, SampleSpec
+from ancestry_obs.mapfile.specs import At, HookSpec, InstrumentSpec, SampleSpec
 
 if TYPE_CHECKING:
     from ancestry_obs.mapfile.reader import Reader
@@ -36,7 +36,7 @@ def build_instrument(table: dict[str, Any], path: KeyPath, reader: Reader) -> In
         if record is not None
     )
     subclasses = bool(table.get("subclasses"))
-    at = table.get("at") or ""
+    at: At = table.get("at") or ""
     return InstrumentSpec(tuple(targets), subclasses, at, records, reader.report.where(path))
 
 

@@ -99,6 +99,10 @@ class Woven(Protocol):
     def why_called(self) -> str:
         """Why the code calls the original; empty where the statements are inside it."""
 
+    @property
+    def parts(self) -> tuple[object, ...]:
+        """What of it holds the callable that it calls."""
+
     def watch(self, look: Callable[[], object]) -> None:
         """Call `look` at calls that are new to the woven code, the first one among them."""
 

@@ -114,12 +114,7 @@ def unpack(  # noqa: PLR0913 - what the pattern says, and what the place says
         TargetError: It is of a kind that cannot be woven; the message says why.
     """
     core = core_of(raw, accessor)
-    if core is None and issubclass(type(raw), property):
-        raise TargetError(f"is a property without a {_ACCESSOR_WORDS[accessor]}")
-    if is_class(core):
-        raise TargetError("is a class; name a method of it, such as '.__init__'")
-    if type(core).__module__.partition(".")[0] in _COMPILERS:
-        raise TargetError("is compiled from its bytecode, which has to stay; name a caller of it")
+    _refuse(core, raw, accessor)
     if at != "definition" and type(core) is FunctionType:
         return core
     if at == "definition" or not _is_proxied(core):
@@ -135,6 +130,15 @@ def unpack(  # noqa: PLR0913 - what the pattern says, and what the place says
     if not callable(core) and not issubclass(type(core), (partialmethod, singledispatchmethod)):
         raise TargetError(f"is not callable but a value of type {type(core).__name__!r}")
     return cast("Callable[..., object]", core)
+
+
+def _refuse(core: object, raw: object, accessor: Accessor) -> None:
+    if core is None and issubclass(type(raw), property):
+        raise TargetError(f"is a property without a {_ACCESSOR_WORDS[accessor]}")
+    if is_class(core):
+        raise TargetError("is a class; name a method of it, such as '.__init__'")
+    if type(core).__module__.partition(".")[0] in _COMPILERS:
+        raise TargetError("is compiled from its bytecode, which has to stay; name a caller of it")
 
 
 def _is_proxied(core: object) -> bool:

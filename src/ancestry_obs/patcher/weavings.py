@@ -308,8 +308,7 @@ class Weavings:
         """Describe what holds an object that got a proxy; that takes a look at all that lives."""
         if weaving.way != "proxy" or weaving.proxied is None or weaving.woven is None:
             return ()
-        woven = weaving.woven
-        return weaving.proxied.holders(self._named, woven.aspect, woven.code.co_consts)
+        return weaving.proxied.holders(self._named, *weaving.woven.parts)
 
     def former(self, target: str) -> tuple[Woven, ...]:
         """Give what was woven at a target before, and is out of use."""

@@ -9,7 +9,7 @@ from textwrap import dedent, indent
 
 import pytest
 
-from ancestry_obs.compiler.body import looks_at_locals
+from ancestry_obs.compiler.visibility import looks_at_locals
 
 
 def function_of(text):

@@ -327,7 +327,9 @@ class TestCodeWithoutFunction:
         text = "@deco\ndef f(a):\n    return a\n"
         _, _, woven = weave_code(text, is_definition=False)
         assert not isinstance(woven, Exception)
-        _, _, read = weave_code(text.replace("@deco", "@numba.njit(cache=True)"), is_definition=False)
+        _, _, read = weave_code(
+            text.replace("@deco", "@numba.njit(cache=True)"), is_definition=False
+        )
         assert str(read) == "what reads its code must find its own"
         assert not isinstance(weave_code(text)[2], Exception)
 

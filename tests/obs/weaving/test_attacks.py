@@ -94,9 +94,7 @@ def test_a_private_parameter_that_is_deleted_or_given_another_value(make_module,
     from prometheus_client import generate_latest
 
     assert installed is not None
-    assert 'shop_calls_total{x="came"} 2.0' in generate_latest(
-        ancestry_obs.get_registry()
-    ).decode()
+    assert 'shop_calls_total{x="came"} 2.0' in generate_latest(ancestry_obs.get_registry()).decode()
 
 
 def test_woven_contextlib(weave):

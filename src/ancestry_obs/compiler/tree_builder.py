@@ -56,12 +56,13 @@ class _Writer:
     def node(self, node: ast.AST) -> str:
         """Write the call that makes a node."""
         kind = type(node)
-        if not kind._fields and not kind._attributes:
+        has_place = bool(kind._attributes)  # noqa: SLF001 - how `ast` tells what has a place
+        if not kind._fields and not has_place:
             return self._object(f"_c_{kind.__name__}", node)
         if isinstance(node, ast.Name) and not self._is_name(node.id):
             return self.node(ast.Constant(self._constant + node.id))
         fields = [f"{name!r}: {text}" for name, text in self._fields(node)]
-        fields += ["**_place"] if kind._attributes else []
+        fields += ["**_place"] if has_place else []
         return f"_make({self._object(f'_k_{kind.__name__}', kind)}, {{{', '.join(fields)}}})"
 
     def _fields(self, node: ast.AST) -> Iterator[tuple[str, str]]:
