@@ -11,6 +11,8 @@ import gc
 from types import CodeType, FrameType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Final
 
+from ancestry_obs.patcher.namespaces import namespace_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -29,13 +31,14 @@ def definition_in(value: object, module: str, qualname: str) -> FunctionType | N
         qualname: Its qualified name there.
     """
     layer, seen = [value], {id(value)}
+    name = qualname.rpartition(".")[2]
     for _ in range(_DEEPEST):
         following: list[object] = []
         for each in layer:
             if _is_it(each, module, qualname):
                 return each  # type: ignore[return-value]  # it is a function
             for referent in gc.get_referents(each):
-                if id(referent) not in seen and _may_lead_there(referent):
+                if id(referent) not in seen and _may_lead_there(referent, module, name):
                     seen.add(id(referent))
                     following.append(referent)
         if not following or len(seen) > _MOST:
@@ -67,8 +70,13 @@ def _is_it(value: object, module: str, qualname: str) -> bool:
     )
 
 
-def _may_lead_there(value: object) -> bool:
-    if issubclass(type(value), (type, ModuleType)) or type(value) in _DEAD_ENDS:
+def _may_lead_there(value: object, module: str, name: str) -> bool:
+    if issubclass(type(value), type):
+        # A class that a decorator made of the function, as Celery does.
+        namespace = namespace_of(value)
+        called = type.__dict__["__name__"].__get__(value)
+        return called == name and namespace.get("__module__") == module
+    if issubclass(type(value), ModuleType) or type(value) in _DEAD_ENDS:
         return False
     # The namespace of a module leads everywhere.
     return not (type(value) is dict and "__builtins__" in value)

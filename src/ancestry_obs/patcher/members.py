@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from ancestry_obs.exceptions import TargetError
 from ancestry_obs.patcher.definitions_in import definition_in
+from ancestry_obs.patcher.namespaces import is_class
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 __all__ = [
     "COMPILED",
     "core_of",
-    "is_class",
     "is_function_like",
     "is_plain_data",
     "is_static",
@@ -55,11 +55,6 @@ _ACCESSOR_WORDS = {"fget": "getter", "fset": "setter", "fdel": "deleter"}
 _COMPILERS: Final = frozenset({"numba"})
 COMPILED: Final = "cython_function_or_method"
 """The name of the type that Cython gives to functions."""
-
-
-def is_class(value: object) -> bool:
-    """Whether `value` is a class; a proxy that only says so is none."""
-    return issubclass(type(value), type)
 
 
 def is_static(raw: object) -> bool:

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, cast
 
-from ancestry_obs.patcher.members import is_class
-
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from types import ModuleType
@@ -18,6 +16,7 @@ __all__ = [
     "MISSING",
     "delete",
     "full_name",
+    "is_class",
     "name_of",
     "namespace_of",
     "qualname_of",
@@ -26,6 +25,11 @@ __all__ = [
 ]
 
 MISSING: Final = object()
+
+
+def is_class(value: object) -> bool:
+    """Whether `value` is a class; a proxy that only says so is none."""
+    return issubclass(type(value), type)
 
 
 def namespace_of(container: object) -> Mapping[str, object]:

@@ -22,13 +22,12 @@ from ancestry_obs.patcher.initializers import NAME, is_overridable, own_initiali
 from ancestry_obs.patcher.join_points import JoinPoint
 from ancestry_obs.patcher.members import (
     core_of,
-    is_class,
     is_function_like,
     is_plain_data,
     is_static,
     unpack,
 )
-from ancestry_obs.patcher.namespaces import MISSING, name_of, namespace_of
+from ancestry_obs.patcher.namespaces import MISSING, is_class, name_of, namespace_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

@@ -18,8 +18,8 @@ from ancestry_obs.compiler.code import codes_in, embed
 from ancestry_obs.compiler.code import key_of as code_key
 from ancestry_obs.patcher.definitions_in import definition_in, functions_with
 from ancestry_obs.patcher.join_points import Wanted
-from ancestry_obs.patcher.members import core_of, is_class
-from ancestry_obs.patcher.namespaces import namespace_of, qualname_of
+from ancestry_obs.patcher.members import core_of
+from ancestry_obs.patcher.namespaces import is_class, namespace_of, qualname_of
 from ancestry_obs.patcher.proxied import ProxiedName
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from ancestry_obs import compiler
 from ancestry_obs.compiler import Advice, Aspect, Runtime
 from ancestry_obs.patcher import Patcher, Pointcut
 from ancestry_obs.patcher.import_hooks import ImportHooks
-from ancestry_obs.patcher.members import is_class
+from ancestry_obs.patcher.namespaces import is_class
 from ancestry_obs.recording import Store
 
 
