@@ -28,7 +28,7 @@ from ancestry_obs.compiler.blocks import Block, block
 from ancestry_obs.compiler.code import CONSTANT, NamesToConstants
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from ancestry_obs.compiler.statements import Statements
 
@@ -48,6 +48,9 @@ _LOOPS: Final = (ast.For, ast.AsyncFor, ast.While)
 _WITH: Final = (ast.With, ast.AsyncWith)
 # Without arguments they give the caller's variables; the last two do so with only one.
 _SEERS: Final = {"locals": 1, "vars": 1, "dir": 1, "exec": 2, "eval": 2}
+# They give the frames of callers; `_GETFRAME` does unless it is asked for the first one.
+_FURTHER: Final = frozenset({"f_back", "getouterframes", "stack", "walk_stack"})
+_GETFRAME: Final = "_getframe"
 _SUSPECTS: Final = frozenset({*_SEERS, "f_locals"})
 
 
@@ -307,6 +310,7 @@ class _Weaving:
                     others |= self._end_at_breaks(inner, end)
         return others
 
+
 def _assignment(where: _Place, name: str, value: ast.expr | None) -> ast.stmt:
     target = _at(where, _name(name, ast.Store()))
     return _at(where, ast.Assign([target], value or _at(where, ast.Constant(None))))
@@ -427,13 +431,22 @@ def _assigned(body: list[ast.stmt]) -> Iterator[str]:
         waiting += ast.iter_child_nodes(node)
 
 
-def _is_further_frame(node: ast.AST) -> bool:
-    match node:
-        case ast.Attribute(attr="f_back"):
-            return True
-        case ast.Call(func=ast.Name(id="_getframe") | ast.Attribute(attr="_getframe"), args=[depth]):
-            return not (isinstance(depth, ast.Constant) and depth.value == 0)
+def _looks_further(function: Function, other_names: Mapping[str, str]) -> bool:
+    """Whether a body may take the frame of a caller; any use of `_getframe` but for its own may."""
+    nodes = [*ast.walk(function)]
+    own = {id(node.func) for node in nodes if isinstance(node, ast.Call) and _gives_own(node.args)}
+    for node in nodes:
+        match node:
+            # The text is what a `getattr` asks for.
+            case ast.Name(id=name) | ast.Attribute(attr=name) | ast.Constant(value=str(name)):
+                meant = other_names.get(name, name) if isinstance(node, ast.Name) else name
+                if meant in _FURTHER or (meant == _GETFRAME and id(node) not in own):
+                    return True
     return False
+
+
+def _gives_own(arguments: list[ast.expr]) -> bool:
+    return all(isinstance(each, ast.Constant) and each.value == 0 for each in arguments)
 
 
 def _is_mangled(name: str, written: str) -> bool:
@@ -460,7 +473,7 @@ def looks_at_locals(
     if _SUSPECTS.isdisjoint(names):
         return ""
     # Who reads the variables of a caller must not find one frame more on the way there.
-    looks_further = any(map(_is_further_frame, ast.walk(function)))
+    looks_further = _looks_further(function, other_names)
     waiting: list[ast.AST] = [*function.body]
     called: set[int] = set()
     while waiting:
