@@ -59,7 +59,8 @@ class Definitions:
         found: The function of each key that was found. A lambda of a module or class gets a
             function that does the same and is compiled beside it, since statements are to go in.
         compiled: The key under which the code of each of them is found.
-        other_names: What the module calls something of another name: ``show = locals``.
+        other_names: What the module calls something of another name: ``show = locals``, also
+            ``show = builtins.locals`` and ``from builtins import locals as show``.
 
     Raises:
         SyntaxError: It is no Python.
@@ -71,13 +72,7 @@ class Definitions:
         self._lines: dict[int, list[int]] = {}
         self.found: dict[Key, ast.FunctionDef | ast.AsyncFunctionDef] = {}
         self.compiled: dict[Key, Key] = {}
-        self.other_names = {
-            target.id: statement.value.id
-            for statement in self._module.body
-            if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Name)
-            for target in statement.targets
-            if isinstance(target, ast.Name)
-        }
+        self.other_names = dict(_other_names(self._module.body))
         for statement in _imports(self._module.body):
             self._root.statements[id(statement)] = statement
 
@@ -184,6 +179,18 @@ def _imports(block: list[ast.stmt]) -> Iterator[ast.stmt]:
         elif not isinstance(statement, (*_FUNCTIONS, ast.ClassDef)):
             for inner in _blocks(statement):
                 yield from _imports(inner)
+
+
+def _other_names(block: list[ast.stmt]) -> Iterator[tuple[str, str]]:
+    """Yield a module's own name and the last name of what it calls by it."""
+    for statement in block:
+        match statement:
+            case ast.Assign(value=ast.Name(id=name) | ast.Attribute(attr=name)):
+                for target in statement.targets:
+                    if isinstance(target, ast.Name):
+                        yield target.id, name
+            case ast.ImportFrom():
+                yield from ((each.asname, each.name) for each in statement.names if each.asname)
 
 
 def _first_line(statement: ast.stmt) -> int:

@@ -14,6 +14,9 @@ __all__ = ["looks_at_locals"]
 
 # What gives a caller's variables, and with how many arguments it gives something else.
 _SEERS: Final = {"locals": 1, "vars": 1, "dir": 1, "exec": 2, "eval": 2}
+# They give the frames of callers; `_GETFRAME` does unless it is asked for the first one.
+_FURTHER: Final = frozenset({"f_back", "getouterframes", "stack", "walk_stack"})
+_GETFRAME: Final = "_getframe"
 _SUSPECTS: Final = frozenset({*_SEERS, "f_locals"})
 _OWN_VARIABLES: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
 
@@ -32,7 +35,7 @@ def looks_at_locals(
     if renamed or _SUSPECTS.isdisjoint(names):
         return renamed
     # Who reads the variables of a caller must not find one frame more on the way there.
-    looks_further = any(map(_is_further_frame, ast.walk(function)))
+    looks_further = _looks_further(function, other_names)
     plainly_called: set[int] = set()
     for node in _own_nodes(function):
         match node:
@@ -69,11 +72,19 @@ def _own_nodes(function: Function) -> Iterator[ast.AST]:
             waiting += ast.iter_child_nodes(node)
 
 
-def _is_further_frame(node: ast.AST) -> bool:
-    match node:
-        case ast.Attribute(attr="f_back"):
-            return True
-        case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name), args=[depth]):
-            is_own = isinstance(depth, ast.Constant) and depth.value == 0
-            return name == "_getframe" and not is_own
+def _looks_further(function: Function, other_names: Mapping[str, str]) -> bool:
+    """Whether a body may take the frame of a caller; any use of `_getframe` but for its own may."""
+    nodes = [*ast.walk(function)]
+    own = {id(node.func) for node in nodes if isinstance(node, ast.Call) and _gives_own(node.args)}
+    for node in nodes:
+        match node:
+            # The text is what a `getattr` asks for.
+            case ast.Name(id=name) | ast.Attribute(attr=name) | ast.Constant(value=str(name)):
+                meant = other_names.get(name, name) if isinstance(node, ast.Name) else name
+                if meant in _FURTHER or (meant == _GETFRAME and id(node) not in own):
+                    return True
     return False
+
+
+def _gives_own(arguments: list[ast.expr]) -> bool:
+    return all(isinstance(each, ast.Constant) and each.value == 0 for each in arguments)
