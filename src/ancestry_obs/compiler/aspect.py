@@ -154,7 +154,7 @@ class Aspect:
         """The signature with the placeholders for names."""
         return self.signature.renamed(self.placeholders)
 
-    @property
+    @cached_property
     def shape(self) -> Hashable:
         """What the statements depend on; equal for targets to which the same ones do justice."""
         runtime, advice = self.runtime, self.advice
