@@ -88,7 +88,8 @@ def test_every_map_on_the_pages_is_one_or_is_shown_to_be_wrong(pages, folder):
 
 def test_the_page_of_the_language_shows_every_part_and_every_type(pages):
     shown = "".join(block.text for block in pages["docs/map.md"].blocks)
-    for word in ("subclasses", "aggregate", "when", "hit", "after", "[functions]", "[[sample]]"):
+    keys = ("subclasses", "at =", "aggregate", "when", "hit", "after")
+    for word in (*keys, "[functions]", "[[sample]]"):
         assert word in shown
     for kind in ("counter", "gauge", "histogram", "ratio", "in_flight"):
         assert f'type = "{kind}"' in shown

@@ -46,6 +46,9 @@ class Outer:
     class Inner:
         def run(self): ...
 def main(): ...
+def outer():
+    def inner(): ...
+    return inner
 def _private(): ...
 """
 STOCK = """
@@ -58,8 +61,9 @@ MEANT = [
     {"shop:Cart.add"},
     {"shop:Cart.total"},
     {"shop:Outer.Inner.run"},
+    {"shop:outer.<locals>.inner"},
     {"shop:Cart.add", "shop:Cart.total"},
-    {"shop:main", "shop:Cart.add", "shop:Cart.total", "shop:Outer.Inner.run"},
+    {"shop:main", "shop:outer", "shop:Cart.add", "shop:Cart.total", "shop:Outer.Inner.run"},
     {"shop.stock:Cart.add"},
 ]
 
