@@ -66,7 +66,6 @@ nox.options.sessions = [
     "libraries",
     "instrumented",
     "minimal",
-    "transparency",
 ]
 nox.options.error_on_missing_interpreters = False
 nox.options.reuse_venv = "yes"
