@@ -2,11 +2,11 @@
 
 The data's path, and the package that each step lives in:
 
-    map file   spec            read and validated into a frozen form
+    map file   mapfile         read and validated into a frozen form
                expressions     its label expressions, parsed and checked
                aspects         what the map asks for, as advice for the patcher
-    wrapper    compiler        one function for each target, with the target's exact signature
-    patch      patcher         put in the target's place, and back
+    code       compiler        the target's own code, with the statements of its advice inside
+    weave      patcher         given to the target's function, which stays the same, and back
     call       recording       one float for each call, folded into series at the scrape
     scrape     collector       series and live instances become an exposition
                metrics_registry, metrics_exporter

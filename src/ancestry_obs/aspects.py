@@ -1,7 +1,7 @@
 """A map comes in, what the patcher is to apply goes out: for each target, its advice.
 
 Here the parts of a map that reach into a program become one thing: a record, a hook and a sample
-are all advice for the wrapper of some function. A sample's instances are met in the `__init__` of
+are all advice for some function. A sample's instances are met in the `__init__` of
 their class.
 """
 
@@ -69,7 +69,7 @@ def _hook(hook: HookSpec) -> Pointcut:
 def is_instance_of(instance: object, target: str) -> bool:
     """Tell whether an object is of a class or of one below it.
 
-    Several classes share one `__init__` where it is inherited, so the wrapper there sees instances
+    Several classes share one `__init__` where it is inherited, so the code there sees instances
     of all of them.
 
     Args:
@@ -98,7 +98,7 @@ def instances_of(owner: type) -> list[object]:
 class LabelFunctions(Mapping[str, Callable[..., object]]):
     """The functions that expressions may call: the built-in ones and the map's own.
 
-    A function of the map's own is imported when the first wrapper that calls it is made, not when
+    A function of the map's own is imported when the first function that calls it is woven, not when
     metrics are switched on: it may live in the program that is being instrumented.
 
     Args:

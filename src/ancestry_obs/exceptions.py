@@ -128,7 +128,7 @@ class TargetError(ObservabilityError):
 
 
 class CompileError(ObservabilityError):
-    """The wrapper of a target cannot be generated from what the map asks for."""
+    """What the map asks for cannot be woven into a target."""
 
 
 class ExporterError(ObservabilityError):

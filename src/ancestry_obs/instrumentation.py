@@ -90,7 +90,7 @@ class Instrumentation:
             self.start_exporter()
 
     def reload(self, spec: MapSpec) -> MapDiff:
-        """Change to another map; what both maps say alike keeps its wrappers and values.
+        """Change to another map; what both maps say alike keeps its code and values.
 
         Args:
             spec: the new map.
@@ -260,7 +260,7 @@ class _Weaver:
 
 
 class _Trackers(dict[SampleSpec, Callable[[object], None]]):
-    """What takes each sample's new instances, made when a wrapper is that needs it.
+    """What takes each sample's new instances, made when the first target is woven that needs it.
 
     Then a label function that cannot be imported is that target's error and nobody else's.
 

@@ -81,7 +81,7 @@ def examine(spec: MapSpec) -> tuple[list[Finding], list[str]]:
 
 
 def woven(spec: MapSpec, target: str) -> tuple[dict[str, str], list[Finding]]:
-    """Give the wrappers that a target of the map leads to.
+    """Give the functions that a target of the map leads to, with the statements in them.
 
     Args:
         spec: a map without mistakes of its own.

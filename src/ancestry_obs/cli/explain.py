@@ -91,7 +91,7 @@ def _target(spec: MapSpec, name: str) -> Iterator[str]:
         yield f"  not woven: {finding}"
     for target, source in sources.items():
         yield ""
-        yield f"The wrapper of {target}:"
+        yield f"{target}, with the statements in it:"
         yield source
 
 

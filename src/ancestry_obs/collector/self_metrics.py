@@ -21,7 +21,7 @@ _PREFIX = "ancestry_obs"
 
 
 class TargetState(Protocol):
-    """What is known of a target; the patcher's report and its wrapper's count together."""
+    """What is known of a target; the patcher's report and the count of its calls together."""
 
     @property
     def target(self) -> str:

@@ -1,8 +1,8 @@
-"""A parsed expression goes in; a check of its names, or its source for a wrapper, comes out.
+"""A parsed expression goes in; a check of its names, or its source for woven code, comes out.
 
 Variables and functions are two namespaces (``endpoint(endpoint)`` is fine), so both steps take two
-collections. The source is written from the syntax tree: the text of the map never gets into a
-wrapper.
+collections. The source is written from the syntax tree: the text of the map never gets into woven
+code.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 They run at every instrumented call, so each is a few bytecodes or a function in C. They look at
 values and never change them. What they cannot handle they refuse with an exception, which the
-wrapper turns into the label value ``error``.
+woven code turns into the label value ``error``.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ class MapDiff:
 
     A target here is a pattern as the map writes it (``module:qualname``); it counts as changed when
     anything that is recorded, sampled or hooked there differs. What is in none of the tuples was
-    left alone: the same wrapper stays in place, and its series keep their values.
+    left alone: the same code stays in place, and its series keep their values.
 
     Args:
         metrics_added: Names of metrics that only the new map has.
@@ -77,7 +77,7 @@ def _metrics(spec: MapSpec) -> dict[str, object]:
 
 
 def _targets(spec: MapSpec) -> dict[str, list[object]]:
-    """Everything that is asked for at each pattern, as far as its wrapper depends on it."""
+    """Everything that is asked for at each pattern, as far as its code depends on it."""
     asked: dict[str, list[object]] = {}
     for instrument in spec.instruments:
         for target in instrument.targets:

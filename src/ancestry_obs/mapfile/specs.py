@@ -1,6 +1,6 @@
 """The validated, frozen form of a map: what the loader gives and every later stage reads.
 
-Plain data: nothing here reads a file, checks a rule or knows how a wrapper is made. Every ``where``
+Plain data: nothing here reads a file, checks a rule or knows how code is woven. Every ``where``
 is left out of comparisons, so that two maps that say the same are equal wherever it is written;
 `reload()` compares specs by ``==`` and re-patches only what differs.
 """

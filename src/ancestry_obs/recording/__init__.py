@@ -1,10 +1,10 @@
-"""Recording: observations come in from wrappers and typed helpers, folded series go out.
+"""Recording: observations come in from woven code and typed helpers, folded series go out.
 
-    wrapper -> Buffer -> Store.fold() -> Series of a Family -> collector
+    woven code -> Buffer -> Store.fold() -> Series of a Family -> collector
 
 A call appends one float to the `Buffer` of its label combination; everything else (buckets, sums,
 counts, each metric that the same call feeds) is done when a scrape folds the buffers, or when one
-is full. Label values are bounded here (`Family.admit`). Nothing here knows wrappers, text formats
+is full. Label values are bounded here (`Family.admit`). Nothing here knows woven code, text formats
 or prometheus_client, and nothing here raises into an instrumented program.
 """
 

@@ -117,7 +117,7 @@ class Store:
 
         Args:
             probe: What `probe` gave.
-            user: The wrapper that records there. Calls that are still running keep it alive.
+            user: The recorder that records there. Calls that are still running keep it alive.
         """
         weakref.finalize(user, self._leaving.append, probe).atexit = False
 

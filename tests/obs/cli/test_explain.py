@@ -30,7 +30,7 @@ def test_a_metric_with_buckets_and_an_enumeration(project, command):
 def test_a_target_with_the_code_that_runs_there(project, command):
     explained = command("explain", "shop.toml", "shop:price").out
     assert explained.startswith("shop:price\n  on exit: prices_total\n    name = name\n")
-    assert "The wrapper of shop:price:\n" in explained
+    assert "shop:price, with the statements in it:\n" in explained
     assert "def price(name)" in explained
 
 
@@ -56,13 +56,13 @@ def test_a_target_with_a_condition(project, command):
 def test_a_sample(project, command):
     explained = command("explain", "shop.toml", "shop:Cart").out
     assert explained.startswith("shop:Cart\n  sample cart_items\n")
-    assert "The wrapper of shop:Cart.__init__:\n" in explained
+    assert "shop:Cart.__init__, with the statements in it:\n" in explained
 
 
 def test_a_hook(project, command):
     explained = command("explain", "shop.toml", "shop:open_shop").out
     assert explained.startswith("shop:open_shop\n  after: exporter.start\n")
-    assert "The wrapper of shop:open_shop:\n" in explained
+    assert "shop:open_shop, with the statements in it:\n" in explained
 
 
 def test_a_glob_has_the_code_of_all_that_it_reaches(project, command):
@@ -71,8 +71,8 @@ def test_a_glob_has_the_code_of_all_that_it_reaches(project, command):
         "shop.toml", project.metrics + f'[[instrument]]\ntarget = "shop:Cart.*"\n{record}\n'
     )
     explained = command("explain", "shop.toml", "shop:Cart.*").out
-    assert "The wrapper of shop:Cart.add:\n" in explained
-    assert "The wrapper of shop:Cart.size:\n" in explained
+    assert "shop:Cart.add, with the statements in it:\n" in explained
+    assert "shop:Cart.size, with the statements in it:\n" in explained
 
 
 def test_a_target_that_cannot_be_woven_says_why(project, command):
