@@ -23,7 +23,7 @@ from ancestry_obs.monitoring.dashboard import dashboard_json
 
 NAMES = st.from_regex(r"[a-z][a-z0-9]{1,6}(_seconds|_bytes|_ratio)?", fullmatch=True)
 LABELS = st.dictionaries(
-    NAMES,
+    NAMES.filter(lambda name: name not in {"le", "quantile"}),  # Prometheus keeps these
     st.lists(st.text(min_size=1).filter(str.strip), min_size=1, max_size=4, unique=True)
     | st.builds(lambda most: {"max_values": most}, st.integers(1, 99)),
     max_size=3,
