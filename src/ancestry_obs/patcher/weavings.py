@@ -594,10 +594,13 @@ class Weavings:
         if code is original:
             return
         self._know(code, original)
-        pristine = [each for each in original.co_consts if _is_code(each)]
+        pristine: dict[LocalKey, list[CodeType]] = {}
+        for old in original.co_consts:
+            if _is_code(old):
+                pristine.setdefault(code_key(old), []).append(old)
         for each in code.co_consts:
             if _is_code(each):
-                alike = [old for old in pristine if code_key(old) == code_key(each)]
+                alike = pristine.get(code_key(each), [])
                 # Lambdas on one line have one name.
                 same = [old for old in alike if old == each] if len(alike) > 1 else alike
                 if same:
