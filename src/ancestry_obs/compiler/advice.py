@@ -96,8 +96,6 @@ class Runtime:
         actions: What a hook's action name stands for; called without arguments.
         trackers: What takes a new instance for a sample.
         clock: Gives seconds, from any start, never going back.
-        is_guarded: Whether an expression of the map may run code of the program, whose calls are
-            then not to be recorded.
         shapes: What was written for one target and serves others like it.
     """
 
@@ -108,5 +106,4 @@ class Runtime:
     actions: Mapping[str, Callable[[], object]] = field(default_factory=dict)
     trackers: Mapping[SampleSpec, Callable[[object], object]] = field(default_factory=dict)
     clock: Callable[[], float] = perf_counter
-    is_guarded: bool = True
     shapes: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)

@@ -57,14 +57,14 @@ class ObservationWriter:
             f"    {self._names.relieve}({buffer})",
         ]
         if part.stream.when is None:
-            return self._attempt(part, find, f"{self.recorder('miss', part, side)}", append)
+            return self._attempt(part, find, self._miss(part, side), append)
         condition = self._expression(part.stream.when, side)
         return [
             f"{buffer} = None",
             *self._attempt(
                 part,
                 [f"if {condition}:", *indented(find)],
-                self.recorder("miss", part, side),
+                self._miss(part, side),
                 [f"if {buffer} is not None:", *indented(append)],
             ),
         ]
@@ -128,21 +128,21 @@ class ObservationWriter:
         return _emit(expression, names, functions)
 
     def _values(self, side: str) -> dict[str, str]:
-        """Give the identifier of each variable before the call, after it, or when it raised."""
+        """Give the identifier of each variable before the call, or after one that returned."""
         if side == "call":
             return self._variables
         after = {
-            "result": self._names.result if side == "return" else "None",
+            "result": self._names.result,
             "error": "None",
             "elapsed": self._names.elapsed,
         }
         return self._variables | after
 
-    def recorder(self, method: str, part: Part, side: str) -> str:
-        """Write the call of a method of the part's recorder, ``miss`` or ``record``."""
+    def _miss(self, part: Part, side: str) -> str:
+        """Write the call by which the part's recorder does what the look-up could not."""
         values = self._values(side)
         arguments = ", ".join(values[name] for name in part.variables)
-        return f"{self._recorder(part)}.{method}({arguments})"
+        return f"{self._recorder(part)}.miss({arguments})"
 
     def _recorder(self, part: Part) -> str:
         return self._names(f"r{part.index}")
@@ -150,7 +150,7 @@ class ObservationWriter:
     def write_gate(self, part: Part) -> list[str]:
         """Write the look-up of an in-flight gauge's buffer, kept for both ways of the count."""
         gate = self._names(f"gate{part.index}")
-        miss = f"{gate} = {self.recorder('miss', part, 'call')}"
+        miss = f"{gate} = {self._miss(part, 'call')}"
         find = self._finding(part, "call", gate)
         if part.stream.when is not None:
             condition = self._expression(part.stream.when, "call")

@@ -161,8 +161,7 @@ class _Writer:
     def _guard(self) -> str:
         """Leave out what is not to be recorded: calls by expressions, and through ``super()``."""
         names, tests = self._names, []
-        guarded = self._aspect.runtime.is_guarded
-        if guarded and any(part.evaluates for part in self._aspect.parts):
+        if any(part.evaluates for part in self._aspect.parts):
             tests.append(f"{names.r0}.evaluating and {names.is_evaluating}({names.thread}())")
         if self._aspect.inner_test is not None:
             first = self._first

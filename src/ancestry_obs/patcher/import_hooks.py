@@ -12,10 +12,10 @@ import importlib._bootstrap as bootstrap
 import importlib._bootstrap_external as bootstrap_external
 import logging
 from functools import partial
-from types import CodeType, FunctionType, ModuleType
+from types import CodeType, ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
-from ancestry_obs.compiler.code import with_objects
+from ancestry_obs.patcher.given_code import GivenCode, copied
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -93,7 +93,7 @@ class ImportHooks:
         self._loaded = loaded
         self._begun = begun
         self._ended = ended
-        self._given: list[tuple[FunctionType, CodeType, CodeType]] = []
+        self._given = GivenCode()
 
     @property
     def is_open(self) -> bool:
@@ -102,7 +102,7 @@ class ImportHooks:
 
     def open(self) -> None:
         """Begin to tell; opening it twice is opening it once."""
-        if self._given:
+        if self.is_open:
             return
         # There is no public way that no finder can pass by.
         executing: Any = bootstrap_external._LoaderBasics.exec_module  # type: ignore[attr-defined]  # noqa: SLF001
@@ -110,29 +110,19 @@ class ImportHooks:
         again: Any = bootstrap._exec  # type: ignore[attr-defined]  # noqa: SLF001
         leaving: Any = bootstrap._ModuleLockManager.__exit__  # type: ignore[attr-defined]  # noqa: SLF001
         begun, ended = partial(self._say, self._begun), partial(self._say, self._ended)
-        self._give(
+        self._given.give(
             executing, _EXEC_MODULE, _prepare=self._before, _executed=self._after, _ended=ended
         )
-        self._give(loading, _LOAD, _original=_copy(loading), _loaded=self._tell)
-        self._give(again, _EXEC, _original=_copy(again), _begun=begun, _loaded=self._tell)
-        self._give(leaving, _EXIT, _original=_copy(leaving), _ended=ended)
+        self._given.give(loading, _LOAD, _original=copied(loading), _loaded=self._tell)
+        self._given.give(again, _EXEC, _original=copied(again), _begun=begun, _loaded=self._tell)
+        self._given.give(leaving, _EXIT, _original=copied(leaving), _ended=ended)
 
     def close(self) -> None:
         """Tell of nothing any more."""
-        for function, code, original in reversed(self._given):
-            # Another one's code on top of ours stays; it calls what is inert now.
-            if function.__code__ is code:
-                function.__code__ = original
-        self._given.clear()
-
-    def _give(self, function: FunctionType, text: str, **objects: object) -> None:
-        original = function.__code__
-        code = with_objects(text, original, objects)
-        self._given.append((function, code, original))
-        function.__code__ = code
+        self._given.take_back()
 
     def _before(self, module: ModuleType, code: CodeType, loader: Any) -> CodeType:  # noqa: ANN401 - any loader
-        if not self._given:
+        if not self.is_open:
             return code
         try:
             name = module.__name__
@@ -146,7 +136,7 @@ class ImportHooks:
         self._tell(object.__getattribute__(module, "__dict__").get("__name__", ""), module)
 
     def _tell(self, name: str, module: object) -> None:
-        if not self._given or not issubclass(type(module), ModuleType):
+        if not self.is_open or not issubclass(type(module), ModuleType):
             return
         try:
             self._loaded(name, module)  # type: ignore[arg-type]  # it is a module
@@ -154,13 +144,9 @@ class ImportHooks:
             _logger.exception("module %r is not instrumented: its import hook failed", name)
 
     def _say(self, listener: Callable[[str], None], name: str) -> None:
-        if not self._given:
+        if not self.is_open:
             return
         try:
             listener(name)
         except Exception:
             _logger.exception("module %r is not instrumented: its import hook failed", name)
-
-
-def _copy(function: FunctionType) -> FunctionType:
-    return FunctionType(function.__code__, function.__globals__, function.__name__)

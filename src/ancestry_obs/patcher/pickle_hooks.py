@@ -10,7 +10,7 @@ from __future__ import annotations
 from types import CodeType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Final
 
-from ancestry_obs.compiler.code import with_objects
+from ancestry_obs.patcher.given_code import GivenCode, copied
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +33,7 @@ class PickleHooks:
 
     def __init__(self, own_code: Callable[[CodeType], CodeType]) -> None:
         self._own_code = own_code
-        self._given: list[tuple[FunctionType, CodeType, CodeType]] = []
+        self._given = GivenCode()
 
     def look_at(self, name: str, module: ModuleType) -> None:
         """Put a hook into a module if it is one that pickles functions by value.
@@ -48,18 +48,9 @@ class PickleHooks:
         writer = object.__getattribute__(module, "__dict__").get(attribute)
         if type(writer) is not FunctionType or any(writer is each for each, *_ in self._given):
             return
-        original = writer.__code__
-        copy = FunctionType(original, writer.__globals__, writer.__name__, None, writer.__closure__)
-        if original.co_freevars:
-            return
-        objects = {"_write": copy, "_own_code": self._own_code}
-        code = with_objects(text, original, objects)
-        self._given.append((writer, code, original))
-        writer.__code__ = code
+        if not writer.__code__.co_freevars:
+            self._given.give(writer, text, _write=copied(writer), _own_code=self._own_code)
 
     def close(self) -> None:
         """Take all of them away."""
-        for writer, code, original in self._given:
-            if writer.__code__ is code:
-                writer.__code__ = original
-        self._given.clear()
+        self._given.take_back()

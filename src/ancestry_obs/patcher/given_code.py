@@ -1,0 +1,41 @@
+"""Functions of the interpreter and of libraries that are given a step of ours, and its way back."""
+
+from __future__ import annotations
+
+from types import CodeType, FunctionType
+
+from ancestry_obs.compiler.code import with_objects
+
+__all__ = ["GivenCode", "copied"]
+
+
+class GivenCode(list[tuple[FunctionType, CodeType, CodeType]]):
+    """Each function with the code that it was given and the one that it had."""
+
+    def give(self, function: FunctionType, text: str, **objects: object) -> None:
+        """Give a function other code.
+
+        Args:
+            function: The function.
+            text: The source of the code, in which some names stand for objects.
+            objects: The objects by those names.
+        """
+        original = function.__code__
+        code = with_objects(text, original, objects)
+        self.append((function, code, original))
+        function.__code__ = code
+
+    def take_back(self) -> None:
+        """Give every function its own code, the last first."""
+        for function, code, original in reversed(self):
+            # Another one's code on top of ours stays; it calls what is inert now.
+            if function.__code__ is code:
+                function.__code__ = original
+        self.clear()
+
+
+def copied(function: FunctionType) -> FunctionType:
+    """Make a function that goes on doing what one did; its caller passes every argument."""
+    return FunctionType(
+        function.__code__, function.__globals__, function.__name__, None, function.__closure__
+    )
