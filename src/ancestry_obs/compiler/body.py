@@ -24,17 +24,17 @@ import ast
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from ancestry_obs.compiler.code import CONSTANT, NamesToConstants
-from ancestry_obs.compiler.tree_builder import Block, block
+from ancestry_obs.compiler.code import NamesToConstants
+from ancestry_obs.compiler.trees import Block
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from ancestry_obs.compiler.statements import Statements
+    from ancestry_obs.compiler.trees import Place, Tree
 
-    _Place = dict[str, int]
     _Loop = ast.For | ast.AsyncFor | ast.While
-    _End = Callable[[_Place, ast.expr | None], list[ast.stmt]]
+    _End = Callable[[Place, ast.expr | None], list[ast.stmt]]
 
 __all__ = ["Function", "Template", "calling_function", "weave_body"]
 
@@ -50,7 +50,7 @@ _WITH: Final = (ast.With, ast.AsyncWith)
 
 @dataclass(frozen=True)
 class Template:
-    """An aspect's statements as what builds their trees, for any function of its shape.
+    """An aspect's statements as trees, for any function of its shape.
 
     Args:
         statements: The text.
@@ -68,8 +68,7 @@ class Template:
 
     def __post_init__(self) -> None:
         for name in ("entry", "begin", "leave", "failure"):
-            text = getattr(self.statements, name)
-            made = block(text, lambda each: not self.is_constant(each), CONSTANT)
+            made = Block(getattr(self.statements, name), self.is_constant)
             object.__setattr__(self, name, made)
 
     def is_constant(self, name: str) -> bool:
@@ -79,7 +78,7 @@ class Template:
 
 def weave_body(
     function: Function, template: Template, parameters: Iterable[str], line: int
-) -> None:
+) -> list[Tree]:
     """Put the statements into a function's tree.
 
     Args:
@@ -87,9 +86,14 @@ def weave_body(
         template: The statements.
         parameters: The names of its parameters, in order.
         line: The line that shows first in a call: that of a statement is not always its first one.
+
+    Returns:
+        What was put in, to be given back once the function is compiled.
     """
     names = dict(zip(template.parameters, parameters, strict=True))
-    _Weaving(function, template, names, line).weave()
+    weaving = _Weaving(function, template, names, line)
+    weaving.weave()
+    return weaving.trees
 
 
 def calling_function(text: str, template: Template, line: int) -> Function:
@@ -115,6 +119,7 @@ class _Weaving:
         self._first = {"lineno": line, "col_offset": 0, "end_lineno": line, "end_col_offset": 0}
         self._template = template
         self._names = names
+        self.trees: list[Tree] = []
         # What code says it begins on: a decorator's line, if there is one.
         lines = [function.lineno, *(each.lineno for each in function.decorator_list)]
         self._definition = {**self._first, "lineno": min(lines), "end_lineno": min(lines)}
@@ -144,38 +149,43 @@ class _Weaving:
         statements = list(self._around(body))
         function.body = [*documentation, *entry, *statements]
 
-    def _entry(self, where: _Place) -> list[ast.stmt]:
+    def _at(self, where: Place, block: Block) -> list[ast.stmt]:
+        tree = block.at(where, self._names)
+        self.trees.append(tree)
+        return tree.statements
+
+    def _entry(self, where: Place) -> list[ast.stmt]:
         copies: list[ast.stmt] = [
             _assignment(where, copy, _at(where, _name(name))) for copy, name in self._copies.items()
         ]
-        return [*copies, *self._template.entry(where, self._names)]
+        return [*copies, *self._at(where, self._template.entry)]
 
     def _around(self, body: list[ast.stmt]) -> Iterator[ast.stmt]:
         protection = next(_protections(body), None)
         start, definition = self._first, self._definition
         woven = self._ended(body, self._leave if protection is None else self._forget)
-        failure = self._template.failure(definition, self._names)
+        failure = self._at(definition, self._template.failure)
         handler = ast.ExceptHandler(None, None, [*failure, ast.Raise(None, None)])
-        begin = self._template.begin(start, self._names)
+        begin = self._at(start, self._template.begin)
         guarded: ast.stmt = ast.Try([*begin, *woven], [handler], [], [])
         _at(start, guarded)
         _at(definition, handler)
         _at(definition, handler.body[-1])
         if protection is not None:
             # No other line is one that every way out has been on.
-            last = self._template.leave(definition, self._names)
+            last = self._at(definition, self._template.leave)
             guarded = _at(start, ast.Try([guarded], [], [], last))
         yield guarded
 
-    def _leave(self, where: _Place, value: ast.expr | None) -> list[ast.stmt]:
+    def _leave(self, where: Place, value: ast.expr | None) -> list[ast.stmt]:
         """Write the end of a call: the result is kept while it is recorded."""
-        return [self._keep(where, value), *self._template.leave(where, self._names)]
+        return [self._keep(where, value), *self._at(where, self._template.leave)]
 
-    def _forget(self, where: _Place, value: ast.expr | None) -> list[ast.stmt]:
+    def _forget(self, where: Place, value: ast.expr | None) -> list[ast.stmt]:
         """Write what comes before the end of a call that is recorded further out."""
         return [self._keep(where, value)]
 
-    def _keep(self, where: _Place, value: ast.expr | None) -> ast.stmt:
+    def _keep(self, where: Place, value: ast.expr | None) -> ast.stmt:
         return _assignment(where, self._template.statements.result, value)
 
     def _ended(self, body: list[ast.stmt], end: _End) -> list[ast.stmt]:
@@ -195,7 +205,7 @@ class _Weaving:
                 woven.append(statement)
         return woven
 
-    def _last(self, statement: ast.Return, where: _Place) -> ast.stmt:
+    def _last(self, statement: ast.Return, where: Place) -> ast.stmt:
         """Write the ``return`` itself; an async generator's has no value."""
         if statement.value is None:
             return statement
@@ -212,7 +222,7 @@ class _Weaving:
             else:
                 setattr(node, name, self._replaced(block, end))
 
-    def _tail(self, block: list[ast.stmt], end: _End, where: _Place) -> list[ast.stmt]:
+    def _tail(self, block: list[ast.stmt], end: _End, where: Place) -> list[ast.stmt]:
         """Weave `end` into the places where a block stops, each on the line that was there last.
 
         Args:
@@ -305,12 +315,12 @@ class _Weaving:
         return others
 
 
-def _assignment(where: _Place, name: str, value: ast.expr | None) -> ast.stmt:
+def _assignment(where: Place, name: str, value: ast.expr | None) -> ast.stmt:
     target = _at(where, _name(name, ast.Store()))
     return _at(where, ast.Assign([target], value or _at(where, ast.Constant(None))))
 
 
-def _start(node: ast.stmt | ast.pattern) -> _Place:
+def _start(node: ast.stmt | ast.pattern) -> Place:
     """Give the place of a statement's beginning."""
     line, column = node.lineno, node.col_offset
     return {
@@ -318,7 +328,7 @@ def _start(node: ast.stmt | ast.pattern) -> _Place:
     }  # fmt: skip
 
 
-def _at(where: _Place, node: _Node) -> _Node:
+def _at(where: Place, node: _Node) -> _Node:
     vars(node).update(where)
     return node
 

@@ -63,6 +63,7 @@ class Shape:
     def __init__(self, aspect: Aspect) -> None:
         names, runtime = aspect.names, aspect.runtime
         self._parts = aspect.parts
+        self._bound = aspect.bound
         self.template = Template(write(aspect), names.prefix, tuple(aspect.placeholders.values()))
         functions: dict[str, object] = {
             names(f"fn_{name}"): _hashable(runtime.functions[name]) for name in aspect.advice.called
@@ -129,8 +130,8 @@ class Shape:
             names.call: call,
             names.inner: aspect.inner_test,
         }
-        if aspect.bound:
-            own[names.bind] = binder(aspect.shown, aspect.bound)
+        if self._bound:
+            own[names.bind] = binder(aspect.shown, self._bound)
         return {**self._common, **{CONSTANT + name: value for name, value in own.items()}}
 
     def _failed(self, aspect: Aspect, recorders: Sequence[Recorder]) -> Callable[..., None]:

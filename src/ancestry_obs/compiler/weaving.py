@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from ancestry_obs.compiler.definitions import Key
     from ancestry_obs.compiler.recorder import Recorder
     from ancestry_obs.compiler.shape import Shape
+    from ancestry_obs.compiler.trees import Tree
 
 __all__ = ["Woven", "weave", "weave_callable"]
 
@@ -190,6 +191,7 @@ class _File:
         self._source = source
         self._reasons: dict[int, str] = {}
         self._codes: dict[int, CodeType] = {}
+        self._lent: list[Tree] = []
 
     def weave(self) -> dict[int, Woven | CompileError]:
         """Give for the id of each aspect what was woven, or why nothing could be."""
@@ -257,6 +259,8 @@ class _File:
         if definitions is None:
             return
         codes = {key_of(code): code for code in codes_in(compiled(definitions.tree()))}
+        while self._lent:
+            self._lent.pop().give_back()
         for aspect in (each for group in groups for each in group):
             if id(aspect) in self._reasons:
                 continue
@@ -285,7 +289,7 @@ class _File:
                 first = proven[0]
                 woven.append(definitions.found[key_of(_code_of(first))])
                 template, line = shape_of(first).template, first_line(_code_of(first))
-                weave_body(woven[-1], template, first.signature.names, line)
+                self._lent += weave_body(woven[-1], template, first.signature.names, line)
         return definitions, woven
 
     def _prove(self, definitions: Definitions, aspects: Sequence[Aspect]) -> None:
@@ -379,9 +383,11 @@ def _calling(aspect: Aspect, shape: Shape) -> CodeType:
         CompileError: The code cannot have the original's place.
     """
     function = _calling_tree(aspect)
-    weave_body(function, shape.template, aspect.signature.names, function.lineno)
+    lent = weave_body(function, shape.template, aspect.signature.names, function.lineno)
     free = aspect.code.co_freevars if aspect.code else ()
     code = inner_code(function, free)
+    for tree in lent:
+        tree.give_back()
     if code.co_freevars != free:
         raise CompileError(f"{aspect.target}: no other code has its variables")
     return code
