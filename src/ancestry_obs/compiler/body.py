@@ -21,11 +21,12 @@ misses, a line may show several times in a row.
 from __future__ import annotations
 
 import ast
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from ancestry_obs.compiler.code import NamesToConstants
-from ancestry_obs.compiler.trees import Block
+from ancestry_obs.compiler.trees import Block, shared
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -41,6 +42,7 @@ __all__ = ["Function", "Template", "calling_function", "weave_body"]
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 _Node = TypeVar("_Node", bound=ast.AST)
 
+_WORD: Final = re.compile(r"\w+")
 _NESTED: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
 _BLOCKS: Final = ("body", "orelse", "finalbody", "handlers", "cases")
 _LEAVING: Final = (ast.Return, ast.Raise, ast.Continue, ast.Break)
@@ -67,9 +69,12 @@ class Template:
     failure: Block = field(init=False)
 
     def __post_init__(self) -> None:
+        differing = {*self.parameters, *self.statements.saved.values()}
         for name in ("entry", "begin", "leave", "failure"):
-            made = Block(getattr(self.statements, name), self.is_constant)
-            object.__setattr__(self, name, made)
+            text = getattr(self.statements, name)
+            words = frozenset(_WORD.findall(text))
+            constants = frozenset(filter(self.is_constant, words))
+            object.__setattr__(self, name, shared(text, constants, words & differing))
 
     def is_constant(self, name: str) -> bool:
         """Tell whether a name stands for an object, and is no variable of the code."""
@@ -134,6 +139,7 @@ class _Weaving:
             name = self._names[placeholder]
             if name in assigned or any(_is_mangled(name, each) for each in assigned):
                 self._copies[copy] = name
+                self._names[copy] = copy
             else:
                 self._names[copy] = name
 

@@ -9,19 +9,20 @@ tree costs a tenth of what it costs to make one.
 from __future__ import annotations
 
 import ast
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from ancestry_obs.compiler.code import NamesToConstants
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-__all__ = ["Block", "Place", "Tree"]
+__all__ = ["Block", "Place", "Tree", "shared"]
 
 Place = dict[str, int]
 """Line and column of a node, as trees have them."""
 
-_MOST_FREE: Final = 16
+_MOST_FREE: Final = 32
 # Where a name is that a function may have another one for.
 _NAMES: Final[dict[type[ast.AST], str]] = {ast.Name: "id", ast.keyword: "arg"}
 
@@ -31,16 +32,20 @@ class Tree:
 
     Args:
         statements: What it is to be a copy of.
+        differing: The names that may be others in each function.
         free: Where it waits while nobody needs it.
 
     Attributes:
         statements: The statements.
     """
 
-    __slots__ = ("_free", "_named", "_placed", "statements")
+    __slots__ = ("_differing", "_free", "_named", "_placed", "statements")
 
-    def __init__(self, statements: Sequence[ast.stmt], free: list[Tree]) -> None:
+    def __init__(
+        self, statements: Sequence[ast.stmt], differing: frozenset[str], free: list[Tree]
+    ) -> None:
         self._free = free
+        self._differing = differing
         self._placed: list[dict[str, object]] = []
         self._named: list[tuple[dict[str, object], str, str]] = []
         self.statements = [self._duplicate(each) for each in statements]
@@ -59,8 +64,9 @@ class Tree:
                 fields[name] = value
         if "lineno" in fields:
             self._placed.append(fields)
-        if kind in _NAMES:
-            self._named.append((fields, _NAMES[kind], fields[_NAMES[kind]]))
+        where = _NAMES.get(kind)
+        if where is not None and fields[where] in self._differing:
+            self._named.append((fields, where, fields[where]))
         return duplicate
 
     def move(self, place: Place, names: Mapping[str, str]) -> None:
@@ -68,12 +74,12 @@ class Tree:
 
         Args:
             place: Where all of them are to stand.
-            names: What each name that differs between functions is there.
+            names: What each of the differing names is there.
         """
         for fields in self._placed:
             fields.update(place)
         for fields, name, written in self._named:
-            fields[name] = names.get(written, written)
+            fields[name] = names[written]
 
     def give_back(self) -> None:
         """Let others have it: what it was put into is compiled."""
@@ -86,25 +92,40 @@ class Block:
 
     Args:
         text: The statements.
-        is_constant: Tells whether a name stands for an object.
+        constants: The names in them that stand for objects.
+        differing: The names that may be others in each function.
     """
 
-    def __init__(self, text: str, is_constant: Callable[[str], bool]) -> None:
-        self._original: Sequence[ast.stmt] = (
-            NamesToConstants(is_constant).visit(ast.parse(text)).body
-        )
-        self._free: list[Tree] = []
+    __slots__ = ("constants", "differing", "text")
+
+    def __init__(self, text: str, constants: frozenset[str], differing: frozenset[str]) -> None:
+        self.text = text
+        self.constants = constants
+        self.differing = differing
 
     def at(self, place: Place, names: Mapping[str, str]) -> Tree:
         """Give the statements at a place, until they are given back.
 
         Args:
             place: Where they stand.
-            names: What each name that differs between functions is there.
+            names: What each of the differing names is there.
         """
+        original, free = _made(self)
         try:
-            tree = self._free.pop()
+            tree = free.pop()
         except IndexError:
-            tree = Tree(self._original, self._free)
+            tree = Tree(original, self.differing, free)
         tree.move(place, names)
         return tree
+
+
+# Functions of many shapes have blocks in common.
+shared = lru_cache(maxsize=1024)(Block)
+
+
+# A tree takes some 20 kB: only what is in use lately is kept.
+@lru_cache(maxsize=32)
+def _made(made: Block) -> tuple[list[ast.stmt], list[Tree]]:
+    """Give the statements of a block, and the trees of them that are free."""
+    parsed: ast.Module = NamesToConstants(made.constants.__contains__).visit(ast.parse(made.text))
+    return parsed.body, []
