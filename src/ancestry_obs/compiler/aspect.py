@@ -189,6 +189,12 @@ class Aspect:
         used = {name for part in self.parts for name in part.variables} - {*self.signature.names}
         return tuple(name for name in self.shown if name in used)
 
+    @property
+    def reads_first(self) -> bool:
+        """Whether the statements depend on the first parameter's being an instance or a class."""
+        read = {*self._alias, *self._alias.values()} & self.advice.names
+        return bool(read or (self.is_method and (self.advice.track or self.inner_test)))
+
     @cached_property
     def _alias(self) -> dict[str, str]:
         """Give ``self`` for the first parameter of a method, whatever it is called there."""

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["Shape", "shape_of"]
 
 _MOST: Final = 1024
+_MOST_WOVEN: Final = 64
 _BUILTINS: Final = (
     "BaseException",
     "Exception",
@@ -64,6 +65,7 @@ class Shape:
         names, runtime = aspect.names, aspect.runtime
         self._parts = aspect.parts
         self._bound = aspect.bound
+        self._woven: dict[int, tuple[CodeType, CodeType]] = {}
         self.template = Template(write(aspect), names.prefix, tuple(aspect.placeholders.values()))
         functions: dict[str, object] = {
             names(f"fn_{name}"): _hashable(runtime.functions[name]) for name in aspect.advice.called
@@ -88,6 +90,26 @@ class Shape:
         self._common = {CONSTANT + name: value for name, value in common.items()}
         self._raised = [part for part in self._parts if part.stream.moment in {"raise", "exit"}]
         self._gates = sum(part.stream.kind == "in_flight" for part in self._parts)
+
+    def known(self, original: CodeType) -> CodeType | None:
+        """Give what was compiled of a definition, if it is one that makes many functions.
+
+        Args:
+            original: The code that they have.
+        """
+        return self._woven.get(id(original), (None, None))[1]
+
+    def know(self, original: CodeType, woven: CodeType) -> None:
+        """Keep what was compiled of a definition, if it is one that makes many functions.
+
+        Args:
+            original: The code that they have.
+            woven: The same with the statements in it; constants stand for their objects still.
+        """
+        if "<locals>" in original.co_qualname:
+            if len(self._woven) >= _MOST_WOVEN:
+                self._woven.clear()
+            self._woven[id(original)] = original, woven
 
     def recorders(self, aspect: Aspect) -> list[Recorder]:
         """Make what records at one target.

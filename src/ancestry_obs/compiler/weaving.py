@@ -28,6 +28,7 @@ from ancestry_obs.compiler.code import (
     quietly,
     unmarked,
     with_constants,
+    with_inside_of,
 )
 from ancestry_obs.compiler.definitions import Definitions, decorators
 from ancestry_obs.compiler.shape import shape_of
@@ -206,14 +207,22 @@ class _File:
                 # Functions made by one definition may be wanted in several ways, or in the same.
                 group = groups.setdefault(key_of(_code_of(aspect)), {})
                 group.setdefault(id(shape), []).append(aspect)
-        waiting = {key: list(group.values()) for key, group in groups.items()}
+        waiting = [list(group.values()) for group in groups.values()]
         while waiting:
-            now = [waiting[key] for key in waiting if not _is_inside(key, waiting)]
-            self._inline([alike[-1] for alike in now])
+            now = [alike.pop() for alike in waiting]
+            if new := [alike for alike in now if not self._has_woven(alike)]:
+                self._inline(new)
             for alike in now:
-                results |= self._woven(alike.pop())
-            waiting = {key: alike for key, alike in waiting.items() if alike}
+                results |= self._woven(alike)
+            waiting = [alike for alike in waiting if alike]
         return results
+
+    def _has_woven(self, alike: Sequence[Aspect]) -> bool:
+        """Whether code is there already: a decorator makes many functions of one definition."""
+        known = shape_of(alike[0]).known(_code_of(alike[0]))
+        if known is not None:
+            self._codes.update((id(aspect), known) for aspect in alike)
+        return known is not None
 
     def tree(self) -> Function:
         """Give the woven tree of the one aspect there is."""
@@ -266,10 +275,12 @@ class _File:
                 continue
             original = _code_of(aspect)
             code = codes.get(definitions.compiled[key_of(original)])
+            code = code and with_inside_of(code, original)
             if code is None or code.co_freevars != original.co_freevars:
                 self._reasons[id(aspect)] = "statements inside would change its variables"
             else:
                 self._codes[id(aspect)] = code
+                shape_of(aspect).know(original, code)
 
     def _trees(
         self, groups: Sequence[Sequence[Aspect]]
@@ -333,16 +344,8 @@ def _keeps_function(node: Function, aspect: Aspect) -> bool:
     """
     names = decorators(node)
     # What a class calls without the instance is known when the class is there.
-    is_other = (aspect.is_method and "staticmethod" in names) or names & _OTHER_ACCESSORS
+    is_other = (aspect.reads_first and "staticmethod" in names) or names & _OTHER_ACCESSORS
     return not is_other and (aspect.is_definition or names.isdisjoint(_READ_CODE))
-
-
-def _is_inside(key: Key, others: Iterable[Key]) -> bool:
-    """Whether a function is inside one of the others, whose tree would then have both woven."""
-    name = key[0]
-    if "<locals>" not in name:
-        return False
-    return any(name.startswith(f"{other}.<locals>.") for other, _ in others)
 
 
 class _NoProofError(Exception):
