@@ -135,9 +135,20 @@ def with_constants(code: CodeType, original: CodeType, constants: Mapping[str, o
         co_firstlineno=original.co_firstlineno,
         # What `types.coroutine` made awaitable stays awaitable.
         co_flags=code.co_flags & ~marks | original.co_flags & marks,
-        co_consts=tuple(
-            constants.get(each, each) if type(each) is str else each for each in code.co_consts
-        ),
+        co_consts=_exchanged(code, original.co_filename, constants),
+    )
+
+
+def _exchanged(
+    code: CodeType, filename: str, constants: Mapping[str, object]
+) -> tuple[object, ...]:
+    return tuple(
+        constants.get(each, each)
+        if type(each) is str
+        else each.replace(co_filename=filename, co_consts=_exchanged(each, filename, constants))
+        if type(each) is CodeType and each.co_filename == FILENAME
+        else each
+        for each in code.co_consts
     )
 
 
