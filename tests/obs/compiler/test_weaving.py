@@ -495,10 +495,11 @@ def test_what_one_definition_made_is_compiled_once(loom, load, monkeypatch):
     names = load("def maker(n):\n    def f(a): return a + n\n    return f\n")
     loom.metric("a_total", v=9)
     advices = (loom.advice(loom.record("a_total", v="text(a)")),)
+    runtime = loom.runtime
     counts = []
     for number in (1, 2):
         f = names["maker"](number)
-        (woven,) = weave([Aspect("m:f", f.__code__, advices, loom.runtime, function=f)])
+        (woven,) = weave([Aspect("m:f", f.__code__, advices, runtime, function=f)])
         f.__code__ = woven.code
         assert woven.why_called == ""
         assert f(3) == 3 + number
