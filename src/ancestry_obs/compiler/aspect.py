@@ -103,6 +103,12 @@ class Aspect:
     is_definition: bool = True
     inner_test: InnerTest | None = None
 
+    @property
+    def known_code(self) -> CodeType:
+        """What runs there, where it is known to have code."""
+        assert self.code is not None  # noqa: S101 - a callable without code is woven otherwise
+        return self.code
+
     @cached_property
     def advice(self) -> Advice:
         """What is wanted, as one."""

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["Shape", "shape_of"]
 
 _MOST: Final = 1024
-_MOST_WOVEN: Final = 64
+_MOST_KNOWN: Final = 64
 _BUILTINS: Final = (
     "BaseException",
     "Exception",
@@ -65,7 +65,7 @@ class Shape:
         names, runtime = aspect.names, aspect.runtime
         self._parts = aspect.parts
         self._bound = aspect.bound
-        self._woven: dict[int, tuple[CodeType, CodeType]] = {}
+        self._known: dict[int, tuple[CodeType, CodeType | str]] = {}
         self.template = Template(write(aspect), names.prefix, tuple(aspect.placeholders.values()))
         functions: dict[str, object] = {
             names(f"fn_{name}"): _hashable(runtime.functions[name]) for name in aspect.advice.called
@@ -91,25 +91,26 @@ class Shape:
         self._raised = [part for part in self._parts if part.stream.moment in {"raise", "exit"}]
         self._gates = sum(part.stream.kind == "in_flight" for part in self._parts)
 
-    def known(self, original: CodeType) -> CodeType | None:
-        """Give what was compiled of a definition, if it is one that makes many functions.
+    def known(self, original: CodeType) -> CodeType | str | None:
+        """Give what came of a definition, if it is one that makes many functions.
 
         Args:
             original: The code that they have.
         """
-        return self._woven.get(id(original), (None, None))[1]
+        return self._known.get(id(original), (None, None))[1]
 
-    def know(self, original: CodeType, woven: CodeType) -> None:
-        """Keep what was compiled of a definition, if it is one that makes many functions.
+    def know(self, original: CodeType, woven: CodeType | str) -> None:
+        """Keep what came of a definition, if it is one that makes many functions.
 
         Args:
             original: The code that they have.
-            woven: The same with the statements in it; constants stand for their objects still.
+            woven: The same with the statements in it, constants standing for their objects still;
+                or why there is none.
         """
         if "<locals>" in original.co_qualname:
-            if len(self._woven) >= _MOST_WOVEN:
-                self._woven.clear()
-            self._woven[id(original)] = original, woven
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            self._known[id(original)] = original, woven
 
     def recorders(self, aspect: Aspect) -> list[Recorder]:
         """Make what records at one target.
