@@ -23,6 +23,8 @@ from __future__ import annotations
 import ast
 import re
 from dataclasses import dataclass, field
+from functools import cached_property
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from ancestry_obs.compiler.code import NamesToConstants
@@ -58,6 +60,9 @@ class Template:
         statements: The text.
         prefix: What each name of ours begins with.
         parameters: The placeholder of each parameter, in order.
+
+    Attributes:
+        entry, begin, leave, failure: The blocks of `statements`.
     """
 
     statements: Statements
@@ -75,6 +80,12 @@ class Template:
             words = frozenset(_WORD.findall(text))
             constants = frozenset(filter(self.is_constant, words))
             object.__setattr__(self, name, shared(text, constants, words & differing))
+
+    @cached_property
+    def digest(self) -> bytes:
+        """What tells it from every other one, in any process."""
+        texts = {**vars(self.statements), "names": sorted(self.statements.names)}
+        return blake2b(repr((texts, self.prefix, self.parameters)).encode()).digest()
 
     def is_constant(self, name: str) -> bool:
         """Tell whether a name stands for an object, and is no variable of the code."""

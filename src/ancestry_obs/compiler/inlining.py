@@ -26,7 +26,7 @@ from ancestry_obs.compiler.shape import shape_of
 from ancestry_obs.compiler.visibility import looks_at_locals
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from types import CodeType
 
     from ancestry_obs.compiler.aspect import Aspect
@@ -54,9 +54,49 @@ def inlined(aspects: Sequence[Aspect], text: str) -> list[CodeType | str]:
     Returns:
         For each the code, or why the statements cannot be inside it.
     """
+    cache = aspects[0].runtime.code_cache
+    if cache is None:
+        return _compiled(aspects, text)
+    name = cache.name(_depends_on(aspects, text))
+    found = _kept(aspects, cache.read(name))
+    if found is None:
+        found = _compiled(aspects, text)
+        cache.write(name, [*zip(map(_original, aspects), found, strict=True)])
+    return found
+
+
+def _compiled(aspects: Sequence[Aspect], text: str) -> list[CodeType | str]:
     source = _Source(text)
     source.weave(_alike(aspects))
     return [source.results[id(aspect)] for aspect in aspects]
+
+
+def _depends_on(aspects: Sequence[Aspect], text: str) -> Iterator[bytes]:
+    yield text.encode("utf-8", "surrogatepass")
+    for aspect in aspects:
+        # Code without a function may be refused for what its definition is.
+        flags = aspect.function is None, aspect.is_definition, aspect.reads_first
+        yield repr((*key_of(aspect.known_code), *flags)).encode()
+        yield shape_of(aspect).template.digest
+
+
+def _kept(
+    aspects: Sequence[Aspect], entry: Sequence[tuple[CodeType, CodeType | str]] | None
+) -> list[CodeType | str] | None:
+    """Take an entry if it was made of the very codes that run: that is its proof."""
+    if entry is None or [original for original, _ in entry] != [*map(_original, aspects)]:
+        return None
+    kept: list[CodeType | str] = []
+    for aspect, (_, found) in zip(aspects, entry, strict=True):
+        result = found if isinstance(found, str) else with_inside_of(found, aspect.known_code)
+        if result is None:
+            return None
+        kept.append(result)
+    return kept
+
+
+def _original(aspect: Aspect) -> CodeType:
+    return unmarked(aspect.known_code)
 
 
 def woven_tree(aspect: Aspect, text: str) -> Function:
