@@ -8,15 +8,16 @@ targets. The ratio is of the costs per target: 1.0 is growth in proportion, 10 (
 The packages are written for the occasion. Ten targets are a class with two methods, a property, a
 class method and a static method, a parser with loops, a function with a closure in it, a decorated
 one, a context manager and a coroutine; each module takes a name over from another one. A second
-kind of package has ten functions of two lines in each module, a third one. The map is a glob over the whole
-package with a histogram and a counter.
+kind of package has ten functions of two lines in each module, a third kind has one. The map is a
+glob over the whole package with a histogram and a counter.
 
 How it is measured: each figure in a fresh process, by the processor's seconds; processes take
 turns, and the figure is the best of three. What is not the thing itself is done before: the
 toolkit and what it needs are imported, and where the thing begins with an installed map, that is
-installed. The byte code of the package is there ("from source": is neither read nor written). Where
-code is cached, the process before has put it there. Memory is how far the process's peak is above what it had when the thing began. A process that takes
-longer than the given seconds (60 by default) is stopped, and the table says so.
+installed. The byte code of the package is there ("from source": is neither read nor written).
+Where code is cached, the process before has put it there. Memory is how far the process's peak is
+above what it had when the thing began. A process that takes longer than the given seconds (60 by
+default) is stopped, and the table says so.
 """
 
 from __future__ import annotations
