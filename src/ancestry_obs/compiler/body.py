@@ -7,6 +7,16 @@
     except:
         failure; raise
 
+A body that ends in one place alone has it after all of that, where nothing of the program follows:
+
+    entry
+    try:
+        the body, where `return x` is: result = x
+    except:
+        failure; raise
+    leave
+    return result
+
 A `return` inside a ``with``, or a ``try`` that has a ``finally``, is not yet the end of the call: a
 function with such a one has its `leave` in a ``finally`` around all of that instead.
 
@@ -22,6 +32,7 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from ancestry_obs.compiler.code import CONSTANT, NamesToConstants
@@ -71,6 +82,14 @@ class Template:
             text = getattr(self.statements, name)
             made = block(text, lambda each: not self.is_constant(each), CONSTANT)
             object.__setattr__(self, name, made)
+
+    @cached_property
+    def alone(self) -> Template | None:
+        """The statements for a body that ends in one place alone, if they are others there."""
+        statements = self.statements.alone
+        if statements is None:
+            return None
+        return Template(statements, self.prefix, self.parameters)
 
     def is_constant(self, name: str) -> bool:
         """Tell whether a name stands for an object, and is no variable of the code."""
@@ -137,12 +156,14 @@ class _Weaving:
         body = function.body
         documented = _is_docstring(body[0]) and ast.get_docstring(function, clean=False) is not None
         documentation, body = body[:documented], body[documented:]
+        alone = self._template.alone if _ends_once(body) else None
+        self._template = alone or self._template
         entry = self._entry(self._first)
         if self._template.statements.is_entry_only:
             function.body = [*documentation, *entry, *body]
             return
-        statements = list(self._around(body))
-        function.body = [*documentation, *entry, *statements]
+        around = self._around(body) if alone is None else self._before_one_end(body)
+        function.body = [*documentation, *entry, *around]
 
     def _entry(self, where: _Place) -> list[ast.stmt]:
         copies: list[ast.stmt] = [
@@ -154,18 +175,33 @@ class _Weaving:
         protection = next(_protections(body), None)
         start, definition = self._first, self._definition
         woven = self._ended(body, self._leave if protection is None else self._forget)
-        failure = self._template.failure(definition, self._names)
-        handler = ast.ExceptHandler(None, None, [*failure, ast.Raise(None, None)])
         begin = self._template.begin(start, self._names)
-        guarded: ast.stmt = ast.Try([*begin, *woven], [handler], [], [])
-        _at(start, guarded)
-        _at(definition, handler)
-        _at(definition, handler.body[-1])
+        guarded = self._guarded([*begin, *woven])
         if protection is not None:
             # No other line is one that every way out has been on.
             last = self._template.leave(definition, self._names)
             guarded = _at(start, ast.Try([guarded], [], [], last))
         yield guarded
+
+    def _before_one_end(self, body: list[ast.stmt]) -> Iterator[ast.stmt]:
+        last, where = body[-1], _start(body[-1])
+        leave = self._template.leave(where, self._names)
+        if isinstance(last, ast.Return):
+            yield self._guarded([*body[:-1], self._keep(where, last.value)])
+            yield from leave
+            yield self._last(last, where)
+        else:
+            yield self._guarded(body)
+            yield self._keep(where, None)
+            yield from leave
+
+    def _guarded(self, body: list[ast.stmt]) -> ast.stmt:
+        start, definition = self._first, self._definition
+        failure = self._template.failure(definition, self._names)
+        handler = ast.ExceptHandler(None, None, [*failure, ast.Raise(None, None)])
+        _at(definition, handler)
+        _at(definition, handler.body[-1])
+        return _at(start, ast.Try(body, [handler], [], []))
 
     def _leave(self, where: _Place, value: ast.expr | None) -> list[ast.stmt]:
         """Write the end of a call: the result is kept while it is recorded."""
@@ -350,6 +386,14 @@ def _is_irrefutable(pattern: ast.pattern | None) -> bool:
             return any(map(_is_irrefutable, patterns))
         case _:
             return False
+
+
+def _ends_once(body: list[ast.stmt]) -> bool:
+    """Whether a body ends with its last statement and nowhere else."""
+    if not body or any(map(_returns, body[:-1])):
+        return False
+    last = body[-1]
+    return isinstance(last, ast.Return) or not (isinstance(last, _LEAVING) or any(_blocks(last)))
 
 
 def _protections(block: list[ast.stmt]) -> Iterator[ast.stmt]:
