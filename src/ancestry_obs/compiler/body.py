@@ -7,6 +7,16 @@
     except:
         failure; raise
 
+A body that ends in one place alone has it after all of that, where nothing of the program follows:
+
+    entry
+    try:
+        the body, where `return x` is: result = x
+    except:
+        failure; raise
+    leave
+    return result
+
 A `return` inside a ``with``, or a ``try`` that has a ``finally``, is not yet the end of the call: a
 function with such a one has its `leave` in a ``finally`` around all of that instead.
 
@@ -85,7 +95,16 @@ class Template:
     def digest(self) -> bytes:
         """What tells it from every other one, in any process."""
         texts = {**vars(self.statements), "names": sorted(self.statements.names)}
+        texts["alone"] = self.alone.digest if self.alone else None
         return blake2b(repr((texts, self.prefix, self.parameters)).encode()).digest()
+
+    @cached_property
+    def alone(self) -> Template | None:
+        """The statements for a body that ends in one place alone, if they are others there."""
+        statements = self.statements.alone
+        if statements is None:
+            return None
+        return Template(statements, self.prefix, self.parameters)
 
     def is_constant(self, name: str) -> bool:
         """Tell whether a name stands for an object, and is no variable of the code."""
@@ -159,12 +178,14 @@ class _Weaving:
         body = function.body
         documented = _is_docstring(body[0]) and ast.get_docstring(function, clean=False) is not None
         documentation, body = body[:documented], body[documented:]
+        alone = self._template.alone if _ends_once(body) else None
+        self._template = alone or self._template
         entry = self._entry(self._first)
         if self._template.statements.is_entry_only:
             function.body = [*documentation, *entry, *body]
             return
-        statements = list(self._around(body))
-        function.body = [*documentation, *entry, *statements]
+        around = self._around(body) if alone is None else self._before_one_end(body)
+        function.body = [*documentation, *entry, *around]
 
     def _at(self, where: Place, block: Block) -> list[ast.stmt]:
         tree = block.at(where, self._names)
@@ -181,18 +202,33 @@ class _Weaving:
         protection = next(_protections(body), None)
         start, definition = self._first, self._definition
         woven = self._ended(body, self._leave if protection is None else self._forget)
-        failure = self._at(definition, self._template.failure)
-        handler = ast.ExceptHandler(None, None, [*failure, ast.Raise(None, None)])
         begin = self._at(start, self._template.begin)
-        guarded: ast.stmt = ast.Try([*begin, *woven], [handler], [], [])
-        _at(start, guarded)
-        _at(definition, handler)
-        _at(definition, handler.body[-1])
+        guarded = self._guarded([*begin, *woven])
         if protection is not None:
             # No other line is one that every way out has been on.
             last = self._at(definition, self._template.leave)
             guarded = _at(start, ast.Try([guarded], [], [], last))
         yield guarded
+
+    def _before_one_end(self, body: list[ast.stmt]) -> Iterator[ast.stmt]:
+        last, where = body[-1], _start(body[-1])
+        leave = self._at(where, self._template.leave)
+        if isinstance(last, ast.Return):
+            yield self._guarded([*body[:-1], self._keep(where, last.value)])
+            yield from leave
+            yield self._last(last, where)
+        else:
+            yield self._guarded(body)
+            yield self._keep(where, None)
+            yield from leave
+
+    def _guarded(self, body: list[ast.stmt]) -> ast.stmt:
+        start, definition = self._first, self._definition
+        failure = self._at(definition, self._template.failure)
+        handler = ast.ExceptHandler(None, None, [*failure, ast.Raise(None, None)])
+        _at(definition, handler)
+        _at(definition, handler.body[-1])
+        return _at(start, ast.Try(body, [handler], [], []))
 
     def _leave(self, where: Place, value: ast.expr | None) -> list[ast.stmt]:
         """Write the end of a call: the result is kept while it is recorded."""
@@ -377,6 +413,14 @@ def _is_irrefutable(pattern: ast.pattern | None) -> bool:
             return any(map(_is_irrefutable, patterns))
         case _:
             return False
+
+
+def _ends_once(body: list[ast.stmt]) -> bool:
+    """Whether a body ends with its last statement and nowhere else."""
+    if not body or any(map(_returns, body[:-1])):
+        return False
+    last = body[-1]
+    return isinstance(last, ast.Return) or not (isinstance(last, _LEAVING) or any(_blocks(last)))
 
 
 def _protections(block: list[ast.stmt]) -> Iterator[ast.stmt]:

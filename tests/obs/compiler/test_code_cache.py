@@ -97,7 +97,7 @@ def test_why_there_is_none_is_kept_as_well(process):
         {"text": TEXT.replace("+ 1", "+ 2")},
         {"text": f"show = locals\n{TEXT}"},
         {"version": "2"},
-        {"label": "type_name(a)"},
+        {"label": "'x'"},
     ],
     ids=["the text", "the text elsewhere", "the toolkit", "the map"],
 )
