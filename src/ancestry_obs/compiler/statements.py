@@ -195,6 +195,8 @@ class _Writer:
             if not first.startswith("*"):
                 kind = f"{names.id}({names.type}({first}))"
                 test = f"{kind} not in {names.inner}.plain and {test}"
+                if self._aspect.knows_its_class:
+                    test = f"{names.type}({first}) is not __class__ and {test}"
             tests.append(test)
         return " or ".join(tests)
 
