@@ -5,12 +5,7 @@ from __future__ import annotations
 import pytest
 
 # What is still open of weaving in place, each with its reason; strict, so that a mend shows.
-_LINES = "a tracer sees the first line of a definition once more; see docs/architecture.md"
 _OPEN = {
-    "test_coverage_has_the_same_lines[map first-before the module-yes": _LINES,
-    "test_coverage_has_the_same_lines[module first-before the module-yes": _LINES,
-    "test_coverage_has_the_same_lines[map first-after the module-": _LINES,
-    "test_coverage_has_the_same_lines[module first-after the module-": _LINES,
     "test_a_pickle_by_value_is_as_large_as_without_a_map[map first-": "more marks in it",
     "test_what_comes_back_into_the_program_works[map first-cloudpickle]": "a copy is not counted",
     "test_what_comes_back_into_the_program_works[module first-cloudpickle]": "the same",

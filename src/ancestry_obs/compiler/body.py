@@ -12,10 +12,9 @@ function with such a one has its `leave` in a ``finally`` around all of that ins
 
 The statements take the lines of those beside them, so that a debugger, a tracer and coverage see
 the lines that they always saw: at the entry the body's first one, at a ``return`` its own, at the
-body's end that of the last statement. Where no such line is on every way (an exception leaves, the
-`leave` in a ``finally``, a body that ends with a ``finally`` or ``except*`` of many lines), the
-``def`` line shows once more to who traces it: no line shows that was not run. Where a look-up
-misses, a line may show several times in a row.
+body's end that of the last statement, where an exception leaves none. What several ways lead to is
+on the line that each of them was on (`lines`). Where a look-up misses, a line may show several
+times in a row.
 """
 
 from __future__ import annotations
@@ -25,6 +24,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from ancestry_obs.compiler.code import CONSTANT, NamesToConstants
+from ancestry_obs.compiler.lines import AS_BEFORE, NOWHERE
 from ancestry_obs.compiler.tree_builder import Block, block
 
 if TYPE_CHECKING:
@@ -115,9 +115,6 @@ class _Weaving:
         self._first = {"lineno": line, "col_offset": 0, "end_lineno": line, "end_col_offset": 0}
         self._template = template
         self._names = names
-        # What code says it begins on: a decorator's line, if there is one.
-        lines = [function.lineno, *(each.lineno for each in function.decorator_list)]
-        self._definition = {**self._first, "lineno": min(lines), "end_lineno": min(lines)}
         self._copies: dict[str, str] = {}
         self._keep_parameters()
 
@@ -151,20 +148,18 @@ class _Weaving:
         return [*copies, *self._template.entry(where, self._names)]
 
     def _around(self, body: list[ast.stmt]) -> Iterator[ast.stmt]:
-        protection = next(_protections(body), None)
-        start, definition = self._first, self._definition
-        woven = self._ended(body, self._leave if protection is None else self._forget)
-        failure = self._template.failure(definition, self._names)
-        handler = ast.ExceptHandler(None, None, [*failure, ast.Raise(None, None)])
-        begin = self._template.begin(start, self._names)
-        guarded: ast.stmt = ast.Try([*begin, *woven], [handler], [], [])
-        _at(start, guarded)
-        _at(definition, handler)
-        _at(definition, handler.body[-1])
-        if protection is not None:
-            # No other line is one that every way out has been on.
-            last = self._template.leave(definition, self._names)
-            guarded = _at(start, ast.Try([guarded], [], [], last))
+        is_protected = next(_protections(body), None) is not None
+        end = self._forget if is_protected else self._leave
+        last = self._returning(end) if is_protected else end
+        woven = self._tail(self._replaced(body, end), last, self._first)
+        failure = self._template.failure(NOWHERE, self._names)
+        again = _at(NOWHERE, ast.Raise(None, None))
+        handler = _at(NOWHERE, ast.ExceptHandler(None, None, [*failure, again]))
+        begin = self._template.begin(self._first, self._names)
+        guarded: ast.stmt = _at(self._first, ast.Try([*begin, *woven], [handler], [], []))
+        if is_protected:
+            leave = self._template.leave(AS_BEFORE, self._names)
+            guarded = _at(self._first, ast.Try([guarded], [], [], leave))
         yield guarded
 
     def _leave(self, where: _Place, value: ast.expr | None) -> list[ast.stmt]:
@@ -177,10 +172,6 @@ class _Weaving:
 
     def _keep(self, where: _Place, value: ast.expr | None) -> ast.stmt:
         return _assignment(where, self._template.statements.result, value)
-
-    def _ended(self, body: list[ast.stmt], end: _End) -> list[ast.stmt]:
-        """Weave `end` into each end of a body: every ``return``, and where the body just stops."""
-        return self._tail(self._replaced(body, end), end, self._first)
 
     def _replaced(self, block: list[ast.stmt], end: _End) -> list[ast.stmt]:
         woven: list[ast.stmt] = []
@@ -236,10 +227,12 @@ class _Weaving:
             case ast.TryStar(finalbody=[]):
                 # Several of the handlers may run: what comes after them is the only end they have.
                 self._end_unraised(last, self._returning(end))
-                return end(self._definition, None)
+                return self._returning(end)(AS_BEFORE, None)
             case ast.Try(finalbody=[*_, final]) | ast.TryStar(finalbody=[*_, final]):
                 is_simple = not any(_blocks(final))
-                return end(_start(final if is_simple else self._function), None)
+                return (
+                    end(_start(final), None) if is_simple else self._returning(end)(AS_BEFORE, None)
+                )
             case ast.For() | ast.AsyncFor() | ast.While():
                 return self._loop_ends(last, end)
             case _ if not isinstance(last, _LEAVING):
@@ -279,9 +272,10 @@ class _Weaving:
         where = _start(loop)
         is_endless = isinstance(loop, ast.While) and _is_true(loop.test)
         if self._end_at_breaks(loop.body, end):
-            if not (loop.orelse or is_endless):
-                loop.orelse = self._returning(end)(where, None)
-            return end(self._definition, None)
+            returning = self._returning(end)
+            if not is_endless:
+                loop.orelse = self._tail(loop.orelse, returning, where)
+            return returning(AS_BEFORE, None)
         if is_endless:
             return []
         if not loop.orelse:

@@ -11,7 +11,6 @@ import re
 import warnings
 from contextlib import contextmanager
 from inspect import CO_ITERABLE_COROUTINE, CO_NESTED
-from opcode import opmap
 from types import CodeType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,7 +26,6 @@ __all__ = [
     "codes_in",
     "compiled",
     "embed",
-    "first_line",
     "inner_code",
     "key_of",
     "quietly",
@@ -53,13 +51,6 @@ def compiled(tree: ast.Module) -> CodeType:
     """Compile a module's tree, without a word about what is odd in it: its author was told."""
     with quietly():
         return compile(tree, FILENAME, "exec", dont_inherit=True)
-
-
-def first_line(code: CodeType) -> int:
-    """Give the line that shows first in a call, to who traces it."""
-    begun = 2 * code.co_code[::2].index(opmap["RESUME"])
-    later = (line for _, end, line in code.co_lines() if line is not None and end > begun + 2)
-    return next(later, code.co_firstlineno)
 
 
 def unmarked(code: CodeType) -> CodeType:

@@ -22,7 +22,6 @@ from ancestry_obs.compiler.code import (
     FILENAME,
     codes_in,
     compiled,
-    first_line,
     inner_code,
     key_of,
     quietly,
@@ -30,6 +29,7 @@ from ancestry_obs.compiler.code import (
     with_constants,
 )
 from ancestry_obs.compiler.definitions import Definitions, decorators
+from ancestry_obs.compiler.lines import first_line, settled
 from ancestry_obs.compiler.shape import shape_of
 from ancestry_obs.compiler.sources import source_of
 from ancestry_obs.compiler.statements import passing_text
@@ -265,7 +265,7 @@ class _File:
             if code is None or code.co_freevars != original.co_freevars:
                 self._reasons[id(aspect)] = "statements inside would change its variables"
             else:
-                self._codes[id(aspect)] = code
+                self._codes[id(aspect)] = settled(code)
 
     def _trees(
         self, groups: Sequence[Sequence[Aspect]]
@@ -381,7 +381,7 @@ def _calling(aspect: Aspect, shape: Shape) -> CodeType:
     function = _calling_tree(aspect)
     weave_body(function, shape.template, aspect.signature.names, function.lineno)
     free = aspect.code.co_freevars if aspect.code else ()
-    code = inner_code(function, free)
+    code = settled(inner_code(function, free))
     if code.co_freevars != free:
         raise CompileError(f"{aspect.target}: no other code has its variables")
     return code
