@@ -5,17 +5,7 @@ from __future__ import annotations
 import pytest
 
 # What is still open of weaving in place, each with its reason; strict, so that a mend shows.
-_LINES = "a tracer sees the first line of a definition once more; see docs/architecture.md"
 _OPEN = {
-    "test_coverage_has_the_same_lines[map first-before the module-yes": _LINES,
-    "test_coverage_has_the_same_lines[module first-before the module-yes": _LINES,
-    "test_coverage_has_the_same_lines[map first-after the module-": _LINES,
-    "test_coverage_has_the_same_lines[module first-after the module-": _LINES,
-    "test_a_pickle_by_value_is_as_large_as_without_a_map[map first-": "more marks in it",
-    "test_what_comes_back_into_the_program_works[map first-cloudpickle]": "a copy is not counted",
-    "test_what_comes_back_into_the_program_works[module first-cloudpickle]": "the same",
-    "test_a_maker_of_classes_names_the_module_of_its_caller[map first-attr:*]": "attr defines none",
-    "test_a_maker_of_classes_names_the_module_of_its_caller[module first-attr:*]": "the same",
     "test_a_module_that_is_imported_under_its_hook[": "a function inside rewritten code is refused",
     "test_a_function_that_its_decorator_checks[": "typeguard compiles the function anew",
 }

@@ -15,13 +15,13 @@ from ancestry_obs.compiler.code import (
     FILENAME,
     codes_in,
     compiled,
-    first_line,
     key_of,
     quietly,
     unmarked,
     with_inside_of,
 )
 from ancestry_obs.compiler.definitions import Definitions, decorators
+from ancestry_obs.compiler.lines import first_line, settled
 from ancestry_obs.compiler.shape import shape_of
 from ancestry_obs.compiler.visibility import looks_at_locals
 
@@ -183,7 +183,7 @@ class _Source:
             if code is None or code.co_freevars != original.co_freevars:
                 self._refuse([aspect], "statements inside would change its variables")
             else:
-                self.results[id(aspect)] = code
+                self.results[id(aspect)] = settled(code)
 
     def _prove(self, definitions: Definitions, aspects: Sequence[Aspect]) -> None:
         """Compile the untouched source: what gives the very code that runs can be woven."""

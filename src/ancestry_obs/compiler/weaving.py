@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 from ancestry_obs.compiler.body import calling_function, weave_body
 from ancestry_obs.compiler.code import CONSTANT, inner_code, key_of, with_constants
 from ancestry_obs.compiler.inlining import inlined, woven_tree
+from ancestry_obs.compiler.lines import settled
 from ancestry_obs.compiler.shape import shape_of
 from ancestry_obs.compiler.sources import source_of
 from ancestry_obs.compiler.statements import passing_text
@@ -266,7 +267,7 @@ def _calling(aspect: Aspect, shape: Shape) -> CodeType:
     function = _calling_tree(aspect)
     lent = weave_body(function, shape.template, aspect.signature.names, function.lineno)
     free = aspect.code.co_freevars if aspect.code else ()
-    code = inner_code(function, free)
+    code = settled(inner_code(function, free))
     for tree in lent:
         tree.give_back()
     if code.co_freevars != free:
