@@ -185,16 +185,19 @@ def _left_where_raised(code: CodeType) -> CodeType:
     if not ends:
         return code
     changed = []
+    outer = {*ends.values()}
     for start, length, target, depth in handled:
-        inside = sum(handler <= start < end for handler, end in ends.items())
+        inside = 0
+        for first, end in ends.items():
+            inside += first <= start < end
         # The lowest bit says that the place is kept.
-        keeps = target in ends or (depth & 1 and target not in ends.values())
+        keeps = target in ends or (depth & 1 and target not in outer)
         changed.append((start, length, target, (depth >> 1) + inside << 1 | keeps))
     for end in ends.values():
         bytecode = bytecode[: 2 * end] + _GOES_BACK + bytecode[2 * end + len(_GOES_BACK) :]
     return code.replace(
         co_code=bytecode,
-        co_exceptiontable=bytes(_exception_table(changed)),
+        co_exceptiontable=_exception_table(changed),
         co_stacksize=code.co_stacksize + 1,
     )
 
@@ -226,10 +229,16 @@ def _handled(code: CodeType) -> list[_Handled]:
     return [*zip(*[iter(numbers)] * 4, strict=True)]
 
 
-def _exception_table(handled: Iterable[_Handled]) -> Iterator[int]:
+def _exception_table(handled: Iterable[_Handled]) -> bytes:
+    table = bytearray()
     for numbers in handled:
         begins = 128
         for number in numbers:
-            for shift in range(max(number.bit_length() - 1, 0) // 6 * 6, -1, -6):
-                yield begins | number >> shift & _MORE - 1 | (_MORE if shift else 0)
-                begins = 0
+            if number >= _MORE:
+                # The highest bits first, six in each byte.
+                for shift in range((number.bit_length() - 1) // 6 * 6, 0, -6):
+                    table.append(begins | _MORE | number >> shift & _MORE - 1)
+                    begins = 0
+            table.append(begins | number & _MORE - 1)
+            begins = 0
+    return bytes(table)
