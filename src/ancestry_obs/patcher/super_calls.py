@@ -15,13 +15,12 @@ from sys import _getframe as getframe
 from typing import TYPE_CHECKING, Any, Final
 
 from ancestry_obs.patcher.namespaces import qualname_of
-from ancestry_obs.patcher.proxies import PROXY_CALL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import CodeType, FrameType
 
-__all__ = ["SuperCalls", "SuperTest"]
+__all__ = ["SuperCalls", "SuperTest", "call_woven"]
 
 _MOST_TYPES: Final = 1024
 # A comprehension has a frame of its own before Python 3.12.
@@ -34,6 +33,11 @@ class _Known:
     reference: weakref.ref[CodeType]
     only_goes_up: bool
     users: int = 1
+
+
+def call_woven(self: Any, /, *args: object, **kwargs: object) -> object:  # noqa: ANN401 - a proxy
+    """Call what stands for a proxy's original; such a frame is between a caller and the method."""
+    return self._self_woven(*args, **kwargs)
 
 
 class SuperCalls:
@@ -151,7 +155,9 @@ def _is_overridden(kind: type, owner: type, name: str) -> bool:
 
 
 def _came_from(frame: FrameType | None, first: object, codes: Mapping[int, _Known]) -> bool:
-    while frame is not None and (frame.f_code.co_name in _IN_BETWEEN or frame.f_code is PROXY_CALL):
+    while frame is not None and (
+        frame.f_code.co_name in _IN_BETWEEN or frame.f_code is call_woven.__code__
+    ):
         frame = frame.f_back
     if frame is None:
         return False
@@ -159,6 +165,10 @@ def _came_from(frame: FrameType | None, first: object, codes: Mapping[int, _Know
     if known is None:
         return False
     return known.only_goes_up or _first_of(frame) is first
+
+
+def _is_in_between(code: CodeType) -> bool:
+    return code.co_name in _IN_BETWEEN or code is call_woven.__code__
 
 
 def _first_of(frame: FrameType) -> object:

@@ -18,7 +18,6 @@ from ancestry_obs.patcher.definitions_in import definition_in
 from ancestry_obs.patcher.join_point_weaving import Weaving, key_of
 from ancestry_obs.patcher.join_points import Wanted
 from ancestry_obs.patcher.namespaces import namespace_of, qualname_of
-from ancestry_obs.patcher.proxied import ProxiedName
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from ancestry_obs.patcher.join_point_weaving import Key
     from ancestry_obs.patcher.join_points import JoinPoint, Pointcut, Weaver, Woven
     from ancestry_obs.patcher.prepared_code import PreparedCode
+    from ancestry_obs.patcher.proxied import ProxiedName
     from ancestry_obs.patcher.super_calls import SuperCalls, SuperTest
 
 __all__ = ["Weavings", "is_woven"]
@@ -172,6 +172,9 @@ class Weavings:
         function, owner = point.function, point.owner
         proxied = None
         if key[-1] == "name":
+            # wrapt takes longer to import than a hundred functions to weave; few programs need it.
+            from ancestry_obs.patcher.proxied import ProxiedName  # noqa: PLC0415
+
             proxied = ProxiedName(point)
         is_plain = type(function) is FunctionType and not point.is_added
         is_cache = issubclass(type(function), _lru_cache_wrapper)
