@@ -22,6 +22,7 @@ from ancestry_obs.compiler.code import (
     FILENAME,
     codes_in,
     compiled,
+    embed,
     inner_code,
     key_of,
     quietly,
@@ -49,6 +50,7 @@ __all__ = ["Woven", "weave", "weave_callable"]
 
 # What reads a function's bytecode, at once or later, finds the statements' objects in it.
 _READ_CODE: Final = frozenset({"cfunc", "guvectorize", "jit", "njit", "stencil", "vectorize"})
+_READ: Final = "what reads its code must find its own"
 # The name leads to the getter; these have names of their own, ``name.fset`` and ``name.fdel``.
 _OTHER_ACCESSORS: Final = frozenset({"deleter", "setter"})
 _STANDS_FOR: Final = re.compile(rf"'{re.escape(CONSTANT.encode('unicode_escape').decode())}(\w+)'")
@@ -230,12 +232,15 @@ class _File:
     def _bound(self, aspect: Aspect) -> Woven:
         shape, code = shape_of(aspect), self._codes.get(id(aspect))
         reason = self._reasons.get(id(aspect), "")
-        if code is None and aspect.function is None:
+        is_made_later = code is None and aspect.function is None
+        if is_made_later and not _can_be_made(aspect, reason):
             raise CompileError(reason)
         recorders = shape.recorders(aspect)
-        call = None if code else _copy(aspect.function)
+        call = None if code or is_made_later else _copy(aspect.function)
         constants = shape.constants(aspect, recorders, call)
         finished = with_constants(code or _calling(aspect, shape), _code_of(aspect), constants)
+        if is_made_later:
+            finished = embed(finished, {id(next(codes_in(finished))): _code_of(aspect)})
         return Woven(aspect if reason else _let_go(aspect), finished, recorders, reason)
 
     def _inline(self, groups: Sequence[Sequence[Aspect]]) -> None:
@@ -302,7 +307,7 @@ class _File:
             elif unmarked(code) not in codes.get(key, ()):
                 self._reasons[id(aspect)] = "its source gives other code than what runs"
             elif aspect.function is None and not _keeps_function(definitions.found[key], aspect):
-                self._reasons[id(aspect)] = "what reads its code must find its own"
+                self._reasons[id(aspect)] = _READ
             elif seen := looks_at_locals(
                 definitions.found[key], code.co_names, definitions.other_names
             ):
@@ -331,6 +336,14 @@ def _keeps_function(node: Function, aspect: Aspect) -> bool:
     # What a class calls without the instance is known when the class is there.
     is_other = (aspect.is_method and "staticmethod" in names) or names & _OTHER_ACCESSORS
     return not is_other and (aspect.is_definition or names.isdisjoint(_READ_CODE))
+
+
+def _can_be_made(aspect: Aspect, reason: str) -> bool:
+    """Whether code that has no function yet may call the original all the same.
+
+    A function inside another one comes and goes: there is none to wait for.
+    """
+    return "<locals>" in _code_of(aspect).co_qualname and reason != _READ
 
 
 def _is_inside(key: Key, others: Iterable[Key]) -> bool:

@@ -453,11 +453,20 @@ class Weavings:
             {each.local: each.woven.code for each in inside if each.woven and each.local}
         )
         carrying = _carrying(base, woven)
+        if own is not None and own.way == "call":
+            self._give_to_called(base, original, _carrying(original, woven))
         if carrying is not original:
             self._know_inside(carrying, original)
             if own is not None and carrying is not base:
                 self._note_override(own, None, carrying)
         return carrying, woven
+
+    def _give_to_called(self, code: CodeType, original: CodeType, carrying: CodeType) -> None:
+        """Have the original that woven code calls make functions with what is woven of those."""
+        self._know_inside(carrying, original)
+        for each in code.co_consts:
+            if type(each) is FunctionType and self.original_of(each.__code__) is original:
+                each.__code__ = carrying
 
     def _note_override(self, weaving: Weaving, value: object, *codes: CodeType) -> None:
         """Note what runs a method, that of the definition in a decorator's wrapper included."""
