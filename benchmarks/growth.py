@@ -8,15 +8,16 @@ targets. The ratio is of the costs per target: 1.0 is growth in proportion, 10 (
 The packages are written for the occasion. Ten targets are a class with two methods, a property, a
 class method and a static method, a parser with loops, a function with a closure in it, a decorated
 one, a context manager and a coroutine; each module takes a name over from another one. A second
-kind of package has ten functions of two lines in each module. The map is a glob over the whole
-package with a histogram and a counter.
+kind of package has ten functions of two lines in each module, a third kind has one. The map is a
+glob over the whole package with a histogram and a counter.
 
 How it is measured: each figure in a fresh process, by the processor's seconds; processes take
 turns, and the figure is the best of three. What is not the thing itself is done before: the
 toolkit and what it needs are imported, and where the thing begins with an installed map, that is
 installed. The byte code of the package is there ("from source": is neither read nor written).
-Memory is how far the process's peak is above what it had when the thing began. A process that takes
-longer than the given seconds (60 by default) is stopped, and the table says so.
+Where code is cached, the process before has put it there. Memory is how far the process's peak is
+above what it had when the thing began. A process that takes longer than the given seconds (60 by
+default) is stopped, and the table says so.
 """
 
 from __future__ import annotations
@@ -47,6 +48,8 @@ SECONDS = 60.0
 # What takes longer than this is measured once: its figure is far from the noise.
 LONG = 3.0
 PER_BLOCK = 10
+UNDER = " under the map"
+CACHED = ", code cached"
 
 TOOLS = '''
 """What the generated modules share; outside the package, so that the map does not reach it."""
@@ -195,16 +198,19 @@ record = [
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """A package: how many modules, and how many times ten targets in each."""
+    """A package: how many modules, and how many times ten targets in each.
+
+    Or how many functions of two lines instead.
+    """
 
     modules: int
     blocks: int = 1
-    short: bool = False
+    short: int = 0
 
     @property
     def targets(self) -> int:
         """How many functions and methods the map reaches."""
-        return self.modules * self.blocks * PER_BLOCK
+        return self.modules * (self.short or self.blocks * PER_BLOCK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,10 +273,10 @@ class Program:
         sys.pycache_prefix = os.fspath(self.folder / "none")
         self.import_package()
 
-    def install(self) -> None:
+    def install(self, code_cache: str | None = None) -> None:
         """Weave the map."""
         settings = self.toolkit.ObservabilitySettings(
-            enable_prometheus_metrics=True, metrics_export_port=0
+            enable_prometheus_metrics=True, metrics_export_port=0, code_cache=code_cache
         )
         self.toolkit.install(self.folder / "map.toml", settings=settings)
 
@@ -296,9 +302,11 @@ class Program:
     def prepare(self, name: str) -> Callable[[], object]:
         """Do what comes before a thing, and give the thing."""
         imports = {"import": self.import_package, "import from source": self.import_from_source}
-        plain = name.removesuffix(" under the map")
+        plain = name.removesuffix(CACHED).removesuffix(UNDER)
         if plain in imports:
-            if plain != name:
+            if name.endswith(CACHED):
+                self.install(os.fspath(self.folder / "cache"))
+            elif plain != name:
                 self.install()
             return imports[plain]
         toolkit = self.toolkit
@@ -373,7 +381,8 @@ def write_package(folder: Path, size: Size) -> None:
     (package / "__init__.py").touch()
     for number in range(size.modules):
         if size.short:
-            source = "".join(SHORT.format(number=each) for each in range(PER_BLOCK))
+            source = f'"""Part {number}."""\n'
+            source += "".join(SHORT.format(number=each) for each in range(size.short))
         else:
             earlier = f"from grown.part_{number // 2:04} import parse_0 as parse_earlier\n"
             source = HEAD.format(number=number, earlier=earlier if number else "")
@@ -433,8 +442,8 @@ def show(axis: Axis, found: dict[tuple[str, Size], Figure]) -> None:
         ]
         missing = any(each.missing for each in figures)
         line(name, *texts, "" if missing else f"{costs[1] / costs[0]:.2f}")
-        if name.endswith(" under the map"):
-            plain = [found[name.removesuffix(" under the map"), size] for size in sizes]
+        if UNDER in name:
+            plain = [found[name.partition(UNDER)[0], size] for size in sizes]
             times = [
                 "" if each.missing else f"{each.seconds / bare.seconds:.1f}x"
                 for each, bare in zip(figures, plain, strict=True)
@@ -450,9 +459,10 @@ def show(axis: Axis, found: dict[tuple[str, Size], Figure]) -> None:
 
 IMPORTS = (
     "import",
-    "import under the map",
+    f"import{UNDER}",
+    f"import{UNDER}{CACHED}",
     "import from source",
-    "import from source under the map",
+    f"import from source{UNDER}",
 )
 EVERYTHING = (
     *IMPORTS,
@@ -469,8 +479,14 @@ AXES = (
     Axis("100 and 800 modules of 10 targets", Size(100), Size(800), EVERYTHING),
     Axis(
         "100 and 800 modules of 10 functions of two lines",
-        Size(100, short=True),
-        Size(800, short=True),
+        Size(100, short=10),
+        Size(800, short=10),
+        IMPORTS,
+    ),
+    Axis(
+        "100 and 800 modules of one function of two lines",
+        Size(100, short=1),
+        Size(800, short=1),
         IMPORTS,
     ),
 )

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from ancestry_obs import aspects
 from ancestry_obs.collector import Collector, Samples, SelfMetrics, summarize
-from ancestry_obs.compiler import Advice, Aspect, Runtime, weave, weave_callable
+from ancestry_obs.compiler import Advice, Aspect, CodeCache, Runtime, weave, weave_callable
 from ancestry_obs.installation_status import Status, TargetStatus
 from ancestry_obs.mapfile import MapDiff, MapSpec, SampleSpec, difference
 from ancestry_obs.metrics_registry import attach, connect, detach, disconnect
@@ -70,7 +70,13 @@ class Instrumentation:
             "exporter.start": self.start_exporter,
             "exporter.stop": self.stop_exporter,
         }
-        self._runtime = Runtime(self._store, self._functions, actions, self._trackers)
+        self._runtime = Runtime(
+            self._store,
+            self._functions,
+            actions,
+            self._trackers,
+            code_cache=CodeCache(settings.code_cache, version) if settings.code_cache else None,
+        )
         self._patcher = Patcher(_Weaver(self._runtime, self._trackers))
         self._declare(spec)
         self._self_metrics = SelfMetrics(self._store, self._targets, version)

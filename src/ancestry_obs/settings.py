@@ -31,6 +31,8 @@ class ObservabilitySettings:
         push_url: The address of a Pushgateway to push to when the program ends.
         textfile: A ``.prom`` file for node exporter's textfile collector, written at the end.
         file_sd: A ``.json`` file for Prometheus' file-based service discovery to register in.
+        code_cache: A folder to keep woven code in, so that the next start need not compile it; only
+            this user may be able to write to it.
 
     Raises:
         SettingsError: A value is not allowed.
@@ -48,6 +50,7 @@ class ObservabilitySettings:
     push_url: str | None = field(default=None, repr=False)
     textfile: str | None = None
     file_sd: str | None = None
+    code_cache: str | None = None
 
     def __post_init__(self) -> None:
         for setting in fields(self):

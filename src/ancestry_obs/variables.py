@@ -31,6 +31,7 @@ VARIABLES: Final[dict[str, str]] = {
     "push_url": "METRICS_PUSH_URL",
     "textfile": "METRICS_TEXTFILE",
     "file_sd": "METRICS_FILE_SD",
+    "code_cache": "METRICS_CODE_CACHE",
 }
 
 _BOOLEANS: Final = {
@@ -244,4 +245,5 @@ _RULES: Final[dict[str, tuple[Callable[[object], bool], str]]] = {
     "push_url": (_is_http_url, "an http or https URL such as http://127.0.0.1:9091"),
     "textfile": (_is_file(".prom"), "a file that ends in .prom (others are not collected)"),
     "file_sd": (_is_file(".json"), "a file that ends in .json"),
+    "code_cache": (_is_text, "a folder that only this user can write to"),
 }

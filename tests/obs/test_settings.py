@@ -38,6 +38,7 @@ def test_the_defaults_are_the_plans():
         push_url=None,
         textfile=None,
         file_sd=None,
+        code_cache=None,
     )
 
 
@@ -53,6 +54,7 @@ def test_every_setting_has_its_variable():
             "METRICS_PUSH_URL": "https://push.example.org:9091/x",
             "METRICS_TEXTFILE": "/tmp/a.prom",
             "METRICS_FILE_SD": "targets.json",
+            "METRICS_CODE_CACHE": "cache",
         }
     )
     assert given_values == ObservabilitySettings(
@@ -64,6 +66,7 @@ def test_every_setting_has_its_variable():
         push_url="https://push.example.org:9091/x",
         textfile="/tmp/a.prom",
         file_sd="targets.json",
+        code_cache="cache",
     )
 
 

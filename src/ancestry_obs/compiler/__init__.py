@@ -11,6 +11,7 @@ from __future__ import annotations
 from ancestry_obs.compiler.advice import Advice, Runtime
 from ancestry_obs.compiler.aspect import Aspect
 from ancestry_obs.compiler.code import embed
+from ancestry_obs.compiler.code_cache import CodeCache
 from ancestry_obs.compiler.weaving import Woven, weave, weave_callable
 
-__all__ = ["Advice", "Aspect", "Runtime", "Woven", "embed", "weave", "weave_callable"]
+__all__ = ["Advice", "Aspect", "CodeCache", "Runtime", "Woven", "embed", "weave", "weave_callable"]

@@ -12,6 +12,7 @@ from ancestry_obs.expressions.functions import BUILTIN_FUNCTIONS
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
 
+    from ancestry_obs.compiler.code_cache import CodeCache
     from ancestry_obs.expressions.parser import Expression
     from ancestry_obs.mapfile.specs import MetricSpec, RecordSpec, SampleSpec
     from ancestry_obs.recording.store import Store
@@ -97,6 +98,7 @@ class Runtime:
         trackers: What takes a new instance for a sample.
         clock: Gives seconds, from any start, never going back.
         shapes: What was written for one target and serves others like it.
+        code_cache: Where code is kept for other processes, if anywhere.
     """
 
     store: Store
@@ -107,3 +109,4 @@ class Runtime:
     trackers: Mapping[SampleSpec, Callable[[object], object]] = field(default_factory=dict)
     clock: Callable[[], float] = perf_counter
     shapes: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)
+    code_cache: CodeCache | None = field(default=None, repr=False, compare=False)

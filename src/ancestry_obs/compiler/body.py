@@ -7,6 +7,16 @@
     except:
         failure; raise
 
+A body that ends in one place alone has it after all of that, where nothing of the program follows:
+
+    entry
+    try:
+        the body, where `return x` is: result = x
+    except:
+        failure; raise
+    leave
+    return result
+
 A `return` inside a ``with``, or a ``try`` that has a ``finally``, is not yet the end of the call: a
 function with such a one has its `leave` in a ``finally`` around all of that instead.
 
@@ -20,27 +30,31 @@ times in a row.
 from __future__ import annotations
 
 import ast
+import re
 from dataclasses import dataclass, field
+from functools import cached_property
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from ancestry_obs.compiler.code import CONSTANT, NamesToConstants
+from ancestry_obs.compiler.code import NamesToConstants
 from ancestry_obs.compiler.lines import AS_BEFORE, NOWHERE
-from ancestry_obs.compiler.tree_builder import Block, block
+from ancestry_obs.compiler.trees import Block, shared
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from ancestry_obs.compiler.statements import Statements
+    from ancestry_obs.compiler.trees import Place, Tree
 
-    _Place = dict[str, int]
     _Loop = ast.For | ast.AsyncFor | ast.While
-    _End = Callable[[_Place, ast.expr | None], list[ast.stmt]]
+    _End = Callable[[Place, ast.expr | None], list[ast.stmt]]
 
 __all__ = ["Function", "Template", "calling_function", "weave_body"]
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 _Node = TypeVar("_Node", bound=ast.AST)
 
+_WORD: Final = re.compile(r"\w+")
 _NESTED: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
 _BLOCKS: Final = ("body", "orelse", "finalbody", "handlers", "cases")
 _LEAVING: Final = (ast.Return, ast.Raise, ast.Continue, ast.Break)
@@ -50,12 +64,15 @@ _WITH: Final = (ast.With, ast.AsyncWith)
 
 @dataclass(frozen=True)
 class Template:
-    """An aspect's statements as what builds their trees, for any function of its shape.
+    """An aspect's statements as trees, for any function of its shape.
 
     Args:
         statements: The text.
         prefix: What each name of ours begins with.
         parameters: The placeholder of each parameter, in order.
+
+    Attributes:
+        entry, begin, leave, failure: The blocks of `statements`.
     """
 
     statements: Statements
@@ -67,10 +84,27 @@ class Template:
     failure: Block = field(init=False)
 
     def __post_init__(self) -> None:
+        differing = {*self.parameters, *self.statements.saved.values()}
         for name in ("entry", "begin", "leave", "failure"):
             text = getattr(self.statements, name)
-            made = block(text, lambda each: not self.is_constant(each), CONSTANT)
-            object.__setattr__(self, name, made)
+            words = frozenset(_WORD.findall(text))
+            constants = frozenset(filter(self.is_constant, words))
+            object.__setattr__(self, name, shared(text, constants, words & differing))
+
+    @cached_property
+    def digest(self) -> bytes:
+        """What tells it from every other one, in any process."""
+        texts = {**vars(self.statements), "names": sorted(self.statements.names)}
+        texts["alone"] = self.alone.digest if self.alone else None
+        return blake2b(repr((texts, self.prefix, self.parameters)).encode()).digest()
+
+    @cached_property
+    def alone(self) -> Template | None:
+        """The statements for a body that ends in one place alone, if they are others there."""
+        statements = self.statements.alone
+        if statements is None:
+            return None
+        return Template(statements, self.prefix, self.parameters)
 
     def is_constant(self, name: str) -> bool:
         """Tell whether a name stands for an object, and is no variable of the code."""
@@ -79,7 +113,7 @@ class Template:
 
 def weave_body(
     function: Function, template: Template, parameters: Iterable[str], line: int
-) -> None:
+) -> list[Tree]:
     """Put the statements into a function's tree.
 
     Args:
@@ -87,9 +121,14 @@ def weave_body(
         template: The statements.
         parameters: The names of its parameters, in order.
         line: The line that shows first in a call: that of a statement is not always its first one.
+
+    Returns:
+        What was put in, to be given back once the function is compiled.
     """
     names = dict(zip(template.parameters, parameters, strict=True))
-    _Weaving(function, template, names, line).weave()
+    weaving = _Weaving(function, template, names, line)
+    weaving.weave()
+    return weaving.trees
 
 
 def calling_function(text: str, template: Template, line: int) -> Function:
@@ -115,6 +154,7 @@ class _Weaving:
         self._first = {"lineno": line, "col_offset": 0, "end_lineno": line, "end_col_offset": 0}
         self._template = template
         self._names = names
+        self.trees: list[Tree] = []
         self._copies: dict[str, str] = {}
         self._keep_parameters()
 
@@ -126,6 +166,7 @@ class _Weaving:
             name = self._names[placeholder]
             if name in assigned or any(_is_mangled(name, each) for each in assigned):
                 self._copies[copy] = name
+                self._names[copy] = copy
             else:
                 self._names[copy] = name
 
@@ -134,43 +175,65 @@ class _Weaving:
         body = function.body
         documented = _is_docstring(body[0]) and ast.get_docstring(function, clean=False) is not None
         documentation, body = body[:documented], body[documented:]
+        alone = self._template.alone if _ends_once(body) else None
+        self._template = alone or self._template
         entry = self._entry(self._first)
         if self._template.statements.is_entry_only:
             function.body = [*documentation, *entry, *body]
             return
-        statements = list(self._around(body))
-        function.body = [*documentation, *entry, *statements]
+        around = self._around(body) if alone is None else self._before_one_end(body)
+        function.body = [*documentation, *entry, *around]
 
-    def _entry(self, where: _Place) -> list[ast.stmt]:
+    def _at(self, where: Place, block: Block) -> list[ast.stmt]:
+        tree = block.at(where, self._names)
+        self.trees.append(tree)
+        return tree.statements
+
+    def _entry(self, where: Place) -> list[ast.stmt]:
         copies: list[ast.stmt] = [
             _assignment(where, copy, _at(where, _name(name))) for copy, name in self._copies.items()
         ]
-        return [*copies, *self._template.entry(where, self._names)]
+        return [*copies, *self._at(where, self._template.entry)]
 
     def _around(self, body: list[ast.stmt]) -> Iterator[ast.stmt]:
         is_protected = next(_protections(body), None) is not None
         end = self._forget if is_protected else self._leave
         last = self._returning(end) if is_protected else end
         woven = self._tail(self._replaced(body, end), last, self._first)
-        failure = self._template.failure(NOWHERE, self._names)
-        again = _at(NOWHERE, ast.Raise(None, None))
-        handler = _at(NOWHERE, ast.ExceptHandler(None, None, [*failure, again]))
-        begin = self._template.begin(self._first, self._names)
-        guarded: ast.stmt = _at(self._first, ast.Try([*begin, *woven], [handler], [], []))
+        begin = self._at(self._first, self._template.begin)
+        guarded = self._guarded([*begin, *woven])
         if is_protected:
-            leave = self._template.leave(AS_BEFORE, self._names)
+            leave = self._at(AS_BEFORE, self._template.leave)
             guarded = _at(self._first, ast.Try([guarded], [], [], leave))
         yield guarded
 
-    def _leave(self, where: _Place, value: ast.expr | None) -> list[ast.stmt]:
-        """Write the end of a call: the result is kept while it is recorded."""
-        return [self._keep(where, value), *self._template.leave(where, self._names)]
+    def _before_one_end(self, body: list[ast.stmt]) -> Iterator[ast.stmt]:
+        last, where = body[-1], _start(body[-1])
+        leave = self._at(where, self._template.leave)
+        if isinstance(last, ast.Return):
+            yield self._guarded([*body[:-1], self._keep(where, last.value)])
+            yield from leave
+            yield self._last(last, where)
+        else:
+            yield self._guarded(body)
+            yield self._keep(where, None)
+            yield from leave
 
-    def _forget(self, where: _Place, value: ast.expr | None) -> list[ast.stmt]:
+    def _guarded(self, body: list[ast.stmt]) -> ast.stmt:
+        failure = self._at(NOWHERE, self._template.failure)
+        again = _at(NOWHERE, ast.Raise(None, None))
+        handler = _at(NOWHERE, ast.ExceptHandler(None, None, [*failure, again]))
+        return _at(self._first, ast.Try(body, [handler], [], []))
+
+    def _leave(self, where: Place, value: ast.expr | None) -> list[ast.stmt]:
+        """Write the end of a call: the result is kept while it is recorded."""
+        return [self._keep(where, value), *self._at(where, self._template.leave)]
+
+    def _forget(self, where: Place, value: ast.expr | None) -> list[ast.stmt]:
         """Write what comes before the end of a call that is recorded further out."""
         return [self._keep(where, value)]
 
-    def _keep(self, where: _Place, value: ast.expr | None) -> ast.stmt:
+    def _keep(self, where: Place, value: ast.expr | None) -> ast.stmt:
         return _assignment(where, self._template.statements.result, value)
 
     def _replaced(self, block: list[ast.stmt], end: _End) -> list[ast.stmt]:
@@ -186,7 +249,7 @@ class _Weaving:
                 woven.append(statement)
         return woven
 
-    def _last(self, statement: ast.Return, where: _Place) -> ast.stmt:
+    def _last(self, statement: ast.Return, where: Place) -> ast.stmt:
         """Write the ``return`` itself; an async generator's has no value."""
         if statement.value is None:
             return statement
@@ -203,7 +266,7 @@ class _Weaving:
             else:
                 setattr(node, name, self._replaced(block, end))
 
-    def _tail(self, block: list[ast.stmt], end: _End, where: _Place) -> list[ast.stmt]:
+    def _tail(self, block: list[ast.stmt], end: _End, where: Place) -> list[ast.stmt]:
         """Weave `end` into the places where a block stops, each on the line that was there last.
 
         Args:
@@ -299,12 +362,12 @@ class _Weaving:
         return others
 
 
-def _assignment(where: _Place, name: str, value: ast.expr | None) -> ast.stmt:
+def _assignment(where: Place, name: str, value: ast.expr | None) -> ast.stmt:
     target = _at(where, _name(name, ast.Store()))
     return _at(where, ast.Assign([target], value or _at(where, ast.Constant(None))))
 
 
-def _start(node: ast.stmt | ast.pattern) -> _Place:
+def _start(node: ast.stmt | ast.pattern) -> Place:
     """Give the place of a statement's beginning."""
     line, column = node.lineno, node.col_offset
     return {
@@ -312,7 +375,7 @@ def _start(node: ast.stmt | ast.pattern) -> _Place:
     }  # fmt: skip
 
 
-def _at(where: _Place, node: _Node) -> _Node:
+def _at(where: Place, node: _Node) -> _Node:
     vars(node).update(where)
     return node
 
@@ -344,6 +407,14 @@ def _is_irrefutable(pattern: ast.pattern | None) -> bool:
             return any(map(_is_irrefutable, patterns))
         case _:
             return False
+
+
+def _ends_once(body: list[ast.stmt]) -> bool:
+    """Whether a body ends with its last statement and nowhere else."""
+    if not body or any(map(_returns, body[:-1])):
+        return False
+    last = body[-1]
+    return isinstance(last, ast.Return) or not (isinstance(last, _LEAVING) or any(_blocks(last)))
 
 
 def _protections(block: list[ast.stmt]) -> Iterator[ast.stmt]:

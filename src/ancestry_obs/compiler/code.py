@@ -31,6 +31,7 @@ __all__ = [
     "quietly",
     "unmarked",
     "with_constants",
+    "with_inside_of",
     "with_objects",
 ]
 
@@ -117,31 +118,59 @@ def with_constants(code: CodeType, original: CodeType, constants: Mapping[str, o
         original: What it takes the place of.
         constants: The object for each text.
     """
+    marks = CO_NESTED | CO_ITERABLE_COROUTINE
     # Texts are the very ones of the original: who writes out both it and a docstring writes one.
     texts = {each: each for each in original.co_consts if type(each) is str}
-    named = _renamed(code, original.co_filename, {**texts, **constants})
-    marks = CO_NESTED | CO_ITERABLE_COROUTINE
-    return named.replace(
+    return code.replace(
         co_name=original.co_name,
         co_qualname=original.co_qualname,
+        co_filename=original.co_filename,
         co_firstlineno=original.co_firstlineno,
         # What `types.coroutine` made awaitable stays awaitable.
         co_flags=code.co_flags & ~marks | original.co_flags & marks,
+        co_consts=_exchanged(code, original.co_filename, {**texts, **constants}),
     )
 
 
-def _renamed(code: CodeType, filename: str, constants: Mapping[str, object]) -> CodeType:
-    return code.replace(
-        co_filename=filename,
-        co_consts=tuple(
-            _renamed(each, filename, constants)
-            if isinstance(each, CodeType)
-            else constants.get(each, each)
-            if type(each) is str
-            else each
-            for each in code.co_consts
-        ),
+def _exchanged(
+    code: CodeType, filename: str, constants: Mapping[str, object]
+) -> tuple[object, ...]:
+    return tuple(
+        constants.get(each, each)
+        if type(each) is str
+        else each.replace(co_filename=filename, co_consts=_exchanged(each, filename, constants))
+        if type(each) is CodeType and each.co_filename == FILENAME
+        else each
+        for each in code.co_consts
     )
+
+
+def with_inside_of(code: CodeType, original: CodeType) -> CodeType | None:
+    """Give code that was compiled once more the very functions inside that its original has.
+
+    Args:
+        code: What was compiled.
+        original: What it takes the place of.
+
+    Returns:
+        The code; `None` if others are in it than in the original.
+    """
+    own = [each for each in original.co_consts if isinstance(each, CodeType)]
+    if not own:
+        return code
+    by_key: dict[Key, list[CodeType]] = {}
+    for each in own:
+        by_key.setdefault(key_of(each), []).append(each)
+    exchanged: dict[int, CodeType] = {}
+    for each in code.co_consts:
+        if isinstance(each, CodeType):
+            alike = by_key.get(key_of(each), [])
+            # Lambdas on one line have one name.
+            same = [old for old in alike if old == each] if len(alike) > 1 else alike
+            if not same:
+                return None
+            exchanged[id(each)] = same[0]
+    return code.replace(co_consts=tuple(exchanged.get(id(each), each) for each in code.co_consts))
 
 
 def embed(code: CodeType, replacements: Mapping[int, CodeType]) -> CodeType:

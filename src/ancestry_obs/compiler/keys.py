@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from ancestry_obs.expressions import Expression
 
-__all__ = ["Key", "ResponseTypes", "may_call_program", "plan_keys"]
+__all__ = ["Key", "learn_response", "may_call_program", "plan_keys"]
 
 # What they ask of a value is its type, or the status of a response.
 _HARMLESS_FUNCTIONS: Final = frozenset(
@@ -55,18 +55,17 @@ class Key:
     labels: tuple[Expression, ...]
 
 
-class ResponseTypes(set[type]):
-    """The types of results that are known to carry their status as an `int` in ``.status_code``.
+def learn_response(types: set[type], result: object) -> None:
+    """Look at a result, and remember its type if it carries its status as an `int`.
 
-    They are learned from results, and there are few: past the sixteenth no more is kept.
+    Args:
+        types: The types of which that is known; past the sixteenth no more is kept.
+        result: What a call returned; it is asked for its ``status_code``.
     """
-
-    def learn(self, result: object) -> None:
-        """Look at a result, and remember its type if it is such a response."""
-        if isinstance(result, int | BaseException | type) or len(self) >= _KNOWN_TYPES:
-            return
-        if type(getattr(result, "status_code", None)) is int:
-            self.add(type(result))
+    if isinstance(result, int | BaseException | type) or len(types) >= _KNOWN_TYPES:
+        return
+    if type(getattr(result, "status_code", None)) is int:
+        types.add(type(result))
 
 
 def plan_keys(

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ancestry_obs.compiler.signature import Names
     from ancestry_obs.expressions.parser import Expression
 
-__all__ = ["ObservationWriter", "evaluators_source", "indented"]
+__all__ = ["ObservationWriter", "evaluators_source", "indented", "labels_source"]
 
 
 class ObservationWriter:
@@ -91,25 +91,23 @@ class ObservationWriter:
         memo = f"{self._recorder(part)}.memo"
         if not part.keys:
             return [f"{target} = {memo}[0]"]
-        keys = [self._key(part, key, side) for key in part.keys]
+        keys = [self._key(part, index, side) for index in range(len(part.keys))]
         return [f"{target} = {memo}[{']['.join(keys)}]"]
 
-    def _key(self, part: Part, key: Key, side: str) -> str:
-        texts = [self._text(label, side) for label in key.labels]
+    def _key(self, part: Part, index: int, side: str) -> str:
+        key = part.keys[index]
         if key.kind == "label":
-            return texts[0]
-        finished = f"({', '.join(texts)},)"
-        kind = self._names.type
+            return self._text(key.labels[0], side)
+        variable = self._values(side)[key.variable]
+        kind = f"{self._names.type}({variable})"
+        finished = f"{self._names(f'labels{part.index}_{index}')}({variable})"
         if key.kind == "text":
-            variable = self._variables[key.variable]
-            return f"{variable} if {kind}({variable}) is {self._names.str} else {finished}"
-        result = self._names.result
+            return f"{variable} if {kind} is {self._names.str} else {finished}"
         known = f"{self._recorder(part)}.responses"
-        return f"{result}.status_code if {kind}({result}) in {known} else {finished}"
+        return f"{variable}.status_code if {kind} in {known} else {finished}"
 
     def _text(self, expression: Expression, side: str) -> str:
-        text = self._expression(expression, side)
-        return text if expression.is_text else f"{self._names.text}({text})"
+        return _text(expression, self._expression(expression, side), self._names)
 
     def _number(self, part: Part, side: str) -> str | None:
         if part.stream.value is None:
@@ -120,12 +118,7 @@ class ObservationWriter:
         return f"{self._names.float}({text})"
 
     def _expression(self, expression: Expression, side: str) -> str:
-        values = self._values(side)
-        names = tuple((name, values[name]) for name in sorted(expression.names))
-        functions = tuple(
-            (name, self._names(f"fn_{name}")) for name in sorted(expression.functions)
-        )
-        return _emit(expression, names, functions)
+        return _written(expression, self._values(side), self._names)
 
     def _values(self, side: str) -> dict[str, str]:
         """Give the identifier of each variable before the call, or after one that returned."""
@@ -170,11 +163,29 @@ def evaluators_source(expressions: Iterable[Expression], part: Part, names: Name
     values = {name: name for name in part.variables}
     lines = ["("]
     for expression in expressions:
-        used = tuple((name, values[name]) for name in sorted(expression.names))
-        functions = tuple((name, names(f"fn_{name}")) for name in sorted(expression.functions))
-        text = _emit(expression, used, functions)
+        text = _written(expression, values, names)
         lines.append(f"    lambda {', '.join(part.variables)}: {text},")
     return "\n".join([*lines, ")"])
+
+
+def labels_source(key: Key, names: Names) -> str:
+    """Write a function of the key's variable that gives the finished labels, as a tuple.
+
+    It is for calls that returned, or have not begun: there `error` is None.
+    """
+    values = {key.variable: "value", "error": "None"}
+    texts = [_text(label, _written(label, values, names), names) for label in key.labels]
+    return f"lambda value: ({', '.join(texts)},)"
+
+
+def _text(expression: Expression, written: str, names: Names) -> str:
+    return written if expression.is_text else f"{names.text}({written})"
+
+
+def _written(expression: Expression, values: dict[str, str], names: Names) -> str:
+    variables = tuple((name, values[name]) for name in sorted(expression.names))
+    functions = tuple((name, names(f"fn_{name}")) for name in sorted(expression.functions))
+    return _emit(expression, variables, functions)
 
 
 def indented(lines: list[str]) -> list[str]:

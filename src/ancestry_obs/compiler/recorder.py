@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, Final
 
-from ancestry_obs.compiler.keys import ResponseTypes
-from ancestry_obs.recording.buffers import FULL, Buffer, LatestBuffer
+from ancestry_obs.compiler.keys import learn_response
+from ancestry_obs.recording.buffers import FULL, Buffer, LatestBuffer, SecondsBuffer
 from ancestry_obs.recording.limits import ERROR, label_text
 
 if TYPE_CHECKING:
@@ -62,7 +62,8 @@ class Recorder:
         evaluators: Gives a function of those values for each expression; called once, when needed.
         store: Folds what is recorded.
         probe: Has the buffers, and the memo that the statements look into.
-        responses: The result types that the statements may read a status from.
+        responses: The result types that the statements may read a status from; a `set` and no kind
+            of one, which Python looks into more slowly.
 
     Attributes:
         memo: Nested dicts from what labels follow from to buffers.
@@ -77,7 +78,7 @@ class Recorder:
     evaluators: Callable[[], Evaluators]
     store: Store
     probe: Probe
-    responses: ResponseTypes = field(default_factory=ResponseTypes)
+    responses: set[type] = field(default_factory=set)
     memo: dict[Any, Any] = field(init=False)
     evaluating: set[int] = field(init=False)
     look: Callable[[], object] | None = None
@@ -238,8 +239,13 @@ class Recorder:
         # Without an overflow the texts tell the series; that key is the one that `_buffer` tries.
         series_key = (tuple(fed), tuple(counted), overflows)
         key = texts if valued and not overflows else series_key
-        kind = LatestBuffer if self.stream.kind == "gauge" else Buffer
-        return self.probe.open(key, lambda: kind(self.probe, *series_key))
+        return self.probe.open(key, lambda: self._kind_of_buffer(self.probe, *series_key))
+
+    @property
+    def _kind_of_buffer(self) -> type[Buffer]:
+        if self.stream.kind == "gauge":
+            return LatestBuffer
+        return SecondsBuffer if self.stream.source == "elapsed" else Buffer
 
     def _learn(self, values: tuple[object, ...], texts: tuple[str, ...], buffer: Buffer) -> None:
         path = [self._key(key, values, texts) for key in self.keys] or [0]
@@ -261,7 +267,7 @@ class Recorder:
         value: Any = values[self.variables.index(key.variable)]
         if key.kind == "text":
             return value if type(value) is str else labels
-        self.responses.learn(value)
+        learn_response(self.responses, value)
         status = getattr(value, "status_code", None) if type(value) in self.responses else None
         return status if type(status) is int else labels
 
@@ -271,14 +277,17 @@ CALLS_END: Final = ("elapsed", "error", "result")
 
 
 def failing(
-    clock: Callable[[], float],
+    clock: Callable[[], float] | None,
+    is_evaluating: Callable[[], bool] | None,
     gates: int,
     parts: Sequence[tuple[Callable[..., None], Sequence[int]]],
 ) -> Callable[..., None]:
     """Make what woven code calls where an exception leaves it.
 
     Args:
-        clock: Gives seconds.
+        clock: Gives seconds; None where no stream of a call that raised asks for them.
+        is_evaluating: Tells of the thread whether its calls are not to be recorded; None where that
+            was seen when the call began.
         gates: How many gauges count the call as running.
         parts: For each stream what records, and which of the call's values it takes.
 
@@ -288,9 +297,9 @@ def failing(
     """
 
     def failed(started: float | None, *values: Any) -> None:  # noqa: ANN401 - the program's own
-        if started is None:
+        if started is None or (is_evaluating is not None and is_evaluating()):
             return
-        elapsed = clock() - started
+        elapsed = None if clock is None else clock() - started
         for gate in values[:gates]:
             gate.append(-1.0)
         known = (elapsed, sys.exception(), None, *values[gates:])

@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, Final
 from ancestry_obs.compiler.body import Template
 from ancestry_obs.compiler.code import CONSTANT
 from ancestry_obs.compiler.guards import UNBOUND, begin_quietly, isolated
-from ancestry_obs.compiler.keys import ResponseTypes
-from ancestry_obs.compiler.observation import evaluators_source
+from ancestry_obs.compiler.observation import evaluators_source, labels_source
 from ancestry_obs.compiler.recorder import CALLS_END, Recorder, failing
 from ancestry_obs.compiler.signature import binder
 from ancestry_obs.compiler.statements import failure_variables, write
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["Shape", "shape_of"]
 
 _MOST: Final = 1024
+_MOST_KNOWN: Final = 64
 _BUILTINS: Final = (
     "BaseException",
     "Exception",
@@ -63,11 +63,13 @@ class Shape:
     def __init__(self, aspect: Aspect) -> None:
         names, runtime = aspect.names, aspect.runtime
         self._parts = aspect.parts
+        self._bound = aspect.bound
+        self._known: dict[int, tuple[CodeType, CodeType | str]] = {}
         self.template = Template(write(aspect), names.prefix, tuple(aspect.placeholders.values()))
         functions: dict[str, object] = {
             names(f"fn_{name}"): _hashable(runtime.functions[name]) for name in aspect.advice.called
         }
-        self._responses = ResponseTypes()
+        self._responses: set[type] = set()
         self._evaluators = [
             cache(partial(_evaluators, part, names, functions)) for part in self._parts
         ]
@@ -80,13 +82,36 @@ class Shape:
             names.begin: begin_quietly,
             names.mark: runtime.store.evaluating.add,
             names.unmark: runtime.store.evaluating.discard,
-            names.is_evaluating: runtime.store.evaluating.__contains__,
+            names.is_evaluating: runtime.store.is_evaluating,
             names.thread: get_ident,
             **functions,
         }
+        for part in self._parts:
+            common |= _finished(part, names, functions)
         self._common = {CONSTANT + name: value for name, value in common.items()}
         self._raised = [part for part in self._parts if part.stream.moment in {"raise", "exit"}]
         self._gates = sum(part.stream.kind == "in_flight" for part in self._parts)
+
+    def known(self, original: CodeType) -> CodeType | str | None:
+        """Give what came of a definition, if it is one that makes many functions.
+
+        Args:
+            original: The code that they have.
+        """
+        return self._known.get(id(original), (None, None))[1]
+
+    def know(self, original: CodeType, woven: CodeType | str) -> None:
+        """Keep what came of a definition, if it is one that makes many functions.
+
+        Args:
+            original: The code that they have.
+            woven: The same with the statements in it, constants standing for their objects still;
+                or why there is none.
+        """
+        if "<locals>" in original.co_qualname:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            self._known[id(original)] = original, woven
 
     def recorders(self, aspect: Aspect) -> list[Recorder]:
         """Make what records at one target.
@@ -129,8 +154,8 @@ class Shape:
             names.call: call,
             names.inner: aspect.inner_test,
         }
-        if aspect.bound:
-            own[names.bind] = binder(aspect.shown, aspect.bound)
+        if self._bound:
+            own[names.bind] = binder(aspect.shown, self._bound)
         return {**self._common, **{CONSTANT + name: value for name, value in own.items()}}
 
     def _failed(self, aspect: Aspect, recorders: Sequence[Recorder]) -> Callable[..., None]:
@@ -140,7 +165,15 @@ class Shape:
             (recorders[part.index].record, [_place_of(name, variables) for name in part.variables])
             for part in self._raised
         ]
-        return failing(aspect.runtime.clock, self._gates, parts)
+        runtime = aspect.runtime
+        is_timed = any("elapsed" in part.variables for part in self._raised)
+        is_asked = self.template.alone is not None and any(each.evaluates for each in self._parts)
+        return failing(
+            runtime.clock if is_timed else None,
+            runtime.store.is_evaluating if is_asked else None,
+            self._gates,
+            parts,
+        )
 
 
 def _place_of(name: str, variables: Sequence[str]) -> int:
@@ -196,6 +229,19 @@ def _evaluators(part: Part, names: Names, functions: Mapping[str, object]) -> Ev
     # No builtins: an expression has the label functions, and nothing else to call.
     made = FunctionType(code, {**functions, "__builtins__": {}})()
     return dict(zip(expressions, made, strict=True))
+
+
+def _finished(part: Part, names: Names, functions: Mapping[str, object]) -> dict[str, object]:
+    """Make what gives the finished labels of a key whose variable is no text, or no response."""
+    written = {
+        names(f"labels{part.index}_{index}"): labels_source(key, names)
+        for index, key in enumerate(part.keys)
+        if key.kind != "label"
+    }
+    space = {**functions, names.text: label_text, "__builtins__": {}}
+    return {
+        name: FunctionType(_expression_code(source), space)() for name, source in written.items()
+    }
 
 
 @lru_cache(maxsize=512)

@@ -7,14 +7,14 @@ for is not in it: no clock where nothing is timed, no ``try`` where nothing is r
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from ancestry_obs.compiler.aspect import SPECIAL
 from ancestry_obs.compiler.observation import ObservationWriter, indented
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from ancestry_obs.compiler.aspect import Aspect, Part
 
@@ -40,6 +40,8 @@ class Statements:
         started: The name that tells whether a call is still to be recorded.
         result: The name that holds what the body returned.
         saved: The names that keep parameters as they came in, by placeholder.
+        alone: The same for a body with one end, if less is enough there: nothing of the program
+            comes after the `leave`, which nothing has to keep from being reached twice.
     """
 
     entry: str
@@ -50,6 +52,7 @@ class Statements:
     started: str
     result: str
     saved: dict[str, str]
+    alone: Statements | None = None
 
     @property
     def is_entry_only(self) -> bool:
@@ -86,16 +89,36 @@ class _Writer:
         self._timed = any("elapsed" in part.variables for part in self._returned + self._raised)
 
     def write(self) -> Statements:
-        return Statements(
+        names = self._names
+        statements = Statements(
             entry="\n".join(self._entry()),
             begin="\n".join(self._beginning()),
             leave="\n".join(self._leaving()),
-            failure="\n".join(self._failing()),
+            failure=f"{names.started} = {self._failed(names.started)}" if self._ends() else "",
             names=frozenset(self._locals()),
-            started=self._names.started,
-            result=self._names.result,
+            started=names.started,
+            result=names.result,
             saved=self._saved,
         )
+        if not self._ends() or not self._begins_with_the_clock():
+            return statements
+        alone = replace(
+            statements,
+            entry=f"{names.started} = {names.clock}()" if self._timed else "",
+            leave="\n".join(self._leaving_alone()),
+            failure=self._failed(names.started if self._timed else "True"),
+        )
+        return replace(statements, alone=alone)
+
+    def _begins_with_the_clock(self) -> bool:
+        """Whether a call begins with nothing that depends on whether it is to be recorded.
+
+        That may then be seen at its end, if it ends where it began: what runs in several steps may
+        end while an expression is evaluated that did not make it.
+        """
+        aspect = self._aspect
+        more = self._begun or self._gates or aspect.bound or aspect.advice.before
+        return aspect.kind == "function" and not more and aspect.inner_test is None
 
     def _parts(self, *moments: str) -> list[Part]:
         return [part for part in self._aspect.parts if part.stream.moment in moments]
@@ -143,8 +166,11 @@ class _Writer:
             *(line for part in self._begun for line in self._early.write(part, "call")),
             *(line for part in self._gates for line in self._early.write_gate(part)),
         ]
+        started = f"{names.clock}()" if self._timed else "True"
+        if self._ends() and guard and not begin:
+            return [f"{names.started} = None if {guard} else {started}"]
         if self._ends():
-            begin += [f"{names.started} = {f'{names.clock}()' if self._timed else 'True'}"]
+            begin += [f"{names.started} = {started}"]
         if not guard:
             return begin
         gates = [names(f"gate{part.index}") for part in self._gates]
@@ -162,13 +188,15 @@ class _Writer:
         """Leave out what is not to be recorded: calls by expressions, and through ``super()``."""
         names, tests = self._names, []
         if any(part.evaluates for part in self._aspect.parts):
-            tests.append(f"{names.r0}.evaluating and {names.is_evaluating}({names.thread}())")
+            tests.append(f"{names.r0}.evaluating and {names.is_evaluating}()")
         if self._aspect.inner_test is not None:
             first = self._first
             test = f"{names.inner}.is_inner({first})"
             if not first.startswith("*"):
                 kind = f"{names.id}({names.type}({first}))"
                 test = f"{kind} not in {names.inner}.plain and {test}"
+                if self._aspect.knows_its_class:
+                    test = f"{names.type}({first}) is not __class__ and {test}"
             tests.append(test)
         return " or ".join(tests)
 
@@ -191,27 +219,35 @@ class _Writer:
     def _leaving(self) -> list[str]:
         if not self._ends():
             return []
-        names, advice = self._names, self._aspect.advice
-        track = self._saved.get(self._first, self._first)
-        elapsed = [f"{names.elapsed} = {names.clock}() - {names.started}"] if self._timed else []
+        names = self._names
         lines = [
-            *elapsed,
+            *self._elapsed(),
             f"{names.started} = None",
             *(f"{names(f'gate{part.index}')}.append(-1.0)" for part in self._gates),
-            *(line for part in self._returned for line in self._late.write(part, "return")),
-            *(f"{names(f'after{index}')}()" for index in range(len(advice.after))),
-            *(f"{names(f'track{index}')}({track})" for index in range(len(advice.track))),
+            *self._returning(),
         ]
         return [f"if {names.started} is not None:", *indented(lines)]
 
-    def _failing(self) -> list[str]:
-        if not self._ends():
-            return []
+    def _leaving_alone(self) -> list[str]:
+        lines, guard = [*self._elapsed(), *self._returning()], self._guard()
+        return [f"if not ({guard}):", *indented(lines or ["pass"])] if guard else lines
+
+    def _elapsed(self) -> list[str]:
+        names = self._names
+        return [f"{names.elapsed} = {names.clock}() - {names.started}"] if self._timed else []
+
+    def _returning(self) -> Iterator[str]:
+        names, advice = self._names, self._aspect.advice
+        track = self._saved.get(self._first, self._first)
+        yield from (line for part in self._returned for line in self._late.write(part, "return"))
+        yield from (f"{names(f'after{index}')}()" for index in range(len(advice.after)))
+        yield from (f"{names(f'track{index}')}({track})" for index in range(len(advice.track)))
+
+    def _failed(self, started: str) -> str:
         names = self._names
         gates = [names(f"gate{part.index}") for part in self._gates]
         read = [self._late_variables[name] for name in failure_variables(self._raised)]
-        arguments = ", ".join([names.started, *gates, *read])
-        return [f"{names.started} = {names.failed}({arguments})"]
+        return f"{names.failed}({', '.join([started, *gates, *read])})"
 
 
 def failure_variables(raised: Iterable[Part]) -> list[str]:

@@ -1,7 +1,6 @@
 """Aspects come in, woven code goes out: the function's own, with the statements inside.
 
-    the code's source -> its definition (definitions) -> the same code, as proof (code)
-        -> the statements in its tree (shape, body) -> woven code, with its constants (code)
+    the code's source -> the same code with the statements in it (inlining) -> its objects (shape)
 
 Where that is not possible the woven code calls the original, and says why. Nothing is exchanged
 here: who gives the code to the function, and takes it away again, is the patcher.
@@ -19,22 +18,17 @@ from typing import TYPE_CHECKING, Final
 from ancestry_obs.compiler.body import calling_function, weave_body
 from ancestry_obs.compiler.code import (
     CONSTANT,
-    FILENAME,
     codes_in,
-    compiled,
     embed,
     inner_code,
     key_of,
-    quietly,
-    unmarked,
     with_constants,
 )
-from ancestry_obs.compiler.definitions import Definitions, decorators
-from ancestry_obs.compiler.lines import first_line, settled
+from ancestry_obs.compiler.inlining import READ, inlined, woven_tree
+from ancestry_obs.compiler.lines import settled
 from ancestry_obs.compiler.shape import shape_of
 from ancestry_obs.compiler.sources import source_of
 from ancestry_obs.compiler.statements import passing_text
-from ancestry_obs.compiler.visibility import looks_at_locals
 from ancestry_obs.exceptions import CompileError
 
 if TYPE_CHECKING:
@@ -48,11 +42,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Woven", "weave", "weave_callable"]
 
-# What reads a function's bytecode, at once or later, finds the statements' objects in it.
-_READ_CODE: Final = frozenset({"cfunc", "guvectorize", "jit", "njit", "stencil", "vectorize"})
-_READ: Final = "what reads its code must find its own"
-# The name leads to the getter; these have names of their own, ``name.fset`` and ``name.fdel``.
-_OTHER_ACCESSORS: Final = frozenset({"deleter", "setter"})
 _STANDS_FOR: Final = re.compile(rf"'{re.escape(CONSTANT.encode('unicode_escape').decode())}(\w+)'")
 
 
@@ -153,7 +142,7 @@ def weave(aspects: Iterable[Aspect], source: str | None = None) -> list[Woven | 
     wanted = list(aspects)
     by_file: dict[str, list[Aspect]] = {}
     for aspect in wanted:
-        by_file.setdefault(_code_of(aspect).co_filename, []).append(aspect)
+        by_file.setdefault(aspect.known_code.co_filename, []).append(aspect)
     results: dict[int, Woven | CompileError] = {}
     for group in by_file.values():
         results |= _File(group, source).weave()
@@ -190,8 +179,6 @@ class _File:
     def __init__(self, aspects: Sequence[Aspect], source: str | None = None) -> None:
         self._aspects = aspects
         self._source = source
-        self._reasons: dict[int, str] = {}
-        self._codes: dict[int, CodeType] = {}
 
     def weave(self) -> dict[int, Woven | CompileError]:
         """Give for the id of each aspect what was woven, or why nothing could be."""
@@ -204,138 +191,43 @@ class _File:
                 results[id(aspect)] = error
             else:
                 # Functions made by one definition may be wanted in several ways, or in the same.
-                group = groups.setdefault(key_of(_code_of(aspect)), {})
+                group = groups.setdefault(key_of(aspect.known_code), {})
                 group.setdefault(id(shape), []).append(aspect)
-        waiting = {key: list(group.values()) for key, group in groups.items()}
+        waiting = [list(group.values()) for group in groups.values()]
         while waiting:
-            now = [waiting[key] for key in waiting if not _is_inside(key, waiting)]
-            self._inline([alike[-1] for alike in now])
-            for alike in now:
-                results |= self._woven(alike.pop())
-            waiting = {key: alike for key, alike in waiting.items() if alike}
+            now = [aspect for alike in waiting for aspect in alike.pop()]
+            for aspect, result in zip(now, self._inlined(now), strict=True):
+                try:
+                    results[id(aspect)] = _bound(aspect, result)
+                except CompileError as error:
+                    results[id(aspect)] = error
+            waiting = [alike for alike in waiting if alike]
         return results
 
     def tree(self) -> Function:
         """Give the woven tree of the one aspect there is."""
-        _, (woven,) = self._trees([self._aspects])
-        return woven
+        return woven_tree(self._aspects[0], self._text() or "")
 
-    def _woven(self, alike: Sequence[Aspect]) -> dict[int, Woven | CompileError]:
-        made: dict[int, Woven | CompileError] = {}
-        for aspect in alike:
-            try:
-                made[id(aspect)] = self._bound(aspect)
-            except CompileError as error:
-                made[id(aspect)] = error
-        return made
-
-    def _bound(self, aspect: Aspect) -> Woven:
-        shape, code = shape_of(aspect), self._codes.get(id(aspect))
-        reason = self._reasons.get(id(aspect), "")
-        is_made_later = code is None and aspect.function is None
-        if is_made_later and not _can_be_made(aspect, reason):
-            raise CompileError(reason)
-        recorders = shape.recorders(aspect)
-        call = None if code or is_made_later else _copy(aspect.function)
-        constants = shape.constants(aspect, recorders, call)
-        finished = with_constants(code or _calling(aspect, shape), _code_of(aspect), constants)
-        if is_made_later:
-            finished = embed(finished, {id(next(codes_in(finished))): _code_of(aspect)})
-        return Woven(aspect if reason else _let_go(aspect), finished, recorders, reason)
-
-    def _inline(self, groups: Sequence[Sequence[Aspect]]) -> None:
-        """Weave what can be woven into its source; for the others the reason is kept."""
-        try:
-            self._inline_together(groups)
-        # Python's limits: blocks in blocks, and how deep a tree may be.
-        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-            if len(groups) == 1:
-                reason = f"Python compiles no statements into it: {error}"
-                self._reasons.update((id(aspect), reason) for aspect in groups[0])
-                return
-            half = len(groups) // 2
-            self._inline(groups[:half])
-            self._inline(groups[half:])
-
-    def _inline_together(self, groups: Sequence[Sequence[Aspect]]) -> None:
-        definitions, _ = self._trees(groups)
-        if definitions is None:
-            return
-        codes = {key_of(code): code for code in codes_in(compiled(definitions.tree()))}
-        for aspect in (each for group in groups for each in group):
-            if id(aspect) in self._reasons:
-                continue
-            original = _code_of(aspect)
-            code = codes.get(definitions.compiled[key_of(original)])
-            if code is None or code.co_freevars != original.co_freevars:
-                self._reasons[id(aspect)] = "statements inside would change its variables"
-            else:
-                self._codes[id(aspect)] = settled(code)
-
-    def _trees(
-        self, groups: Sequence[Sequence[Aspect]]
-    ) -> tuple[Definitions | None, list[Function]]:
-        """Put the statements into the definitions of groups whose functions are proven."""
-        every = [aspect for group in groups for aspect in group]
-        try:
-            definitions = self._definitions(every[0])
-        except _NoProofError as failure:
-            self._reasons.update((id(aspect), str(failure)) for aspect in every)
-            return None, []
-        self._prove(definitions, every)
-        woven = []
-        for group in groups:
-            proven = [aspect for aspect in group if id(aspect) not in self._reasons]
-            if proven:
-                first = proven[0]
-                woven.append(definitions.found[key_of(_code_of(first))])
-                template, line = shape_of(first).template, first_line(_code_of(first))
-                weave_body(woven[-1], template, first.signature.names, line)
-        return definitions, woven
-
-    def _prove(self, definitions: Definitions, aspects: Sequence[Aspect]) -> None:
-        """Compile the untouched source: what gives the very code that runs can be woven."""
-        present = {id(each) for each in aspects if definitions.want(key_of(_code_of(each)))}
-        codes: dict[Key, list[CodeType]] = {}
-        for each in codes_in(compiled(definitions.tree())):
-            codes.setdefault(key_of(each), []).append(each)
-        for aspect in aspects:
-            code = _code_of(aspect)
-            key = key_of(code)
-            if id(aspect) not in present:
-                self._reasons[id(aspect)] = "its definition is not in its source"
-            elif unmarked(code) not in codes.get(key, ()):
-                self._reasons[id(aspect)] = "its source gives other code than what runs"
-            elif aspect.function is None and not _keeps_function(definitions.found[key], aspect):
-                self._reasons[id(aspect)] = _READ
-            elif seen := looks_at_locals(
-                definitions.found[key], code.co_names, definitions.other_names
-            ):
-                self._reasons[id(aspect)] = f"it could see the statements' variables by {seen}"
-
-    def _definitions(self, any_of_them: Aspect) -> Definitions:
-        text, code = self._source, _code_of(any_of_them)
+    def _inlined(self, aspects: Sequence[Aspect]) -> list[CodeType | str]:
+        """Give each one's code with the statements in it, or why there is none."""
+        # A decorator makes many functions of one definition.
+        known = {id(each): shape_of(each).known(each.known_code) for each in aspects}
+        new = [aspect for aspect in aspects if known[id(aspect)] is None]
+        text = self._text() if new else None
         if text is None:
-            text = source_of(code, getattr(any_of_them.function, "__globals__", {}))
-        if text is None:
-            raise _NoProofError("its source is not there")
-        try:
-            with quietly():
-                return Definitions(text, FILENAME)
-        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-            raise _NoProofError(f"its source is no Python: {error}") from error
+            return [known[id(aspect)] or "its source is not there" for aspect in aspects]
+        made = {id(new): code for new, code in zip(new, inlined(new, text), strict=True)}
+        for aspect in new:
+            if aspect.function is not None:
+                shape_of(aspect).know(aspect.known_code, made[id(aspect)])
+        return [known[id(aspect)] or made[id(aspect)] for aspect in aspects]
 
-
-def _keeps_function(node: Function, aspect: Aspect) -> bool:
-    """Whether code can be woven into that is no function yet, as far as its definition tells.
-
-    Whatever a decorator makes of it, its calls count until the name is there; then it is seen to
-    which function the name leads.
-    """
-    names = decorators(node)
-    # What a class calls without the instance is known when the class is there.
-    is_other = (aspect.is_method and "staticmethod" in names) or names & _OTHER_ACCESSORS
-    return not is_other and (aspect.is_definition or names.isdisjoint(_READ_CODE))
+    def _text(self) -> str | None:
+        if self._source is None:
+            first = self._aspects[0]
+            namespace = getattr(first.function, "__globals__", {})
+            self._source = source_of(first.known_code, namespace)
+        return self._source
 
 
 def _can_be_made(aspect: Aspect, reason: str) -> bool:
@@ -343,24 +235,23 @@ def _can_be_made(aspect: Aspect, reason: str) -> bool:
 
     A function inside another one comes and goes: there is none to wait for.
     """
-    return "<locals>" in _code_of(aspect).co_qualname and reason != _READ
+    return "<locals>" in aspect.known_code.co_qualname and reason != READ
 
 
-def _is_inside(key: Key, others: Iterable[Key]) -> bool:
-    """Whether a function is inside one of the others, whose tree would then have both woven."""
-    name = key[0]
-    if "<locals>" not in name:
-        return False
-    return any(name.startswith(f"{other}.<locals>.") for other, _ in others)
-
-
-class _NoProofError(Exception):
-    """No code of a file can be proven; the message says why."""
-
-
-def _code_of(aspect: Aspect) -> CodeType:
-    assert aspect.code is not None  # noqa: S101 - a callable without code is woven otherwise
-    return aspect.code
+def _bound(aspect: Aspect, inline: CodeType | str) -> Woven:
+    """Give code its objects; where the statements cannot be inside, they are around a call."""
+    reason, code = (inline, None) if isinstance(inline, str) else ("", inline)
+    is_made_later = bool(reason) and aspect.function is None
+    if is_made_later and not _can_be_made(aspect, reason):
+        raise CompileError(reason)
+    shape = shape_of(aspect)
+    recorders = shape.recorders(aspect)
+    call = _copy(aspect.function) if reason and not is_made_later else None
+    constants = shape.constants(aspect, recorders, call)
+    finished = with_constants(code or _calling(aspect, shape), aspect.known_code, constants)
+    if is_made_later:
+        finished = embed(finished, {id(next(codes_in(finished))): aspect.known_code})
+    return Woven(aspect if reason else _let_go(aspect), finished, recorders, reason)
 
 
 def _let_go(aspect: Aspect) -> Aspect:
@@ -392,9 +283,11 @@ def _calling(aspect: Aspect, shape: Shape) -> CodeType:
         CompileError: The code cannot have the original's place.
     """
     function = _calling_tree(aspect)
-    weave_body(function, shape.template, aspect.signature.names, function.lineno)
+    lent = weave_body(function, shape.template, aspect.signature.names, function.lineno)
     free = aspect.code.co_freevars if aspect.code else ()
     code = settled(inner_code(function, free))
+    for tree in lent:
+        tree.give_back()
     if code.co_freevars != free:
         raise CompileError(f"{aspect.target}: no other code has its variables")
     return code

@@ -7,6 +7,7 @@ wakes up. The search is bounded.
 
 from __future__ import annotations
 
+import builtins
 import gc
 from types import CodeType, FrameType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Final
@@ -78,8 +79,9 @@ def _may_lead_there(value: object, module: str, name: str) -> bool:
         return called == name and namespace.get("__module__") == module
     if issubclass(type(value), ModuleType) or type(value) in _DEAD_ENDS:
         return False
-    # The namespace of a module leads everywhere.
-    return not (type(value) is dict and "__builtins__" in value)
+    # The namespace of a module leads everywhere, and each function has that of the builtins, too.
+    return not (type(value) is dict and ("__builtins__" in value or value is vars(builtins)))
 
 
-_DEAD_ENDS: Final = frozenset({str, bytes, int, float, bool, type(None), FrameType})
+# Code has constants alone: those of woven code lead into the toolkit.
+_DEAD_ENDS: Final = frozenset({str, bytes, int, float, bool, type(None), CodeType, FrameType})

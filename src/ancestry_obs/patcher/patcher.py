@@ -18,25 +18,27 @@ from types import CodeType, ModuleType
 from typing import TYPE_CHECKING
 
 from ancestry_obs.compiler.code import codes_in
+from ancestry_obs.patcher.code_exchange import CodeExchange
 from ancestry_obs.patcher.definitions_in import definition_in
 from ancestry_obs.patcher.import_hooks import ImportHooks, is_initializing
 from ancestry_obs.patcher.join_points import TargetReport, Wanted
 from ancestry_obs.patcher.namespaces import name_of, namespace_of, subclasses_of
 from ancestry_obs.patcher.pickle_hooks import PickleHooks
 from ancestry_obs.patcher.pointcuts import Targets
+from ancestry_obs.patcher.prepared_code import Prepared, PreparedCode
 from ancestry_obs.patcher.resolver import Resolver
 from ancestry_obs.patcher.states import report_unreached, report_weavings
 from ancestry_obs.patcher.subclass_hooks import SubclassHooks
 from ancestry_obs.patcher.super_calls import SuperCalls
-from ancestry_obs.patcher.weavings import Prepared, Weavings, is_woven
+from ancestry_obs.patcher.weavings import Weavings, is_woven
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from ancestry_obs.patcher.join_point_weaving import Weaving
     from ancestry_obs.patcher.join_points import JoinPoint, Pointcut, Weaver
     from ancestry_obs.patcher.pointcuts import Target
     from ancestry_obs.patcher.resolver import Base
-    from ancestry_obs.patcher.weavings import Weaving
 
 __all__ = ["Patcher"]
 
@@ -67,16 +69,19 @@ class Patcher:
         self._weaver = weaver
         self._names: dict[str, str] = {}
         self._super_calls = SuperCalls()
-        self._weavings = Weavings(weaver, self._super_calls, self._weave_again)
+        self._exchange = CodeExchange()
+        self._prepared = PreparedCode(self._exchange)
+        self._weavings = Weavings(
+            weaver, self._exchange, self._prepared, self._super_calls, self._weave_again
+        )
         self._resolver = Resolver(self._weavings.named_before, self._names)
         self._targets = Targets((), self._resolver)
         self._imports = ImportHooks(self._prepare, self._loaded, self._begun, self._ended)
-        self._pickling = PickleHooks(self._weavings.original_of)
+        self._pickling = PickleHooks(self._exchange.original_of)
         self._subclasses = SubclassHooks(self._derived)
         self._settled: dict[str, ModuleType] = {}
         self._under_way: set[str] = set()
         self._bases: dict[str, list[tuple[Target, Base]]] = {}
-        self._prepared: dict[str, list[Prepared]] = {}
         self._main: dict[str, tuple[ModuleType, list[int]]] = {}
         self._said: set[tuple[str, str]] = set()
         self.renew_lock()
@@ -172,7 +177,6 @@ class Patcher:
         self._weave([*wanted, *(each for each in before if each.wanted)])
         if not pointcuts:
             self._main.clear()
-            self._prepared.clear()
             self._weavings.unweave_rest()
 
     def _adopt_former(self, before: Iterable[Weaving]) -> None:
@@ -272,11 +276,8 @@ class Patcher:
             return code
         try:
             results = zip(wanted, self._weaver.weave(wanted, source), strict=True)
-            prepared = [Prepared(want, woven) for want, woven in results if is_woven(woven)]
-            # What an import that failed has left behind.
-            self._weavings.drop(self._prepared.pop(name, ()), has_failed=True)
-            self._prepared[name] = prepared
-            return self._weavings.prepare(code, prepared)
+            made = [Prepared(want, woven) for want, woven in results if is_woven(woven)]
+            return self._prepared.put_into(name, code, made)
         finally:
             self._lock.release()
 
@@ -308,13 +309,12 @@ class Patcher:
         self._run(partial(self._take_in, name, module))
 
     def _take_in(self, name: str, module: ModuleType) -> None:
-        prepared = self._prepared.pop(name, [])
-        if module is not self._settled.get(name) or prepared:
+        if module is not self._settled.get(name) or name in self._prepared:
             self._pickling.look_at(name, module)
             if self._targets.concerned(name):
                 settled = type(module).__name__ != "_LazyModule"
                 self._weave(self._find(name, module, settled=settled))
-            self._weavings.drop(prepared, module)
+            self._prepared.drop(name, module)
 
     def _begun(self, name: str) -> None:
         """Note that a module is to be executed, perhaps once more."""
@@ -331,7 +331,7 @@ class Patcher:
     def _take_leave(self, name: str, module: object) -> None:
         self._under_way.discard(name)
         self._weave(self._look_at(name, module))
-        self._weavings.drop(self._prepared.pop(name, []), has_failed=True)
+        self._prepared.drop(name, has_failed=True)
 
     def _take_in_main(self, name: str, module: ModuleType) -> None:
         now = list(map(id, namespace_of(module).values()))

@@ -14,7 +14,7 @@ import difflib
 import sys
 from dataclasses import dataclass, replace
 from types import FunctionType, ModuleType
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from ancestry_obs.compiler.code import codes_in
 from ancestry_obs.exceptions import TargetError
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 __all__ = ["Base", "Resolver"]
 
 _ACCESSORS: tuple[Accessor, ...] = ("fget", "fset", "fdel")
+# Most of what a module has besides functions and classes.
+_PLAIN: Final = frozenset({str, int, float, bool, type(None), tuple, list, dict, ModuleType})
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +186,7 @@ class Resolver:
     ) -> Iterator[tuple[str, _Place]]:
         named = None if isinstance(container, ModuleType) else container
         for name, current in list(namespace_of(container).items()):
-            raw = self.original_of(current)
+            raw = MISSING if type(current) in _PLAIN else self.original_of(current)
             if raw is MISSING:
                 continue
             if is_class(raw):

@@ -14,6 +14,7 @@ from functools import partial
 from sys import _getframe as getframe
 from typing import TYPE_CHECKING, Any, Final
 
+from ancestry_obs.patcher.namespaces import qualname_of
 from ancestry_obs.patcher.proxies import PROXY_CALL
 
 if TYPE_CHECKING:
@@ -100,6 +101,11 @@ class SuperTest:
         self.plain: dict[int, weakref.ref[type]] = {}
         _remember(self.plain, owner)
 
+    def has_own(self, code: CodeType) -> bool:
+        """Whether code was written in the body of the class itself: what it calls ``__class__``."""
+        owner = self._owner()
+        return owner is not None and code.co_qualname == f"{qualname_of(owner)}.{self._name}"
+
     def is_inner(self, first: object = None) -> bool:
         """Tell whether a call came up from an override; to be called from the method's own frame.
 
@@ -108,8 +114,8 @@ class SuperTest:
                 whatever it is.
         """
         try:
-            frame: FrameType | None = getframe(_CALLER)
-            known = self._codes.get(id(frame.f_code)) if frame is not None else None
+            frame = getframe(_CALLER)
+            known = self._codes.get(id(frame.f_code))
             # The common way first: one that only goes up does so for this very call.
             if known is not None and known.only_goes_up:
                 return True
@@ -164,7 +170,13 @@ def _first_of(frame: FrameType) -> object:
 
 
 def _only_goes_up(code: CodeType, name: str) -> bool:
-    """Whether code reaches for the name by `super()` alone, thus for its own first argument."""
+    """Whether code reaches for the name by `super()` alone, thus for its own first argument.
+
+    That is never known of a name that Python reaches for by itself, as for `__init__` where the
+    code makes another object.
+    """
+    if name.startswith("__") and name.endswith("__"):
+        return False
     reached = by_super = 0
     before = ("", "")
     for each in dis.get_instructions(code):

@@ -15,10 +15,13 @@ if TYPE_CHECKING:
 
     from ancestry_obs.recording.series import CounterSeries, Series
 
-__all__ = ["FULL", "Buffer", "LatestBuffer", "Overflow", "Probe"]
+__all__ = ["FULL", "Buffer", "LatestBuffer", "Overflow", "Probe", "SecondsBuffer"]
 
-FULL = 512
-"""How many values a buffer holds before the call that appends folds it by itself."""
+FULL = 256
+"""How many values a buffer holds before the call that appends folds it by itself.
+
+Python keeps the numbers up to this one: comparing a length with it makes no object.
+"""
 
 Overflow = tuple[str, str]
 """Metric and label where a value was replaced by ``other``."""
@@ -58,6 +61,24 @@ class Buffer(list[float]):
         del self[: len(chunk)]
         self.folded += len(chunk)
         return chunk
+
+    def feed(self, series: Series, chunk: list[float]) -> int:
+        """Fold a chunk of this buffer into one of its series.
+
+        Returns:
+            How many values the series dropped.
+        """
+        return series.take(chunk)
+
+
+class SecondsBuffer(Buffer):
+    """A buffer of elapsed seconds, which only histograms take."""
+
+    __slots__ = ()
+
+    def feed(self, series: Series, chunk: list[float]) -> int:
+        """Fold a chunk into a histogram; see `Buffer.feed`."""
+        return series.take_seconds(chunk)  # type: ignore[union-attr] # only histograms get here
 
 
 class LatestBuffer(Buffer):

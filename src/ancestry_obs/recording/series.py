@@ -49,7 +49,25 @@ class HistogramSeries:
         Returns:
             How many values were dropped.
         """
+        return self._take(chunk, sum(chunk))
+
+    def take_seconds(self, chunk: list[float]) -> int:
+        """Fold what is never negative: then no value is above what all of them come to.
+
+        Args:
+            chunk: As for `take`.
+
+        Returns:
+            As `take`.
+        """
         total = sum(chunk)
+        if self.bounds and total <= self.bounds[0]:
+            self.sum += total
+            self.counts[0] += len(chunk)
+            return 0
+        return self._take(chunk, total)
+
+    def _take(self, chunk: list[float], total: float) -> int:
         if not isfinite(total):
             finite = [value for value in chunk if isfinite(value)]
             # Finite values may overflow to an infinite sum: then there is nothing to filter.

@@ -121,6 +121,10 @@ class Store:
         """
         weakref.finalize(user, self._leaving.append, probe).atexit = False
 
+    def is_evaluating(self) -> bool:
+        """Whether this thread evaluates expressions; see `evaluating`."""
+        return threading.get_ident() in self.evaluating
+
     def fold(self) -> None:
         """Drain every buffer into the series."""
         with self._lock:
@@ -148,7 +152,7 @@ class Store:
 
     def relieve(self, *buffers: Buffer) -> None:
         """Fold full buffers from within a wrapped call, unless that would have to wait."""
-        if self._lock.acquire(blocking=False):
+        if self._lock.acquire(False):
             try:
                 self._fold(buffers)
             finally:
@@ -174,8 +178,11 @@ class Store:
             for buffer in buffers:
                 if buffer:
                     self._drain(buffer)
-            self.expression_errors.update(_taken(self._failures))
-            self.overflows.update(_taken(self._overflows))
+            # Most folds are of one buffer, and to update a counter with nothing is not for free.
+            if self._failures:
+                self.expression_errors.update(_taken(self._failures))
+            if self._overflows:
+                self.overflows.update(_taken(self._overflows))
         finally:
             self._folding = False
 
@@ -186,7 +193,7 @@ class Store:
         for overflow in buffer.overflows:
             self.overflows[overflow] += len(chunk)
         for series in buffer.fed:
-            dropped = series.take(chunk)
+            dropped = buffer.feed(series, chunk)
             if dropped:
                 metric = self._metric_of(series)
                 self.expression_errors[buffer.probe.target, metric, "value"] += dropped

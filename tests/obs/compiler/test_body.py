@@ -131,6 +131,25 @@ def test_a_call_that_ends_is_counted_once(loom, weave, body, on):
         assert loom.total("a_total") == woven.calls() == number
 
 
+@pytest.mark.parametrize(
+    ("body", "is_once"),
+    [
+        ("return a", True),
+        ("a = 1", True),
+        ("while a: a -= 1\nreturn a", True),
+        ("def g(): return 1\nreturn g", True),
+        ("if a: return 1\nreturn 2", False),
+        ("try: return 1\nexcept KeyError: pass\na = 1", False),
+        ("if a: a = 1", False),
+        ("with manager(): return a", False),
+        ("raise KeyError", False),
+    ],
+)
+def test_less_is_woven_into_a_body_that_ends_in_one_place(weave, body, is_once):
+    woven = weave(f"def f(a=None):\n{indent(body, '    ')}\n")
+    assert ("_obs_started" not in woven.function.__code__.co_varnames) is is_once
+
+
 @pytest.mark.parametrize("rest", ["", "\n    return a", "; return a"])
 def test_a_documentation_stays_the_first_statement(weave, rest):
     woven = weave(f"def f(a=1):\n    'Doc.'{rest}\n")

@@ -26,8 +26,8 @@ def source(loom):
     ("label", "key"),
     [
         ("'constant'", "[0]"),
-        ("value", "[value if _obs_type(value) is _obs_str else (_obs_text(value),)]"),
-        ("lower(value)", "[value if _obs_type(value) is _obs_str else (_obs_fn_lower(value),)]"),
+        ("value", "[value if _obs_type(value) is _obs_str else _obs_labels0_0(value)]"),
+        ("lower(value)", "[value if _obs_type(value) is _obs_str else _obs_labels0_0(value)]"),
         ("value.host", "[_obs_text(value.host)]"),
         ("outcome(error)", "[0]"),
     ],

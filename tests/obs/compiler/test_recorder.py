@@ -38,6 +38,24 @@ class TestMoments:
     def test_each_moment_counts_what_it_should_and_calls_counts_all(self, calls, on, expected):
         assert calls(on) == (expected, 2)
 
+    @pytest.mark.parametrize(("is_timed", "looks"), [(False, 0), (True, 4)])
+    def test_the_clock_is_read_only_where_something_is_timed(self, loom, is_timed, looks):
+        loom.metric("calls_total")
+        loom.metric("seconds", "histogram")
+        records = (loom.record("calls_total"), loom.record("seconds"))[: 1 + is_timed]
+        function = loom.weave(_fail_or_give, *records).function
+        function(1)
+        with pytest.raises(KeyError):
+            function(KeyError())
+        assert loom.clock.now + 1 == looks
+
+    def test_a_call_that_raises_is_counted_in_seconds_too(self, loom):
+        loom.metric("seconds", "histogram")
+        function = loom.weave(fails, loom.record("seconds")).function
+        with pytest.raises(KeyError):
+            function(KeyError())
+        assert loom.read("seconds") == {(): (1, 1.0)}
+
 
 def _fail_or_give(value):
     if isinstance(value, BaseException):
@@ -353,6 +371,23 @@ class TestExpressionsThatReadWhatIsWoven:
         Shy.__getattr__ = woven.function
         assert not hasattr(Shy(), "y")
         assert loom.read("failures_total") == {("error",): 1}
+
+    def test_neither_are_those_that_raise_or_return_meanwhile(self, loom):
+        loom.metric("calls_total", x=9)
+        asked = loom.weave(_fail_or_give, loom.record("calls_total", x="type_name(value)"))
+
+        def own(value):
+            asked.function(value)
+            try:
+                asked.function(KeyError())
+            except KeyError:
+                return value
+
+        loom.metric("a_total", x=9)
+        loom.functions["own"] = own
+        loom.weave(returns, loom.record("a_total", x="own(value)")).function("text")
+        assert asked.calls() == 0
+        assert loom.read("a_total") == {("text",): 1}
 
     def test_calls_of_other_threads_are_recorded_meanwhile(self, loom):
         loom.metric("a_total", x=9)

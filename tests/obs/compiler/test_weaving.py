@@ -34,7 +34,8 @@ def aspect_of():
         is_function = isinstance(target, FunctionType)
         code = target.__code__ if is_function else target
         function = target if is_function else None
-        return Aspect(f"m:{code.co_qualname}", code, ADVICES, runtime, function=function, **wishes)
+        wishes = {"advices": ADVICES, "runtime": runtime, "function": function, **wishes}
+        return Aspect(f"m:{code.co_qualname}", code, **wishes)
 
     return make
 
@@ -339,10 +340,20 @@ class TestCodeWithoutFunction:
         _, _, woven = weave_code(text, is_definition=False, is_method=True)
         assert not isinstance(woven, Exception)
 
-    def test_what_a_static_method_is_called_with_is_not_known_yet(self, weave_code):
+    def test_what_a_static_method_is_called_with_is_not_known_yet(self, weave_code, loom):
         text = "class A:\n    @staticmethod\n    def f(a):\n        return a\n"
-        _, _, woven = weave_code(text, is_method=True)
+        loom.metric("a_total", v=9)
+        wishes = {"advices": (loom.advice(loom.record("a_total", v="a")),), "runtime": loom.runtime}
+        _, _, woven = weave_code(text, is_method=True, **wishes)
         assert str(woven) == "what reads its code must find its own"
+
+    def test_a_static_method_whose_first_parameter_nobody_reads_is_woven(self, weave_code):
+        text = "class A:\n    @staticmethod\n    def f(a):\n        return a\n"
+        module, code, woven = weave_code(text, is_method=True)
+        namespace = {}
+        exec(embed(module, {id(code): woven.code}), {"__name__": "m"}, namespace)
+        assert namespace["A"].f(3) == namespace["A"]().f(3) == 3
+        assert woven.calls() == 2
 
 
 class TestParameters:
@@ -478,6 +489,23 @@ class TestDisarming:
         with pytest.raises(ZeroDivisionError):
             woven.function(lambda: 1 / 0)
         assert seen == [1, 3]
+
+
+def test_what_one_definition_made_is_compiled_once(loom, load, monkeypatch):
+    names = load("def maker(n):\n    def f(a): return a + n\n    return f\n")
+    loom.metric("a_total", v=9)
+    advices = (loom.advice(loom.record("a_total", v="text(a)")),)
+    runtime = loom.runtime
+    counts = []
+    for number in (1, 2):
+        f = names["maker"](number)
+        (woven,) = weave([Aspect("m:f", f.__code__, advices, runtime, function=f)])
+        f.__code__ = woven.code
+        assert woven.why_called == ""
+        assert f(3) == 3 + number
+        counts.append(woven.calls())
+        monkeypatch.setattr("ancestry_obs.compiler.weaving.source_of", lambda *_: None)
+    assert counts == [1, 1]
 
 
 def test_what_is_wrong_with_one_is_told_beside_what_is_woven(loom, load):

@@ -389,7 +389,7 @@ def test_nothing_grows_over_many_reloads(project, patcher, weave, weaver):
             sizes.append(
                 (
                     len(weavings.all),
-                    len(weavings._originals),
+                    len(patcher._exchange._originals),
                     len(former._former),
                     len(weavings._gone),
                 )

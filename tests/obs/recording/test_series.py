@@ -44,6 +44,19 @@ def test_folding_a_histogram_equals_counting_one_by_one(values, cuts):
     assert dropped == len(values) - len(finite)
 
 
+@given(st.lists(st.floats(0, 9, width=32) | NEAR_BOUNDS.map(abs), min_size=1))
+def test_folding_seconds_equals_folding_any_values(values):
+    series, expected = HistogramSeries(BOUNDS), HistogramSeries(BOUNDS)
+    assert series.take_seconds(list(values)) == expected.take(list(values)) == 0
+    assert (series.counts, series.sum) == (expected.counts, expected.sum)
+
+
+def test_seconds_that_are_none_are_dropped():
+    series = HistogramSeries(BOUNDS)
+    assert series.take_seconds([math.nan, 0.25, math.inf]) == 2
+    assert (series.counts, series.sum) == ([1, 0, 0, 0, 0], 0.25)
+
+
 @given(st.lists(FLOATS | NEAR_BOUNDS), st.lists(st.integers(0, 50), max_size=5))
 def test_folding_a_counter_equals_adding_one_by_one(values, cuts):
     series = CounterSeries()

@@ -1,0 +1,132 @@
+"""What one process compiled comes in, for the next one to find it.
+
+An entry's name follows from all that it depends on, so that none is ever out of date; what is no
+longer asked for goes when the folder is full. Python's own imports never see any of it. What cannot
+be read or written is as good as not there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import marshal
+import os
+import stat
+import sys
+from hashlib import blake2b
+from importlib.util import MAGIC_NUMBER
+from pathlib import Path
+from time import time
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["CodeCache"]
+
+_LOG: Final = logging.getLogger("ancestry_obs")
+_MOST_BYTES: Final = 64 * 1024 * 1024
+_DIGEST_SIZE: Final = 20
+_LONG: Final = 3600.0
+_OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
+
+
+class CodeCache:
+    """A folder of values that `marshal` can write, such as code.
+
+    Args:
+        folder: Where; it is made if it is not there. Whoever can write to it can run code in this
+            program, so that one to which others can write is not used.
+        version: The toolkit's.
+        most_bytes: What the entries may come to; the oldest ones go first.
+    """
+
+    def __init__(self, folder: str, version: str, most_bytes: int = _MOST_BYTES) -> None:
+        # Made absolute now: the program may go to another folder.
+        self._folder = Path(folder).absolute()
+        self._folder_name = os.fspath(self._folder)
+        self._depends_on = f"{version} {sys.flags.optimize} ".encode() + MAGIC_NUMBER
+        self._most_bytes = most_bytes
+        self._has_pruned = False
+        self._is_open = self._open()
+
+    def name(self, depends_on: Iterable[bytes]) -> str:
+        """Name an entry.
+
+        Args:
+            depends_on: What it depends on besides Python and the toolkit.
+        """
+        digest = blake2b(self._depends_on, digest_size=_DIGEST_SIZE)
+        for each in depends_on:
+            digest.update(b"%d " % len(each) + each)
+        return digest.hexdigest()
+
+    def read(self, name: str) -> Any:  # noqa: ANN401 - whatever was written
+        """Give an entry; `None` if there is none that is whole."""
+        if not self._is_open:
+            return None
+        try:
+            with open(f"{self._folder_name}/{name}", "rb") as file:  # noqa: PTH123 - half the time
+                data = file.read()
+        except OSError:
+            return None
+        digest, content = data[:_DIGEST_SIZE], data[_DIGEST_SIZE:]
+        return marshal.loads(content) if digest == _digest(content) else None  # noqa: S302 - ours
+
+    def write(self, name: str, value: Any) -> None:  # noqa: ANN401 - whatever marshal takes
+        """Keep an entry.
+
+        Args:
+            name: Its name.
+            value: What it holds.
+        """
+        if not self._is_open:
+            return
+        content = marshal.dumps(value)
+        temporary = self._folder / f"{name}.{os.getpid()}.tmp"
+        try:
+            if not self._has_pruned:
+                self._has_pruned = True
+                self._prune()
+            temporary.write_bytes(_digest(content) + content)
+            temporary.replace(self._folder / name)
+        except OSError as error:
+            self._is_open = False
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            reason = error.strerror or str(error)
+            _LOG.warning("code cache %s is not used any more: %s", self._folder, reason)
+
+    def _open(self) -> bool:
+        """Make the folder, and tell once if it cannot be used."""
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            status = self._folder.stat()
+        except OSError as error:
+            reason = error.strerror or str(error)
+        else:
+            is_own = not hasattr(os, "getuid") or status.st_uid == os.getuid()
+            if is_own and not status.st_mode & _OTHERS_WRITE:
+                return True
+            reason = "others can write to it; take that right from them (chmod go-w)"
+        _LOG.warning("code cache %s is not used: %s", self._folder, reason)
+        return False
+
+    def _prune(self) -> None:
+        """Drop the oldest entries, and what a process left half-written that was killed."""
+        entries = []
+        with os.scandir(self._folder) as found:
+            for each in found:
+                with contextlib.suppress(FileNotFoundError):  # another process prunes, too
+                    entries.append((each.stat().st_mtime, each.stat().st_size, each.path))
+        entries.sort(reverse=True)
+        total = 0
+        for written, size, path in entries:
+            is_left = path.endswith(".tmp") and written < time() - _LONG
+            total += size
+            if is_left or total > self._most_bytes:
+                Path(path).unlink(missing_ok=True)
+
+
+def _digest(content: bytes) -> bytes:
+    return blake2b(content, digest_size=_DIGEST_SIZE).digest()

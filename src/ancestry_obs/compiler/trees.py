@@ -1,0 +1,131 @@
+"""The text of statements comes in, their trees come out, at any place and with any names.
+
+The same statements go into thousands of functions, each time at another place and with other names
+for the parameters. A place is part of a tree, so that no tree can be in two functions at a time.
+But what was woven is compiled at once; then its trees are free for the next function, and to move a
+tree costs a tenth of what it costs to make one.
+"""
+
+from __future__ import annotations
+
+import ast
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
+
+from ancestry_obs.compiler.code import NamesToConstants
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = ["Block", "Place", "Tree", "shared"]
+
+Place = dict[str, int]
+"""Line and column of a node, as trees have them."""
+
+_MOST_FREE: Final = 32
+# Where a name is that a function may have another one for.
+_NAMES: Final[dict[type[ast.AST], str]] = {ast.Name: "id", ast.keyword: "arg"}
+
+
+class Tree:
+    """Some statements that can be moved.
+
+    Args:
+        statements: What it is to be a copy of.
+        differing: The names that may be others in each function.
+        free: Where it waits while nobody needs it.
+
+    Attributes:
+        statements: The statements.
+    """
+
+    __slots__ = ("_differing", "_free", "_named", "_placed", "statements")
+
+    def __init__(
+        self, statements: Sequence[ast.stmt], differing: frozenset[str], free: list[Tree]
+    ) -> None:
+        self._free = free
+        self._differing = differing
+        self._placed: list[dict[str, object]] = []
+        self._named: list[tuple[dict[str, object], str, str]] = []
+        self.statements = [self._duplicate(each) for each in statements]
+
+    def _duplicate(self, node: Any) -> Any:  # noqa: ANN401 - any node, of which the same kind comes out
+        kind: type[ast.AST] = type(node)
+        # Its own `__init__` would look at each field, and complain of what is not there yet.
+        duplicate = kind.__new__(kind)
+        fields = vars(duplicate)
+        for name, value in vars(node).items():
+            if isinstance(value, ast.AST):
+                fields[name] = self._duplicate(value)
+            elif isinstance(value, list):
+                fields[name] = [self._duplicate(each) for each in value]
+            else:
+                fields[name] = value
+        if "lineno" in fields:
+            self._placed.append(fields)
+        where = _NAMES.get(kind)
+        if where is not None and fields[where] in self._differing:
+            self._named.append((fields, where, fields[where]))
+        return duplicate
+
+    def move(self, place: Place, names: Mapping[str, str]) -> None:
+        """Move the statements.
+
+        Args:
+            place: Where all of them are to stand.
+            names: What each of the differing names is there.
+        """
+        for fields in self._placed:
+            fields.update(place)
+        for fields, name, written in self._named:
+            fields[name] = names[written]
+
+    def give_back(self) -> None:
+        """Let others have it: what it was put into is compiled."""
+        if len(self._free) < _MOST_FREE:
+            self._free.append(self)
+
+
+class Block:
+    """Some statements, as often as they are wanted at a time.
+
+    Args:
+        text: The statements.
+        constants: The names in them that stand for objects.
+        differing: The names that may be others in each function.
+    """
+
+    __slots__ = ("constants", "differing", "text")
+
+    def __init__(self, text: str, constants: frozenset[str], differing: frozenset[str]) -> None:
+        self.text = text
+        self.constants = constants
+        self.differing = differing
+
+    def at(self, place: Place, names: Mapping[str, str]) -> Tree:
+        """Give the statements at a place, until they are given back.
+
+        Args:
+            place: Where they stand.
+            names: What each of the differing names is there.
+        """
+        original, free = _made(self)
+        try:
+            tree = free.pop()
+        except IndexError:
+            tree = Tree(original, self.differing, free)
+        tree.move(place, names)
+        return tree
+
+
+# Functions of many shapes have blocks in common.
+shared = lru_cache(maxsize=1024)(Block)
+
+
+# A tree takes some 20 kB: only what is in use lately is kept.
+@lru_cache(maxsize=32)
+def _made(made: Block) -> tuple[list[ast.stmt], list[Tree]]:
+    """Give the statements of a block, and the trees of them that are free."""
+    parsed: ast.Module = NamesToConstants(made.constants.__contains__).visit(ast.parse(made.text))
+    return parsed.body, []
