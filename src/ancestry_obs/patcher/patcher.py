@@ -22,8 +22,8 @@ from ancestry_obs.patcher.code_exchange import CodeExchange
 from ancestry_obs.patcher.definitions_in import definition_in
 from ancestry_obs.patcher.import_hooks import ImportHooks, is_initializing
 from ancestry_obs.patcher.join_points import TargetReport, Wanted
+from ancestry_obs.patcher.library_hooks import LibraryHooks
 from ancestry_obs.patcher.namespaces import name_of, namespace_of, subclasses_of
-from ancestry_obs.patcher.pickle_hooks import PickleHooks
 from ancestry_obs.patcher.pointcuts import Targets
 from ancestry_obs.patcher.prepared_code import Prepared, PreparedCode
 from ancestry_obs.patcher.resolver import Resolver
@@ -77,7 +77,7 @@ class Patcher:
         self._resolver = Resolver(self._weavings.named_before, self._names)
         self._targets = Targets((), self._resolver)
         self._imports = ImportHooks(self._prepare, self._loaded, self._begun, self._ended)
-        self._pickling = PickleHooks(self._exchange.original_of)
+        self._libraries = LibraryHooks(self._exchange.original_of, self._has_other_code)
         self._subclasses = SubclassHooks(self._derived)
         self._settled: dict[str, ModuleType] = {}
         self._under_way: set[str] = set()
@@ -166,7 +166,7 @@ class Patcher:
             self._imports.open()
         else:
             self._imports.close()
-            self._pickling.close()
+            self._libraries.close()
         wanted: list[Weaving] = []
         for name, module in list(sys.modules.items()) if pointcuts else ():
             wanted += self._look_at(name, module)
@@ -193,7 +193,7 @@ class Patcher:
         """Take in the module `name` unless that was done."""
         if not issubclass(type(module), ModuleType) or module is self._settled.get(name):
             return []
-        self._pickling.look_at(name, module)  # type: ignore[arg-type]  # it is a module
+        self._libraries.look_at(name, module)  # type: ignore[arg-type]  # it is a module
         if not self._targets.concerned(name):
             return []
         settled = not is_initializing(module)  # type: ignore[arg-type]  # the same
@@ -260,6 +260,13 @@ class Patcher:
             if not self._weavings.look_at(weaving):
                 weaving.remark = _EXCHANGED
 
+    def _has_other_code(self, function: object) -> None:
+        """Weave again what a library has just given other code."""
+        try:
+            self._weavings.look_at_function(function)
+        except Exception:
+            _logger.exception("%r is not instrumented with its new code", function)
+
     def _weave_again(self, weaving: Weaving) -> None:
         """Weave into the code that the program has given a function meanwhile."""
         self._run(partial(self._weave, [weaving]))
@@ -310,7 +317,7 @@ class Patcher:
 
     def _take_in(self, name: str, module: ModuleType) -> None:
         if module is not self._settled.get(name) or name in self._prepared:
-            self._pickling.look_at(name, module)
+            self._libraries.look_at(name, module)
             if self._targets.concerned(name):
                 settled = type(module).__name__ != "_LazyModule"
                 self._weave(self._find(name, module, settled=settled))

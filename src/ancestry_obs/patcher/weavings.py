@@ -157,6 +157,17 @@ class Weavings:
         self._exchanged(weaving)
         return False
 
+    def look_at_function(self, function: object) -> None:
+        """Look at a function that may have been given other code, and at what is inside it.
+
+        Args:
+            function: The function; one where nothing is woven is passed over.
+        """
+        found = [self.all.get((id(function),)), *self._inside.get(id(function), {}).values()]
+        for weaving in found:
+            if weaving is not None:
+                self.look_at(weaving)
+
     def unreached(self, weaving: Weaving) -> tuple[str, ...]:
         """Describe what holds an object that got a proxy; that takes a look at all that lives."""
         if weaving.way != "proxy" or weaving.proxied is None or weaving.woven is None:
