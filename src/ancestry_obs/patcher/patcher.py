@@ -50,7 +50,11 @@ _EXCHANGED = (
     "was seen were not counted"
 )
 _PATIENCE = 5.0
-"""Seconds that an import waits for another thread's task at most."""
+"""Seconds that an import or a report waits for another thread's task at most."""
+_NOT_ALONE = (
+    "another thread has been weaving for more than %g s: the states of targets are told as they "
+    "are, and code that the program has exchanged is not woven again before the next look"
+)
 
 
 class Patcher:
@@ -113,17 +117,30 @@ class Patcher:
     def report(self, *, holders: bool = False) -> tuple[TargetReport, ...]:
         """Return the state of every target, then of the patterns that have reached none.
 
+        Where another thread does not come to an end with weaving, the states are those of now, and
+        a log line says so.
+
         Args:
             holders: Whether to look for what holds objects that could only be given a proxy; for
                 who asks, not for every scrape.
         """
-        with self._lock:
-            self._run(self._catch_up)
+        # As in `_run`; this thread may be in the midst of an import as well.
+        lock = self._lock
+        is_alone = lock.acquire(timeout=_PATIENCE)
+        if not is_alone:
+            _logger.warning(_NOT_ALONE, _PATIENCE)
+        try:
+            if is_alone:
+                self._run(self._catch_up)
+            left = list(self._weavings.left.items())
             return (
                 *report_weavings(self._weavings, holders=holders),
                 *report_unreached(self._targets),
-                *(TargetReport(name, "error", why) for name, why in self._weavings.left.items()),
+                *(TargetReport(name, "error", why) for name, why in left),
             )
+        finally:
+            if is_alone:
+                lock.release()
 
     def renew_lock(self) -> None:
         """Forget who holds the lock: in a forked child that thread does not exist."""
