@@ -275,7 +275,7 @@ class Patcher:
             self._weave(self._look_at(name, sys.modules.get(name)))
         for weaving in list(self._weavings.all.values()):
             if not self._weavings.look_at(weaving):
-                weaving.remark = _EXCHANGED
+                weaving.remark = weaving.remark or _EXCHANGED
 
     def _has_other_code(self, function: object) -> None:
         """Weave again what a library has just given other code."""
