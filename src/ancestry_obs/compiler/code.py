@@ -118,9 +118,9 @@ def with_constants(code: CodeType, original: CodeType, constants: Mapping[str, o
         original: What it takes the place of.
         constants: The object for each text.
     """
+    marks = CO_NESTED | CO_ITERABLE_COROUTINE
     # Texts are the very ones of the original: who writes out both it and a docstring writes one.
     texts = {each: each for each in original.co_consts if type(each) is str}
-    marks = CO_NESTED | CO_ITERABLE_COROUTINE
     return code.replace(
         co_name=original.co_name,
         co_qualname=original.co_qualname,

@@ -716,6 +716,37 @@ def test_a_weaver_that_waits_for_an_import_of_another_thread_does_not_block_it(
     assert weaver.calls[-1] == "wait_a:f"
 
 
+def test_a_report_does_not_wait_for_ever_for_a_thread_that_weaves(
+    program, patcher, weaver, caplog, monkeypatch
+):
+    """Who asks may be in the midst of the import that the other thread is waiting for."""
+    monkeypatch.setattr("ancestry_obs.patcher.patcher._PATIENCE", 0.05)
+    program("def f(): ...\ndef g(): ...")
+    patcher.apply([Pointcut("prog:f", "count")])
+    weaving, reported = threading.Event(), threading.Event()
+
+    def wait(wanted):
+        if wanted.target == "prog:g":
+            weaving.set()
+            assert reported.wait(10)
+
+    weaver.when_asked = wait
+    pointcuts = [Pointcut("prog:f", "count"), Pointcut("prog:g", "count")]
+    thread = threading.Thread(target=patcher.apply, args=(pointcuts,))
+    thread.start()
+    assert weaving.wait(10)
+    told = {each.target: each.state for each in patcher.report()}
+    reported.set()
+    thread.join(10)
+
+    assert told == {"prog:f": "installed", "prog:g": "pending"}
+    assert "another thread has been weaving" in caplog.text
+    assert {each.target: each.state for each in patcher.report()} == {
+        "prog:f": "installed",
+        "prog:g": "installed",
+    }
+
+
 def test_an_empty_module_is_no_error_where_the_rest_of_its_list_finds_something(
     project, patcher, states, caplog
 ):
