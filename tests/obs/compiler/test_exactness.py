@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import gc
-import threading
 
 import pytest
 
 THREADS = 8
-EACH = 125_000
+PIECES = 125
+CALLS = 1_000
 
 
 @pytest.fixture
@@ -28,36 +28,33 @@ def counted(loom):
     )
 
 
-def run(threads):
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-
-def test_a_million_calls_from_eight_threads_while_somebody_scrapes_are_a_million(loom, counted):
+def test_a_million_calls_from_eight_threads_while_somebody_scrapes_are_a_million(
+    loom, counted, workers
+):
     function = counted.function
-    done = threading.Event()
     scrapes = []
 
-    def work(name):
-        for _ in range(EACH):
+    def call(number):
+        name = str(number % 3)
+        for _ in range(CALLS):
             function(name)
 
-    def scrape():
-        while not done.is_set():
-            scrapes.append(loom.read("calls_total"))
+    def scrape(_):
+        scrapes.append(loom.read("calls_total"))
 
-    scraper = threading.Thread(target=scrape)
-    scraper.start()
-    run([threading.Thread(target=work, args=(str(n % 3),)) for n in range(THREADS)])
-    done.set()
-    scraper.join()
+    with (
+        workers(scrape, threads=1) as scraper,
+        workers(call, threads=THREADS, at_least=PIECES) as callers,
+    ):
+        # However fast the calls are, they go on until there were scrapes meanwhile.
+        while scraper.pieces < 4 or callers.at_their_share:
+            callers.let_them_work()
 
-    million = THREADS * EACH
-    assert loom.total("calls_total") == million
-    assert sum(count for count, _ in loom.read("seconds").values()) == million
-    assert counted.calls() == million
+    made = callers.pieces * CALLS
+    assert made >= 1_000_000
+    assert loom.total("calls_total") == made
+    assert sum(count for count, _ in loom.read("seconds").values()) == made
+    assert counted.calls() == made
     totals = [sum(scrape.values()) for scrape in scrapes]
     assert totals == sorted(totals)
 

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import os
 import stat
-import threading
 from pathlib import Path
 
 import pytest
@@ -19,22 +18,20 @@ def test_content_and_mode(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_reader_never_sees_half_of_it(tmp_path):
+def test_a_reader_never_sees_half_of_it(tmp_path, workers):
     path = tmp_path / "run.prom"
     contents = {bytes([letter]) * 100_000 for letter in b"ab"}
     write_textfile(path, b"a" * 100_000)
 
-    def write():
-        for letter in b"ab" * 20:
-            write_textfile(path, bytes([letter]) * 100_000)
+    def write(_):
+        for content in contents:
+            write_textfile(path, content)
 
-    writer = threading.Thread(target=write)
-    writer.start()
     seen = set()
-    while writer.is_alive():
-        seen.add(path.read_bytes())
-    writer.join()
-    assert seen <= contents
+    with workers(write, threads=1, at_least=20) as writer:
+        while writer.at_their_share or len(seen) < 2:
+            seen.add(path.read_bytes())
+    assert seen == contents
 
 
 def test_a_missing_folder(tmp_path):

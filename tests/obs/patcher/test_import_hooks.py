@@ -655,24 +655,28 @@ def test_what_was_under_way_is_taken_in_as_soon_as_it_is_done(project, weaver):
     assert weaver.calls == ["under_u:late"]
 
 
-def test_two_threads_that_import_while_a_third_applies_do_not_wait_for_each_other(
-    project, patcher, weaver
+def test_two_threads_that_import_while_others_report_do_not_wait_for_each_other(
+    project, patcher, weaver, workers, monkeypatch
 ):
     load = project(
         {
-            "dead_a.py": "import dead_c\ndef f(): ...\nf()",
-            "dead_b.py": "import dead_c\ndef f(): ...\nf()",
-            "dead_c.py": "import time\ntime.sleep(0.05)\ndef f(): ...\nf()",
+            "dead_a.py": "import sys\nsys.test_both()\nimport dead_c\ndef f(): ...\nf()",
+            "dead_b.py": "import sys\nsys.test_both()\nimport dead_c\ndef f(): ...\nf()",
+            "dead_c.py": "import sys\nsys.test_reports()\ndef f(): ...\nf()",
         }
     )
+    both = threading.Barrier(2, timeout=60)
+    monkeypatch.setattr(sys, "test_both", both.wait, raising=False)
     pointcuts = [Pointcut(f"dead_{each}:f", "count") for each in "abc"]
     patcher.apply(pointcuts)
     threads = [threading.Thread(target=load, args=(f"dead_{each}",)) for each in "ab"]
-    threads += [threading.Thread(target=patcher.report) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(20)
+    with workers(lambda _: patcher.report(), threads=3) as reporters:
+        # One of the two waits for the other's import, which waits for reports.
+        monkeypatch.setattr(sys, "test_reports", reporters.let_them_work, raising=False)
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
 
     assert not any(thread.is_alive() for thread in threads)
     assert sorted(weaver.calls) == ["dead_a:f", "dead_b:f", "dead_c:f"]

@@ -279,29 +279,21 @@ def test_two_threads_that_apply_the_same_set_weave_once(program, patcher, weaver
     assert sorted(weaver.targets()) == ["prog:Base.run", "prog:f"]
 
 
-def test_calls_in_other_threads_go_on_while_code_is_exchanged(program, weave, totals):
+def test_calls_in_other_threads_go_on_while_code_is_exchanged(program, weave, totals, workers):
     prog = program("def f(n): return n\ndef g(n): return f(n)")
-    stop, wrong = threading.Event(), []
 
-    def call():
-        number = 0
-        while not stop.is_set():
-            number += 1
-            if prog.g(number) != number:
-                wrong.append(number)
+    def call(_):
+        for number in range(100):
+            assert prog.g(number) == number
 
-    threads = [threading.Thread(target=call) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for _ in range(30):
-        weave("prog:f", "prog:g")
-        weave("prog:f")
-        weave()
-    stop.set()
-    for thread in threads:
-        thread.join()
+    with workers(call, threads=2) as callers:
+        for _ in range(30):
+            weave("prog:f", "prog:g")
+            callers.let_them_work()
+            weave("prog:f")
+            weave()
+            callers.let_them_work()
 
-    assert wrong == []
     assert totals() == {}
 
 
