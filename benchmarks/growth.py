@@ -413,6 +413,9 @@ def best_of(axis: Axis, folder: Path, limit: float) -> dict[tuple[str, Size], Fi
     for size in (axis.small, axis.large):
         write_package(folder / str(size), size)
     found = {(name, size): Figure() for name in axis.names for size in (axis.small, axis.large)}
+    for name, size in found:
+        if name.endswith(CACHED):
+            measure(name, folder / str(size), size, limit)
     for _ in range(ROUNDS):
         for (name, size), best in found.items():
             if best.missing or LONG < best.seconds < float("inf"):
