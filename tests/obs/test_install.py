@@ -379,10 +379,14 @@ class TestReload:
         thread.start()
         try:
             for turn in range(20):
+                before = calls[0]
                 ancestry_obs.reload(other if turn % 2 else MAP)
+                while calls[0] == before and thread.is_alive():
+                    pass
         finally:
             stop.set()
             thread.join()
+        assert calls[0] >= 20
         assert values()["shop_add_seconds_count"] == calls[0]
 
 

@@ -409,33 +409,44 @@ class TestExact:
         ancestry_obs.install(BOUNDED, settings=enabled)
         changed = json.loads(json.dumps(BOUNDED))
         changed["instrument"][0]["record"][1]["labels"]["user"] = "upper(user)"
-        threads, each = 8, 125_000
-        done = threading.Event()
+        threads, each, block = 8, 125_000, 500
+        enough, done = threading.Event(), threading.Event()
         totals: list[float] = []
+        made = [0] * threads
 
-        def work():
-            for _ in range(each):
-                module.request("/a", "GET", "me")
+        def work(number):
+            # However fast it is, it goes on until there were reloads and scrapes meanwhile.
+            while made[number] < each or not enough.is_set():
+                for _ in range(block):
+                    module.request("/a", "GET", "me")
+                made[number] += block
 
         def scrape():
             while not done.is_set():
                 totals.append(sum(sample.value for sample in exposed()["shop_requests"]))
 
-        workers = [threading.Thread(target=work) for _ in range(threads)]
+        workers = [threading.Thread(target=work, args=(number,)) for number in range(threads)]
         scraper = threading.Thread(target=scrape)
         for thread in (scraper, *workers):
             thread.start()
         turns = 0
-        while any(thread.is_alive() for thread in workers):
-            ancestry_obs.reload(BOUNDED if turns % 2 else changed)
-            turns += 1
-        for thread in workers:
-            thread.join()
-        done.set()
-        scraper.join()
+        try:
+            while any(thread.is_alive() for thread in workers):
+                ancestry_obs.reload(BOUNDED if turns % 2 else changed)
+                turns += 1
+                if turns > 2 and (len(totals) > 2 or not scraper.is_alive()):
+                    enough.set()
+        finally:
+            enough.set()
+            for thread in workers:
+                thread.join()
+            done.set()
+            scraper.join()
         assert turns > 2
+        assert len(totals) > 2
         assert totals == sorted(totals)
+        assert min(made) >= each
         families = exposed()
-        assert sum(each.value for each in families["shop_requests"]) == threads * each
+        assert sum(each.value for each in families["shop_requests"]) == sum(made)
         (count,) = [each for each in families["shop_latency_seconds"] if "_count" in each.name]
-        assert count.value == threads * each
+        assert count.value == sum(made)

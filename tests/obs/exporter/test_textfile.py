@@ -24,17 +24,28 @@ def test_a_reader_never_sees_half_of_it(tmp_path):
     contents = {bytes([letter]) * 100_000 for letter in b"ab"}
     write_textfile(path, b"a" * 100_000)
 
+    looked = threading.Event()
+
     def write():
-        for letter in b"ab" * 20:
-            write_textfile(path, bytes([letter]) * 100_000)
+        written = 0
+        # Until both were seen while it writes.
+        while written < 20 or not looked.is_set():
+            for letter in b"ab":
+                write_textfile(path, bytes([letter]) * 100_000)
+            written += 1
 
     writer = threading.Thread(target=write)
     writer.start()
     seen = set()
-    while writer.is_alive():
-        seen.add(path.read_bytes())
-    writer.join()
-    assert seen <= contents
+    try:
+        while writer.is_alive():
+            seen.add(path.read_bytes())
+            if len(seen) >= 2:
+                looked.set()
+    finally:
+        looked.set()
+        writer.join()
+    assert seen == contents
 
 
 def test_a_missing_folder(tmp_path):

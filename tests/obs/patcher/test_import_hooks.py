@@ -656,25 +656,44 @@ def test_what_was_under_way_is_taken_in_as_soon_as_it_is_done(project, weaver):
 
 
 def test_two_threads_that_import_while_a_third_applies_do_not_wait_for_each_other(
-    project, patcher, weaver
+    project, patcher, weaver, monkeypatch
 ):
     load = project(
         {
             "dead_a.py": "import dead_c\ndef f(): ...\nf()",
             "dead_b.py": "import dead_c\ndef f(): ...\nf()",
-            "dead_c.py": "import time\ntime.sleep(0.05)\ndef f(): ...\nf()",
+            "dead_c.py": "import sys\nsys.test_patcher_hook()\ndef f(): ...\nf()",
         }
     )
     pointcuts = [Pointcut(f"dead_{each}:f", "count") for each in "abc"]
     patcher.apply(pointcuts)
-    threads = [threading.Thread(target=load, args=(f"dead_{each}",)) for each in "ab"]
-    threads += [threading.Thread(target=patcher.report) for _ in range(3)]
-    for thread in threads:
+    under_way, go_on, gone_on = threading.Event(), threading.Event(), threading.Event()
+
+    def stand_still():
+        under_way.set()
+        go_on.wait(20)
+        gone_on.set()
+
+    def waits_for_an_import(thread):
+        frame = sys._current_frames().get(thread.ident)
+        return frame is not None and frame.f_code is bootstrap._ModuleLock.acquire.__code__
+
+    monkeypatch.setattr(sys, "test_patcher_hook", stand_still, raising=False)
+    importers = [threading.Thread(target=load, args=(f"dead_{each}",)) for each in "ab"]
+    reporters = [threading.Thread(target=patcher.report) for _ in range(3)]
+    for thread in importers:
         thread.start()
-    for thread in threads:
+    assert under_way.wait(20)
+    # One of them is in the midst of the third module, for which the other waits.
+    while not any(map(waits_for_an_import, importers)) and not gone_on.is_set():
+        pass
+    for thread in reporters:
+        thread.start()
+    go_on.set()
+    for thread in (*importers, *reporters):
         thread.join(20)
 
-    assert not any(thread.is_alive() for thread in threads)
+    assert not any(thread.is_alive() for thread in (*importers, *reporters))
     assert sorted(weaver.calls) == ["dead_a:f", "dead_b:f", "dead_c:f"]
 
 

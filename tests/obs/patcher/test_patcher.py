@@ -281,27 +281,38 @@ def test_two_threads_that_apply_the_same_set_weave_once(program, patcher, weaver
 
 def test_calls_in_other_threads_go_on_while_code_is_exchanged(program, weave, totals):
     prog = program("def f(n): return n\ndef g(n): return f(n)")
-    stop, wrong = threading.Event(), []
+    stop, wrong, made = threading.Event(), [], [0, 0]
 
-    def call():
-        number = 0
+    def call(index):
         while not stop.is_set():
-            number += 1
+            number = made[index] + 1
             if prog.g(number) != number:
                 wrong.append(number)
+            made[index] = number
 
-    threads = [threading.Thread(target=call) for _ in range(2)]
+    def let_them_call():
+        before = list(made)
+        while made == before and any(thread.is_alive() for thread in threads):
+            pass
+
+    threads = [threading.Thread(target=call, args=(index,)) for index in range(2)]
     for thread in threads:
         thread.start()
-    for _ in range(30):
-        weave("prog:f", "prog:g")
-        weave("prog:f")
-        weave()
-    stop.set()
-    for thread in threads:
-        thread.join()
+    try:
+        for _ in range(30):
+            weave("prog:f", "prog:g")
+            let_them_call()
+            weave("prog:f")
+            let_them_call()
+            weave()
+            let_them_call()
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
 
     assert wrong == []
+    assert sum(made) >= 90
     assert totals() == {}
 
 
