@@ -3,7 +3,8 @@
     spec -> aspects -> compiler + patcher -> recording -> collector -> registry -> exporter
 
 An `Instrumentation` puts them together for one map and takes them apart again. It is made only when
-metrics are on: this module imports wrapt and prometheus_client by way of the stages.
+metrics are on: this module imports prometheus_client by way of the stages, and wrapt is imported
+where a name is to be bound to a proxy.
 """
 
 from __future__ import annotations

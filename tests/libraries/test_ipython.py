@@ -105,19 +105,7 @@ def test_a_session(run_session):
     assert done.calls == times(2)
 
 
-# For a function alone IPython compiles by itself and exchanges code outside of any import and call:
-# that is woven again when the status or a scrape sees it, and what was not counted is told.
-compiled_by_ipython = pytest.mark.xfail(reason="counts again from the next scrape on", strict=True)
-
-
-@pytest.mark.parametrize(
-    "mode",
-    [
-        pytest.param("2", marks=compiled_by_ipython),
-        pytest.param("all", marks=compiled_by_ipython),
-        "complete",
-    ],
-)
+@pytest.mark.parametrize("mode", ["2", "all", "complete"])
 def test_autoreload_after_edits(run_session, mode):
     """Names, instances, tables and bound methods from before have the new code, and are counted.
 

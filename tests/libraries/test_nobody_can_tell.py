@@ -160,7 +160,11 @@ MEASURES = """
         data = measured.get_data()
         (file,) = data.measured_files()
         _, statements, excluded, missing, text = measured.analysis2(file)
-        arcs = sorted(data.arcs(file)) if BRANCH else None
+        arcs = None
+        if BRANCH:
+            # From a line to itself is no way between two: a look-up that misses makes one.
+            arcs = sorted(arc for arc in data.arcs(file) if arc[0] != arc[1])
+            arcs += sorted(measured._analyze(file).missing_branch_arcs().items())
         return [sorted(data.lines(file)), statements, excluded, missing, text, arcs]
 """
 LIB_TARGETS = (
@@ -382,6 +386,10 @@ def test_a_pickle_by_value_is_as_large_as_without_a_map(run_bare, order, pickler
 
 @pytest.mark.parametrize("pickler", PICKLERS)
 def test_what_comes_back_into_the_program_works(run_program, pickler):
+    """By value comes a new function: the original one, which works and is not counted.
+
+    cloudpickle and dill find no name that leads to any of these functions, with a map or without.
+    """
     program = """
     import PICKLER
     import lib
@@ -389,13 +397,17 @@ def test_what_comes_back_into_the_program_works(run_program, pickler):
     def main():
         sent = (lib.make(1), lib.double, lib.Thing.make)
         copies = [PICKLER.loads(PICKLER.dumps(each)) for each in sent]
-        return [copies[0](1), copies[1](2), copies[2](3)]
+        seen = [copies[0](1), copies[1](2), copies[2](3)]
+        for copy, each in zip(copies, sent):
+            function, other = getattr(copy, "__func__", copy), getattr(each, "__func__", each)
+            data = [*filter(callable, function.__code__.co_consts)]
+            seen.append([function is other, function.__name__ == other.__name__, data])
+        return seen + [lib.double(4)]
 """
     targets = ("lib:make.<locals>.closure", "lib:double", "lib:Thing.make")
     done = run_program(program.replace("PICKLER", pickler), *targets, files={"lib": SENT})
-    assert done.result == [2, 4, 3]
-    # cloudpickle sends a class method by its name, dill by its value.
-    assert done.calls.get("lib:Thing.make", 0) == (pickler == "cloudpickle")
+    assert done.result == [2, 4, 3, *[[False, True, []]] * 3, 8]
+    assert done.calls == {"lib:double": 1}
 
 
 # Classes that attrs makes.
@@ -471,7 +483,10 @@ def test_methods_of_a_class_with_slots(run_program, order):
     assert done.calls == counts
 
 
-@pytest.mark.parametrize("target", ["attr._make:make_class", "attr:*"])
+# `attr:*` alone means what that module defines, which is nothing: it takes all from the others.
+@pytest.mark.parametrize("target", ["attr._make:make_class", ["attr:*", "attr.*:*"]])
 def test_a_maker_of_classes_names_the_module_of_its_caller(run_program, target):
-    done = run_program(ATTRS, target)
+    done = run_program(ATTRS, {"target": target})
     assert done.result[:3] == ["app", 3, True]
+    name = target if isinstance(target, str) else " ".join(target)
+    assert done.calls[name] > 0

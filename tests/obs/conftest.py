@@ -6,6 +6,7 @@ import contextlib
 import os
 import pickle
 import sys
+import threading
 from textwrap import dedent
 
 import pytest
@@ -39,6 +40,92 @@ def enabled():
         enable_prometheus_metrics=True, metrics_export_port=0, metrics_namespace="shop"
     )
     ancestry_obs.uninstall()
+
+
+# Longer than anything takes that ends at all.
+_LIMIT = 300
+
+
+class Workers:
+    """Threads that do a piece of work again and again until they are told to stop.
+
+    How fast they are decides nothing: whoever needs them to have got somewhere waits for it. What
+    is raised in one of them is raised where they are waited for, and at the end.
+
+    Args:
+        work: does one piece; it is given the number of its thread.
+        threads: how many there are.
+        at_least: how many pieces each does in any case.
+    """
+
+    def __init__(self, work, *, threads=8, at_least=0):
+        self._work = work
+        self._at_least = at_least
+        self._stop = False
+        self._failure = None
+        self._done = [0] * threads
+        self._turn = threading.Condition()
+        self._threads = [
+            threading.Thread(target=self._loop, args=(number,), daemon=True)
+            for number in range(threads)
+        ]
+
+    def __enter__(self):
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, kind, *_):
+        self._stop = True
+        for thread in self._threads:
+            thread.join(_LIMIT)
+        if kind is None:
+            self._check()
+            assert not any(thread.is_alive() for thread in self._threads)
+
+    @property
+    def pieces(self):
+        """How many pieces all threads together have done."""
+        self._check()
+        return sum(self._done)
+
+    @property
+    def at_their_share(self):
+        """Whether a thread has not yet done what it does in any case."""
+        self._check()
+        return min(self._done) < self._at_least
+
+    def let_them_work(self):
+        """Wait until a piece of work is done that began after this call."""
+        # One of them has done two pieces then, and began the second meanwhile.
+        enough = self.pieces + len(self._threads) + 1
+        with self._turn:
+            assert self._turn.wait_for(lambda: self._failure or sum(self._done) >= enough, _LIMIT)
+        self._check()
+
+    def _check(self):
+        if self._failure is not None:
+            raise self._failure
+
+    def _loop(self, number):
+        try:
+            while self._failure is None and not (
+                self._stop and self._done[number] >= self._at_least
+            ):
+                self._work(number)
+                with self._turn:
+                    self._done[number] += 1
+                    self._turn.notify_all()
+        except BaseException as error:
+            with self._turn:
+                self._failure = error
+                self._turn.notify_all()
+
+
+@pytest.fixture(scope="session")
+def workers():
+    """Threads that work until they are told to stop: see `Workers`."""
+    return Workers
 
 
 @pytest.fixture(scope="session")

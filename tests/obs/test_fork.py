@@ -11,7 +11,6 @@ import sys
 import threading
 import urllib.request
 from dataclasses import replace
-from operator import eq
 
 import pytest
 from prometheus_client import generate_latest
@@ -148,29 +147,12 @@ def test_locks_that_other_threads_held_are_fresh(forked):
     assert answer == [1, 1, "installed", "installed"]
 
 
-def test_calls_of_other_threads_at_the_fork_are_nobodys_twice(forked):
-    stop, calls = threading.Event(), [0, 0]
-
-    def run(index):
-        while not stop.is_set():
-            forked.call("x")
-            calls[index] += 1
-
-    threads = [threading.Thread(target=run, args=(index,)) for index in range(2)]
-    for each in threads:
-        each.start()
-    try:
+def test_calls_of_other_threads_at_the_fork_are_nobodys_twice(forked, workers):
+    with workers(lambda _: forked.call("x"), threads=2) as callers:
         for _ in range(10):
-            before = list(calls)
-            while any(map(eq, calls, before)) and all(each.is_alive() for each in threads):
-                pass
+            callers.let_them_work()
             assert in_child(lambda: sum(counted().values())) == 0
-    finally:
-        stop.set()
-        for each in threads:
-            each.join()
-    assert min(calls) >= 10
-    assert counted()['calls_total{x="x"}'] == sum(calls)
+    assert counted()['calls_total{x="x"}'] == callers.pieces
 
 
 @pytest.mark.live

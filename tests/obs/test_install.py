@@ -363,31 +363,21 @@ class TestReload:
         assert changes.targets_added == ("shopping:Cart.add",)
         assert changes.targets_removed == ("shopping:Cart.size",)
 
-    def test_calls_go_on_meanwhile_and_none_is_lost(self, shop, enabled):
+    def test_calls_go_on_meanwhile_and_none_is_lost(self, shop, enabled, workers):
         ancestry_obs.install(MAP, settings=enabled)
         other = copy.deepcopy(MAP)
         other["instrument"][0]["record"][0]["labels"]["item"] = "upper(item)"
-        cart, calls, stop = shop.Cart(), [0], threading.Event()
+        cart = shop.Cart()
 
-        def call():
-            while not stop.is_set():
-                cart.size()
-                cart.add("book")
-                calls[0] += 1
+        def call(_):
+            cart.size()
+            cart.add("book")
 
-        thread = threading.Thread(target=call)
-        thread.start()
-        try:
+        with workers(call, threads=1) as callers:
             for turn in range(20):
-                before = calls[0]
                 ancestry_obs.reload(other if turn % 2 else MAP)
-                while calls[0] == before and thread.is_alive():
-                    pass
-        finally:
-            stop.set()
-            thread.join()
-        assert calls[0] >= 20
-        assert values()["shop_add_seconds_count"] == calls[0]
+                callers.let_them_work()
+        assert values()["shop_add_seconds_count"] == callers.pieces
 
 
 def test_the_namespace_of_the_package_is_what_it_says():

@@ -16,7 +16,6 @@ import random
 import socket
 import subprocess
 import sys
-import threading
 import uuid
 from operator import attrgetter
 from pathlib import Path
@@ -402,51 +401,37 @@ class TestBounded:
 
 class TestExact:
     def test_a_million_calls_of_eight_threads_across_scrapes_and_reloads(
-        self, make_module, enabled
+        self, make_module, enabled, workers
     ):
         make_module("requested", REQUESTS)
         module = importlib.import_module("requested")
         ancestry_obs.install(BOUNDED, settings=enabled)
         changed = json.loads(json.dumps(BOUNDED))
         changed["instrument"][0]["record"][1]["labels"]["user"] = "upper(user)"
-        threads, each, block = 8, 125_000, 500
-        enough, done = threading.Event(), threading.Event()
+        threads, pieces, calls = 8, 125, 1_000
         totals: list[float] = []
-        made = [0] * threads
 
-        def work(number):
-            # However fast it is, it goes on until there were reloads and scrapes meanwhile.
-            while made[number] < each or not enough.is_set():
-                for _ in range(block):
-                    module.request("/a", "GET", "me")
-                made[number] += block
+        def call(_):
+            for _ in range(calls):
+                module.request("/a", "GET", "me")
 
-        def scrape():
-            while not done.is_set():
-                totals.append(sum(sample.value for sample in exposed()["shop_requests"]))
+        def scrape(_):
+            totals.append(sum(sample.value for sample in exposed()["shop_requests"]))
 
-        workers = [threading.Thread(target=work, args=(number,)) for number in range(threads)]
-        scraper = threading.Thread(target=scrape)
-        for thread in (scraper, *workers):
-            thread.start()
         turns = 0
-        try:
-            while any(thread.is_alive() for thread in workers):
+        with (
+            workers(scrape, threads=1) as scraper,
+            workers(call, threads=threads, at_least=pieces) as callers,
+        ):
+            # However fast the calls are, they go on until enough has happened meanwhile.
+            while turns < 4 or scraper.pieces < 4 or callers.at_their_share:
                 ancestry_obs.reload(BOUNDED if turns % 2 else changed)
+                callers.let_them_work()
                 turns += 1
-                if turns > 2 and (len(totals) > 2 or not scraper.is_alive()):
-                    enough.set()
-        finally:
-            enough.set()
-            for thread in workers:
-                thread.join()
-            done.set()
-            scraper.join()
-        assert turns > 2
-        assert len(totals) > 2
+        made = callers.pieces * calls
+        assert made >= 1_000_000
         assert totals == sorted(totals)
-        assert min(made) >= each
         families = exposed()
-        assert sum(each.value for each in families["shop_requests"]) == sum(made)
+        assert sum(each.value for each in families["shop_requests"]) == made
         (count,) = [each for each in families["shop_latency_seconds"] if "_count" in each.name]
-        assert count.value == sum(made)
+        assert count.value == made

@@ -46,6 +46,9 @@ class InnerTest(Protocol):
     def is_inner(self, first: object) -> bool:
         """Tell it of a call; to be called from the method's own frame."""
 
+    def has_own(self, code: CodeType) -> bool:
+        """Whether code is of the very class whose method is asked about."""
+
 
 @dataclass(frozen=True)
 class Part:
@@ -161,6 +164,15 @@ class Aspect:
         return self.signature.renamed(self.placeholders)
 
     @cached_property
+    def knows_its_class(self) -> bool:
+        """Whether the code can see by itself that its first argument is of just its own class."""
+        code, test = self.code, self.inner_test
+        # Code without a function may run in the body of the class, before there is a class.
+        if code is None or test is None or self.function is None:
+            return False
+        return "__class__" in code.co_freevars and test.has_own(code)
+
+    @cached_property
     def shape(self) -> Hashable:
         """What the statements depend on; equal for targets to which the same ones do justice."""
         runtime, advice = self.runtime, self.advice
@@ -173,6 +185,7 @@ class Aspect:
             self.signature.kinds,
             tuple(self._alias),
             self.inner_test is not None,
+            self.knows_its_class,
             self.names.prefix,
             tuple((name, text) for name, text in self.variables.items() if name in advice.names),
         )

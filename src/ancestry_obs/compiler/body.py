@@ -22,10 +22,9 @@ function with such a one has its `leave` in a ``finally`` around all of that ins
 
 The statements take the lines of those beside them, so that a debugger, a tracer and coverage see
 the lines that they always saw: at the entry the body's first one, at a ``return`` its own, at the
-body's end that of the last statement. Where no such line is on every way (an exception leaves, the
-`leave` in a ``finally``, a body that ends with a ``finally`` or ``except*`` of many lines), the
-``def`` line shows once more to who traces it: no line shows that was not run. Where a look-up
-misses, a line may show several times in a row.
+body's end that of the last statement, where an exception leaves none. What several ways lead to is
+on the line that each of them was on (`lines`). Where a look-up misses, a line may show several
+times in a row.
 """
 
 from __future__ import annotations
@@ -38,6 +37,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from ancestry_obs.compiler.code import NamesToConstants
+from ancestry_obs.compiler.lines import AS_BEFORE, NOWHERE
 from ancestry_obs.compiler.trees import Block, shared
 
 if TYPE_CHECKING:
@@ -155,9 +155,6 @@ class _Weaving:
         self._template = template
         self._names = names
         self.trees: list[Tree] = []
-        # What code says it begins on: a decorator's line, if there is one.
-        lines = [function.lineno, *(each.lineno for each in function.decorator_list)]
-        self._definition = {**self._first, "lineno": min(lines), "end_lineno": min(lines)}
         self._copies: dict[str, str] = {}
         self._keep_parameters()
 
@@ -199,15 +196,15 @@ class _Weaving:
         return [*copies, *self._at(where, self._template.entry)]
 
     def _around(self, body: list[ast.stmt]) -> Iterator[ast.stmt]:
-        protection = next(_protections(body), None)
-        start, definition = self._first, self._definition
-        woven = self._ended(body, self._leave if protection is None else self._forget)
-        begin = self._at(start, self._template.begin)
+        is_protected = next(_protections(body), None) is not None
+        end = self._forget if is_protected else self._leave
+        last = self._returning(end) if is_protected else end
+        woven = self._tail(self._replaced(body, end), last, self._first)
+        begin = self._at(self._first, self._template.begin)
         guarded = self._guarded([*begin, *woven])
-        if protection is not None:
-            # No other line is one that every way out has been on.
-            last = self._at(definition, self._template.leave)
-            guarded = _at(start, ast.Try([guarded], [], [], last))
+        if is_protected:
+            leave = self._at(AS_BEFORE, self._template.leave)
+            guarded = _at(self._first, ast.Try([guarded], [], [], leave))
         yield guarded
 
     def _before_one_end(self, body: list[ast.stmt]) -> Iterator[ast.stmt]:
@@ -223,12 +220,10 @@ class _Weaving:
             yield from leave
 
     def _guarded(self, body: list[ast.stmt]) -> ast.stmt:
-        start, definition = self._first, self._definition
-        failure = self._at(definition, self._template.failure)
-        handler = ast.ExceptHandler(None, None, [*failure, ast.Raise(None, None)])
-        _at(definition, handler)
-        _at(definition, handler.body[-1])
-        return _at(start, ast.Try(body, [handler], [], []))
+        failure = self._at(NOWHERE, self._template.failure)
+        again = _at(NOWHERE, ast.Raise(None, None))
+        handler = _at(NOWHERE, ast.ExceptHandler(None, None, [*failure, again]))
+        return _at(self._first, ast.Try(body, [handler], [], []))
 
     def _leave(self, where: Place, value: ast.expr | None) -> list[ast.stmt]:
         """Write the end of a call: the result is kept while it is recorded."""
@@ -240,10 +235,6 @@ class _Weaving:
 
     def _keep(self, where: Place, value: ast.expr | None) -> ast.stmt:
         return _assignment(where, self._template.statements.result, value)
-
-    def _ended(self, body: list[ast.stmt], end: _End) -> list[ast.stmt]:
-        """Weave `end` into each end of a body: every ``return``, and where the body just stops."""
-        return self._tail(self._replaced(body, end), end, self._first)
 
     def _replaced(self, block: list[ast.stmt], end: _End) -> list[ast.stmt]:
         woven: list[ast.stmt] = []
@@ -299,10 +290,12 @@ class _Weaving:
             case ast.TryStar(finalbody=[]):
                 # Several of the handlers may run: what comes after them is the only end they have.
                 self._end_unraised(last, self._returning(end))
-                return end(self._definition, None)
+                return self._returning(end)(AS_BEFORE, None)
             case ast.Try(finalbody=[*_, final]) | ast.TryStar(finalbody=[*_, final]):
                 is_simple = not any(_blocks(final))
-                return end(_start(final if is_simple else self._function), None)
+                return (
+                    end(_start(final), None) if is_simple else self._returning(end)(AS_BEFORE, None)
+                )
             case ast.For() | ast.AsyncFor() | ast.While():
                 return self._loop_ends(last, end)
             case _ if not isinstance(last, _LEAVING):
@@ -342,9 +335,10 @@ class _Weaving:
         where = _start(loop)
         is_endless = isinstance(loop, ast.While) and _is_true(loop.test)
         if self._end_at_breaks(loop.body, end):
-            if not (loop.orelse or is_endless):
-                loop.orelse = self._returning(end)(where, None)
-            return end(self._definition, None)
+            returning = self._returning(end)
+            if not is_endless:
+                loop.orelse = self._tail(loop.orelse, returning, where)
+            return returning(AS_BEFORE, None)
         if is_endless:
             return []
         if not loop.orelse:

@@ -11,7 +11,6 @@ import re
 import warnings
 from contextlib import contextmanager
 from inspect import CO_ITERABLE_COROUTINE, CO_NESTED
-from opcode import opmap
 from types import CodeType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,7 +26,6 @@ __all__ = [
     "codes_in",
     "compiled",
     "embed",
-    "first_line",
     "inner_code",
     "key_of",
     "quietly",
@@ -54,13 +52,6 @@ def compiled(tree: ast.Module) -> CodeType:
     """Compile a module's tree, without a word about what is odd in it: its author was told."""
     with quietly():
         return compile(tree, FILENAME, "exec", dont_inherit=True)
-
-
-def first_line(code: CodeType) -> int:
-    """Give the line that shows first in a call, to who traces it."""
-    begun = 2 * code.co_code[::2].index(opmap["RESUME"])
-    later = (line for _, end, line in code.co_lines() if line is not None and end > begun + 2)
-    return next(later, code.co_firstlineno)
 
 
 def unmarked(code: CodeType) -> CodeType:
@@ -128,6 +119,8 @@ def with_constants(code: CodeType, original: CodeType, constants: Mapping[str, o
         constants: The object for each text.
     """
     marks = CO_NESTED | CO_ITERABLE_COROUTINE
+    # Texts are the very ones of the original: who writes out both it and a docstring writes one.
+    texts = {each: each for each in original.co_consts if type(each) is str}
     return code.replace(
         co_name=original.co_name,
         co_qualname=original.co_qualname,
@@ -135,7 +128,7 @@ def with_constants(code: CodeType, original: CodeType, constants: Mapping[str, o
         co_firstlineno=original.co_firstlineno,
         # What `types.coroutine` made awaitable stays awaitable.
         co_flags=code.co_flags & ~marks | original.co_flags & marks,
-        co_consts=_exchanged(code, original.co_filename, constants),
+        co_consts=_exchanged(code, original.co_filename, {**texts, **constants}),
     )
 
 

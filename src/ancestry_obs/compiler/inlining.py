@@ -15,13 +15,13 @@ from ancestry_obs.compiler.code import (
     FILENAME,
     codes_in,
     compiled,
-    first_line,
     key_of,
     quietly,
     unmarked,
     with_inside_of,
 )
 from ancestry_obs.compiler.definitions import Definitions, decorators
+from ancestry_obs.compiler.lines import first_line, settled
 from ancestry_obs.compiler.shape import shape_of
 from ancestry_obs.compiler.visibility import looks_at_locals
 
@@ -34,8 +34,9 @@ if TYPE_CHECKING:
     from ancestry_obs.compiler.definitions import Key
     from ancestry_obs.compiler.trees import Tree
 
-__all__ = ["inlined", "woven_tree"]
+__all__ = ["READ", "inlined", "woven_tree"]
 
+READ: Final = "what reads its code must find its own"
 # What reads a function's bytecode, at once or later, finds the statements' objects in it.
 _READ_CODE: Final = frozenset({"cfunc", "guvectorize", "jit", "njit", "stencil", "vectorize"})
 # The name leads to the getter; these have names of their own, ``name.fset`` and ``name.fdel``.
@@ -179,11 +180,11 @@ class _Source:
                 continue
             original = aspect.known_code
             code = codes.get(definitions.compiled[key_of(original)])
-            code = code and with_inside_of(code, original)
+            code = code and with_inside_of(settled(code), original)
             if code is None or code.co_freevars != original.co_freevars:
                 self._refuse([aspect], "statements inside would change its variables")
             else:
-                self.results[id(aspect)] = code
+                self.results[id(aspect)] = settled(code)
 
     def _prove(self, definitions: Definitions, aspects: Sequence[Aspect]) -> None:
         """Compile the untouched source: what gives the very code that runs can be woven."""
@@ -199,7 +200,7 @@ class _Source:
             elif unmarked(code) not in codes.get(key, ()):
                 self._refuse([aspect], "its source gives other code than what runs")
             elif aspect.function is None and not _keeps_function(definitions.found[key], aspect):
-                self._refuse([aspect], "what reads its code must find its own")
+                self._refuse([aspect], READ)
             elif seen := looks_at_locals(
                 definitions.found[key], code.co_names, definitions.other_names
             ):

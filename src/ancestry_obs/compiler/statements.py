@@ -195,6 +195,8 @@ class _Writer:
             if not first.startswith("*"):
                 kind = f"{names.id}({names.type}({first}))"
                 test = f"{kind} not in {names.inner}.plain and {test}"
+                if self._aspect.knows_its_class:
+                    test = f"{names.type}({first}) is not __class__ and {test}"
             tests.append(test)
         return " or ".join(tests)
 
@@ -266,15 +268,18 @@ def passing_text(aspect: Aspect) -> str:
     """
     signature, free = aspect.signature, aspect.code.co_freevars if aspect.code else ()
     asynchronous = aspect.kind in {"coroutine", "async_generator"}
-    call = f"{aspect.names.call}({signature.call})"
-    body = _drive(aspect) if aspect.kind == "async_generator" else [_CALLS[aspect.kind](call)]
+    variables = f"({', '.join(free)},)" if free else "()"
+    # One inside another is made at each call: of this lambda, whose code is exchanged then.
+    original = f"(lambda: {variables})" if aspect.function is None else aspect.names.call
+    call = f"{original}({signature.call})"
+    body = _drive(aspect, call) if aspect.kind == "async_generator" else [_CALLS[aspect.kind](call)]
     # Never executed, but so the function has the variables around it that the original has.
-    uses = [f"if 0: ({', '.join(free)},)"] if free else []
+    uses = [f"if 0: {variables}"] if free else []
     head = f"{'async def' if asynchronous else 'def'} call({signature.definition}):"
     return "\n".join([head, *indented([*uses, *body])])
 
 
-def _drive(aspect: Aspect) -> list[str]:
+def _drive(aspect: Aspect, call: str) -> list[str]:
     """Write the loop that passes everything between an async generator and its user.
 
     One list holds what is on its way, so that no value lives longer than without it.
@@ -282,7 +287,7 @@ def _drive(aspect: Aspect) -> list[str]:
     names = aspect.names
     inner, box, step = names.driven, names.box, names.step
     return [
-        f"{inner} = {names.call}({aspect.signature.call})",
+        f"{inner} = {call}",
         f"{box} = []",
         "try:",
         f"    {box}.append(await {names.begin}({inner}))",

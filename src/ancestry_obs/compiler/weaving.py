@@ -16,8 +16,16 @@ from types import CellType, CodeType, FunctionType
 from typing import TYPE_CHECKING, Final
 
 from ancestry_obs.compiler.body import calling_function, weave_body
-from ancestry_obs.compiler.code import CONSTANT, inner_code, key_of, with_constants
-from ancestry_obs.compiler.inlining import inlined, woven_tree
+from ancestry_obs.compiler.code import (
+    CONSTANT,
+    codes_in,
+    embed,
+    inner_code,
+    key_of,
+    with_constants,
+)
+from ancestry_obs.compiler.inlining import READ, inlined, woven_tree
+from ancestry_obs.compiler.lines import settled
 from ancestry_obs.compiler.shape import shape_of
 from ancestry_obs.compiler.sources import source_of
 from ancestry_obs.compiler.statements import passing_text
@@ -222,16 +230,27 @@ class _File:
         return self._source
 
 
+def _can_be_made(aspect: Aspect, reason: str) -> bool:
+    """Whether code that has no function yet may call the original all the same.
+
+    A function inside another one comes and goes: there is none to wait for.
+    """
+    return "<locals>" in aspect.known_code.co_qualname and reason != READ
+
+
 def _bound(aspect: Aspect, inline: CodeType | str) -> Woven:
     """Give code its objects; where the statements cannot be inside, they are around a call."""
     reason, code = (inline, None) if isinstance(inline, str) else ("", inline)
-    if reason and aspect.function is None:
+    is_made_later = bool(reason) and aspect.function is None
+    if is_made_later and not _can_be_made(aspect, reason):
         raise CompileError(reason)
     shape = shape_of(aspect)
     recorders = shape.recorders(aspect)
-    call = _copy(aspect.function) if reason else None
+    call = _copy(aspect.function) if reason and not is_made_later else None
     constants = shape.constants(aspect, recorders, call)
     finished = with_constants(code or _calling(aspect, shape), aspect.known_code, constants)
+    if is_made_later:
+        finished = embed(finished, {id(next(codes_in(finished))): aspect.known_code})
     return Woven(aspect if reason else _let_go(aspect), finished, recorders, reason)
 
 
@@ -266,7 +285,7 @@ def _calling(aspect: Aspect, shape: Shape) -> CodeType:
     function = _calling_tree(aspect)
     lent = weave_body(function, shape.template, aspect.signature.names, function.lineno)
     free = aspect.code.co_freevars if aspect.code else ()
-    code = inner_code(function, free)
+    code = settled(inner_code(function, free))
     for tree in lent:
         tree.give_back()
     if code.co_freevars != free:

@@ -120,6 +120,19 @@ class CodeExchange:
                 if is_meant and self.original_of(code) == each.original:
                     function.__code__ = each.code
 
+    def give_to_called(self, code: CodeType, original: CodeType, whole: CodeType) -> None:
+        """Have the original that woven code calls make functions with what is woven of those.
+
+        Args:
+            code: The woven code.
+            original: What it calls.
+            whole: What it is to call.
+        """
+        self.know_inside(whole, original)
+        for each in code.co_consts:
+            if type(each) is FunctionType and self.original_of(each.__code__) is original:
+                each.__code__ = whole
+
     def give_back_in(self, module: ModuleType, code: CodeType) -> None:
         """Give the function under a name its own code back, whatever a decorator made of it."""
         value: object = module

@@ -92,6 +92,11 @@ class Weaving:
         return tuple(dict.fromkeys(self.wanted[index].advice for index in sorted(self.wanted)))
 
     @property
+    def is_definition_alone(self) -> bool:
+        """Whether only patterns reach it that mean the definition."""
+        return bool(self.wanted) and all(each.at == "definition" for each in self.wanted.values())
+
+    @property
     def takes_in_subclasses(self) -> bool:
         """Whether overrides are targets as well."""
         return any(each.subclasses for each in self.wanted.values())

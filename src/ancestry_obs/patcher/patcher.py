@@ -22,8 +22,8 @@ from ancestry_obs.patcher.code_exchange import CodeExchange
 from ancestry_obs.patcher.definitions_in import definition_in
 from ancestry_obs.patcher.import_hooks import ImportHooks, is_initializing
 from ancestry_obs.patcher.join_points import TargetReport, Wanted
+from ancestry_obs.patcher.library_hooks import LibraryHooks
 from ancestry_obs.patcher.namespaces import name_of, namespace_of, subclasses_of
-from ancestry_obs.patcher.pickle_hooks import PickleHooks
 from ancestry_obs.patcher.pointcuts import Targets
 from ancestry_obs.patcher.prepared_code import Prepared, PreparedCode
 from ancestry_obs.patcher.resolver import Resolver
@@ -50,7 +50,11 @@ _EXCHANGED = (
     "was seen were not counted"
 )
 _PATIENCE = 5.0
-"""Seconds that an import waits for another thread's task at most."""
+"""Seconds that an import or a report waits for another thread's task at most."""
+_NOT_ALONE = (
+    "another thread has been weaving for more than %g s: the states of targets are told as they "
+    "are, and code that the program has exchanged is not woven again before the next look"
+)
 
 
 class Patcher:
@@ -77,7 +81,7 @@ class Patcher:
         self._resolver = Resolver(self._weavings.named_before, self._names)
         self._targets = Targets((), self._resolver)
         self._imports = ImportHooks(self._prepare, self._loaded, self._begun, self._ended)
-        self._pickling = PickleHooks(self._exchange.original_of)
+        self._libraries = LibraryHooks(self._exchange.original_of, self._has_other_code)
         self._subclasses = SubclassHooks(self._derived)
         self._settled: dict[str, ModuleType] = {}
         self._under_way: set[str] = set()
@@ -113,17 +117,30 @@ class Patcher:
     def report(self, *, holders: bool = False) -> tuple[TargetReport, ...]:
         """Return the state of every target, then of the patterns that have reached none.
 
+        Where another thread does not come to an end with weaving, the states are those of now, and
+        a log line says so.
+
         Args:
             holders: Whether to look for what holds objects that could only be given a proxy; for
                 who asks, not for every scrape.
         """
-        with self._lock:
-            self._run(self._catch_up)
+        # As in `_run`; this thread may be in the midst of an import as well.
+        lock = self._lock
+        is_alone = lock.acquire(timeout=_PATIENCE)
+        if not is_alone:
+            _logger.warning(_NOT_ALONE, _PATIENCE)
+        try:
+            if is_alone:
+                self._run(self._catch_up)
+            left = list(self._weavings.left.items())
             return (
                 *report_weavings(self._weavings, holders=holders),
                 *report_unreached(self._targets),
-                *(TargetReport(name, "error", why) for name, why in self._weavings.left.items()),
+                *(TargetReport(name, "error", why) for name, why in left),
             )
+        finally:
+            if is_alone:
+                lock.release()
 
     def renew_lock(self) -> None:
         """Forget who holds the lock: in a forked child that thread does not exist."""
@@ -166,7 +183,7 @@ class Patcher:
             self._imports.open()
         else:
             self._imports.close()
-            self._pickling.close()
+            self._libraries.close()
         wanted: list[Weaving] = []
         for name, module in list(sys.modules.items()) if pointcuts else ():
             wanted += self._look_at(name, module)
@@ -193,7 +210,7 @@ class Patcher:
         """Take in the module `name` unless that was done."""
         if not issubclass(type(module), ModuleType) or module is self._settled.get(name):
             return []
-        self._pickling.look_at(name, module)  # type: ignore[arg-type]  # it is a module
+        self._libraries.look_at(name, module)  # type: ignore[arg-type]  # it is a module
         if not self._targets.concerned(name):
             return []
         settled = not is_initializing(module)  # type: ignore[arg-type]  # the same
@@ -258,7 +275,14 @@ class Patcher:
             self._weave(self._look_at(name, sys.modules.get(name)))
         for weaving in list(self._weavings.all.values()):
             if not self._weavings.look_at(weaving):
-                weaving.remark = _EXCHANGED
+                weaving.remark = weaving.remark or _EXCHANGED
+
+    def _has_other_code(self, function: object) -> None:
+        """Weave again what a library has just given other code."""
+        try:
+            self._weavings.look_at_function(function)
+        except Exception:
+            _logger.exception("%r is not instrumented with its new code", function)
 
     def _weave_again(self, weaving: Weaving) -> None:
         """Weave into the code that the program has given a function meanwhile."""
@@ -310,7 +334,7 @@ class Patcher:
 
     def _take_in(self, name: str, module: ModuleType) -> None:
         if module is not self._settled.get(name) or name in self._prepared:
-            self._pickling.look_at(name, module)
+            self._libraries.look_at(name, module)
             if self._targets.concerned(name):
                 settled = type(module).__name__ != "_LazyModule"
                 self._weave(self._find(name, module, settled=settled))

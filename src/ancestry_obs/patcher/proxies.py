@@ -11,14 +11,16 @@ import copy
 import inspect
 from functools import partial, partialmethod, singledispatchmethod
 from types import FunctionType, MethodType
-from typing import TYPE_CHECKING, Any, Final, Literal, SupportsIndex
+from typing import TYPE_CHECKING, Any, Literal, SupportsIndex
 
 import wrapt
+
+from ancestry_obs.patcher.super_calls import call_woven
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["PROXY_CALL", "WovenProxy", "bind_explicitly", "binds_like_a_function"]
+__all__ = ["WovenProxy", "bind_explicitly", "binds_like_a_function"]
 
 # Py_TPFLAGS_METHOD_DESCRIPTOR, PEP 590: `bound(*args)` is the same as `unbound(instance, *args)`.
 _METHOD_DESCRIPTOR = 1 << 17
@@ -90,8 +92,7 @@ class _Woven(wrapt.CallableObjectProxy):  # type: ignore[type-arg]  # no generic
         super().__init__(original)
         self._self_woven = call
 
-    def __call__(self, /, *args: object, **kwargs: object) -> object:
-        return self._self_woven(*args, **kwargs)
+    __call__ = call_woven
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> str | tuple[Any, ...]:
         original = self.__wrapped__
@@ -108,10 +109,6 @@ class _Woven(wrapt.CallableObjectProxy):  # type: ignore[type-arg]  # no generic
     def __deepcopy__(self, memo: dict[int, object]) -> object:
         duplicate = copy.deepcopy(self.__wrapped__, memo)
         return self if duplicate is self.__wrapped__ else duplicate
-
-
-PROXY_CALL: Final = _Woven.__call__.__code__
-"""What stands between a caller and the woven function."""
 
 
 class _BoundProxy(_Woven):

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Final
 from ancestry_obs.patcher.join_points import TargetReport
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Container, Iterable, Iterator
 
+    from ancestry_obs.patcher.join_point_weaving import Weaving
+    from ancestry_obs.patcher.join_points import State
     from ancestry_obs.patcher.pointcuts import Target, Targets
     from ancestry_obs.patcher.weavings import Weavings
 
@@ -26,14 +28,16 @@ def report_weavings(weavings: Weavings, *, holders: bool) -> Iterator[TargetRepo
         holders: Whether to look for what holds objects that could only be given a proxy.
     """
     told: set[str] = set()
-    for weaving in list(weavings.all.values()):
+    every = list(weavings.all.values())
+    objects = {each.target for each in every if not each.is_definition_alone}
+    for weaving in every:
         # What was woven before still has its calls; it is told of once.
         former = () if weaving.target in told else weavings.former(weaving.target)
         told.add(weaving.target)
         current = () if weaving.woven is None else (weaving.woven,)
         yield TargetReport(
-            target=weaving.target,
-            state="error" if weaving.woven is None else "installed",
+            target=_name(weaving, objects),
+            state=_state(weaving),
             reason=weaving.reason or weaving.remark,
             aliases=tuple(sorted(weaving.aliases - {weaving.target})),
             unreached=weavings.unreached(weaving) if holders else (),
@@ -42,11 +46,24 @@ def report_weavings(weavings: Weavings, *, holders: bool) -> Iterator[TargetRepo
             patterns=weaving.patterns,
             woven=(*former, *current),
         )
-    for target, patterns in weavings.lost.items():
+    for target, patterns in list(weavings.lost.items()):
         if target not in told:
             yield TargetReport(
                 target, "installed", _LOST, patterns=patterns, woven=weavings.former(target)
             )
+
+
+def _state(weaving: Weaving) -> State:
+    if weaving.woven is not None:
+        return "installed"
+    # Without a reason another thread is just about to weave it.
+    return "error" if weaving.reason else "pending"
+
+
+def _name(weaving: Weaving, objects: Container[str]) -> str:
+    """Name a target; a definition is told apart from what a decorator made of it."""
+    is_another = weaving.is_definition_alone and weaving.target in objects
+    return f"{weaving.target} (definition)" if is_another else weaving.target
 
 
 def report_unreached(targets: Targets) -> Iterator[TargetReport]:
@@ -98,7 +115,7 @@ def _report_named(target: Target) -> Iterator[TargetReport]:
 
 def _report_spanning(target: Target) -> Iterator[TargetReport]:
     text, pattern = target.pointcut.pattern, target.pattern
-    if pattern is None or any(outcome.count for outcome in target.outcomes.values()):
+    if pattern is None or any(outcome.count for outcome in list(target.outcomes.values())):
         return
     if pattern.package not in sys.modules:
         reason = f"package {pattern.package!r} is not imported yet"

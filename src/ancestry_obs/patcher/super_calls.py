@@ -14,13 +14,13 @@ from functools import partial
 from sys import _getframe as getframe
 from typing import TYPE_CHECKING, Any, Final
 
-from ancestry_obs.patcher.proxies import PROXY_CALL
+from ancestry_obs.patcher.namespaces import qualname_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import CodeType, FrameType
 
-__all__ = ["SuperCalls", "SuperTest"]
+__all__ = ["SuperCalls", "SuperTest", "call_woven"]
 
 _MOST_TYPES: Final = 1024
 # A comprehension has a frame of its own before Python 3.12.
@@ -33,6 +33,11 @@ class _Known:
     reference: weakref.ref[CodeType]
     only_goes_up: bool
     users: int = 1
+
+
+def call_woven(self: Any, /, *args: object, **kwargs: object) -> object:  # noqa: ANN401 - a proxy
+    """Call what stands for a proxy's original; such a frame is between a caller and the method."""
+    return self._self_woven(*args, **kwargs)
 
 
 class SuperCalls:
@@ -100,6 +105,11 @@ class SuperTest:
         self.plain: dict[int, weakref.ref[type]] = {}
         _remember(self.plain, owner)
 
+    def has_own(self, code: CodeType) -> bool:
+        """Whether code was written in the body of the class itself: what it calls ``__class__``."""
+        owner = self._owner()
+        return owner is not None and code.co_qualname == f"{qualname_of(owner)}.{self._name}"
+
     def is_inner(self, first: object = None) -> bool:
         """Tell whether a call came up from an override; to be called from the method's own frame.
 
@@ -108,8 +118,8 @@ class SuperTest:
                 whatever it is.
         """
         try:
-            frame: FrameType | None = getframe(_CALLER)
-            known = self._codes.get(id(frame.f_code)) if frame is not None else None
+            frame = getframe(_CALLER)
+            known = self._codes.get(id(frame.f_code))
             # The common way first: one that only goes up does so for this very call.
             if known is not None and known.only_goes_up:
                 return True
@@ -145,7 +155,9 @@ def _is_overridden(kind: type, owner: type, name: str) -> bool:
 
 
 def _came_from(frame: FrameType | None, first: object, codes: Mapping[int, _Known]) -> bool:
-    while frame is not None and (frame.f_code.co_name in _IN_BETWEEN or frame.f_code is PROXY_CALL):
+    while frame is not None and (
+        frame.f_code.co_name in _IN_BETWEEN or frame.f_code is call_woven.__code__
+    ):
         frame = frame.f_back
     if frame is None:
         return False
@@ -153,6 +165,10 @@ def _came_from(frame: FrameType | None, first: object, codes: Mapping[int, _Know
     if known is None:
         return False
     return known.only_goes_up or _first_of(frame) is first
+
+
+def _is_in_between(code: CodeType) -> bool:
+    return code.co_name in _IN_BETWEEN or code is call_woven.__code__
 
 
 def _first_of(frame: FrameType) -> object:
@@ -164,7 +180,13 @@ def _first_of(frame: FrameType) -> object:
 
 
 def _only_goes_up(code: CodeType, name: str) -> bool:
-    """Whether code reaches for the name by `super()` alone, thus for its own first argument."""
+    """Whether code reaches for the name by `super()` alone, thus for its own first argument.
+
+    That is never known of a name that Python reaches for by itself, as for `__init__` where the
+    code makes another object.
+    """
+    if name.startswith("__") and name.endswith("__"):
+        return False
     reached = by_super = 0
     before = ("", "")
     for each in dis.get_instructions(code):

@@ -11,14 +11,13 @@ from __future__ import annotations
 import weakref
 from functools import _lru_cache_wrapper
 from types import CodeType, FunctionType
-from typing import TYPE_CHECKING, TypeGuard, cast
+from typing import TYPE_CHECKING, Final, TypeGuard, cast
 
 from ancestry_obs.patcher.code_exchange import carrying, code_inside, in_each_other
-from ancestry_obs.patcher.definitions_in import definition_in
+from ancestry_obs.patcher.definitions_in import definition_in, functions_with
 from ancestry_obs.patcher.join_point_weaving import Weaving, key_of
 from ancestry_obs.patcher.join_points import Wanted
 from ancestry_obs.patcher.namespaces import namespace_of, qualname_of
-from ancestry_obs.patcher.proxied import ProxiedName
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from ancestry_obs.patcher.join_point_weaving import Key
     from ancestry_obs.patcher.join_points import JoinPoint, Pointcut, Weaver, Woven
     from ancestry_obs.patcher.prepared_code import PreparedCode
+    from ancestry_obs.patcher.proxied import ProxiedName
     from ancestry_obs.patcher.super_calls import SuperCalls, SuperTest
 
 __all__ = ["Weavings", "is_woven"]
@@ -35,6 +35,12 @@ __all__ = ["Weavings", "is_woven"]
 def is_woven(result: Woven | Exception) -> TypeGuard[Woven]:
     """Whether something was woven."""
     return not isinstance(result, Exception)
+
+
+_SWAPPED: Final = (
+    "woven again: the program had given code of {} to {}, and calls of the one from then until "
+    "this was seen were counted as the other's"
+)
 
 
 class Weavings:
@@ -153,9 +159,29 @@ class Weavings:
         # Such as `f.__code__ = f.__code__.replace(...)`: what it has of ours goes on counting.
         if weaving.woven is not None and weaving.local is None and weaving.woven.is_in(code):
             return True
+        held = [] if weaving.woven is None else [*functions_with([weaving.woven.code])]
         self._retire(weaving)
         self._exchanged(weaving)
+        # The program may have given its code to another one, which then counted here.
+        for other in held:
+            for each in self._of(other):
+                if not self.look_at(each) and each.target != weaving.target:
+                    each.remark = weaving.remark = _SWAPPED.format(weaving.target, each.target)
         return False
+
+    def _of(self, function: object) -> list[Weaving]:
+        own = self.all.get((id(function),))
+        inside = self._inside.get(id(function), {}).values()
+        return [*inside] if own is None else [own, *inside]
+
+    def look_at_function(self, function: object) -> None:
+        """Look at a function that may have been given other code, and at what is inside it.
+
+        Args:
+            function: The function; one where nothing is woven is passed over.
+        """
+        for weaving in self._of(function):
+            self.look_at(weaving)
 
     def unreached(self, weaving: Weaving) -> tuple[str, ...]:
         """Describe what holds an object that got a proxy; that takes a look at all that lives."""
@@ -172,6 +198,9 @@ class Weavings:
         function, owner = point.function, point.owner
         proxied = None
         if key[-1] == "name":
+            # wrapt takes longer to import than a hundred functions to weave; few programs need it.
+            from ancestry_obs.patcher.proxied import ProxiedName  # noqa: PLC0415
+
             proxied = ProxiedName(point)
         is_plain = type(function) is FunctionType and not point.is_added
         is_cache = issubclass(type(function), _lru_cache_wrapper)
@@ -304,6 +333,8 @@ class Weavings:
             {each.local: each.woven.code for each in inside if each.woven and each.local}
         )
         whole = carrying(base, woven)
+        if own is not None and own.way == "call":
+            self._exchange.give_to_called(base, original, carrying(original, woven))
         if whole is not original:
             self._exchange.know_inside(whole, original)
             if own is not None and whole is not base:

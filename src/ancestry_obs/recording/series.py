@@ -49,15 +49,7 @@ class HistogramSeries:
         Returns:
             How many values were dropped.
         """
-        total = sum(chunk)
-        if not isfinite(total):
-            finite = [value for value in chunk if isfinite(value)]
-            # Finite values may overflow to an infinite sum: then there is nothing to filter.
-            if len(finite) < len(chunk):
-                return len(chunk) - len(finite) + (self.take(finite) if finite else 0)
-        self.sum += total
-        self._count(chunk)
-        return 0
+        return self._take(chunk, sum(chunk))
 
     def take_seconds(self, chunk: list[float]) -> int:
         """Fold what is never negative: then no value is above what all of them come to.
@@ -73,7 +65,17 @@ class HistogramSeries:
             self.sum += total
             self.counts[0] += len(chunk)
             return 0
-        return self.take(chunk)
+        return self._take(chunk, total)
+
+    def _take(self, chunk: list[float], total: float) -> int:
+        if not isfinite(total):
+            finite = [value for value in chunk if isfinite(value)]
+            # Finite values may overflow to an infinite sum: then there is nothing to filter.
+            if len(finite) < len(chunk):
+                return len(chunk) - len(finite) + (self.take(finite) if finite else 0)
+        self.sum += total
+        self._count(chunk)
+        return 0
 
     def _count(self, chunk: list[float]) -> None:
         # Most chunks fall into one bucket, and two passes in C are cheaper than any sorting.

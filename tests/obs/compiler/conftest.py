@@ -58,6 +58,9 @@ class Inner:
         self.is_inner = is_inner
         self.plain = set()
 
+    def has_own(self, code):
+        return True
+
 
 class InPlace:
     """A function that has woven code, and what is known of it."""

@@ -14,7 +14,6 @@ from ancestry_obs.compiler.code import (
     codes_in,
     compiled,
     embed,
-    first_line,
     inner_code,
     key_of,
     quietly,
@@ -120,19 +119,3 @@ def test_a_function_s_code_reads_variables_of_one_around_it():
     tree = ast.parse("def f(): return a, b, c")
     assert inner_code(tree.body[0], ("b", "a")).co_freevars == ("a", "b")
     assert inner_code(tree.body[0], ()).co_freevars == ()
-
-
-@pytest.mark.parametrize(
-    ("text", "line"),
-    [
-        ("def f(a):\n    x = [\n        a,\n    ]", 3),
-        ("@deco\ndef f(a):\n    'Doc.'\n    return a", 4),
-        ("def f(a):\n    'Doc.'", 1),
-        ("def f(a): return a", 1),
-        ("async def f(a):\n\n    yield a", 3),
-        ("def f(a):\n    global b\n    b = lambda: a", 3),
-    ],
-)
-def test_the_first_line_is_the_one_that_a_tracer_sees_first(text, line):
-    code = next(codes_in(compile(text, "<text>", "exec", dont_inherit=True)))
-    assert first_line(code) == line

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import gc
-import threading
 
 import pytest
 
 THREADS = 8
-EACH = 125_000
-# How many calls a thread makes before it looks around.
-BLOCK = 500
+PIECES = 125
+CALLS = 1_000
 
 
 @pytest.fixture
@@ -30,46 +28,33 @@ def counted(loom):
     )
 
 
-def run(threads):
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-
-def test_a_million_calls_from_eight_threads_while_somebody_scrapes_are_a_million(loom, counted):
+def test_a_million_calls_from_eight_threads_while_somebody_scrapes_are_a_million(
+    loom, counted, workers
+):
     function = counted.function
-    done, scraped = threading.Event(), threading.Event()
     scrapes = []
-    made = [0] * THREADS
 
-    def work(number):
-        # However fast it is, it goes on until there were scrapes meanwhile.
-        while made[number] < EACH or not scraped.is_set():
-            for _ in range(BLOCK):
-                function(str(number % 3))
-            made[number] += BLOCK
+    def call(number):
+        name = str(number % 3)
+        for _ in range(CALLS):
+            function(name)
 
-    def scrape():
-        try:
-            while not done.is_set():
-                scrapes.append(loom.read("calls_total"))
-                if len(scrapes) > 2:
-                    scraped.set()
-        finally:
-            scraped.set()
+    def scrape(_):
+        scrapes.append(loom.read("calls_total"))
 
-    scraper = threading.Thread(target=scrape)
-    scraper.start()
-    run([threading.Thread(target=work, args=(n,)) for n in range(THREADS)])
-    done.set()
-    scraper.join()
+    with (
+        workers(scrape, threads=1) as scraper,
+        workers(call, threads=THREADS, at_least=PIECES) as callers,
+    ):
+        # However fast the calls are, they go on until there were scrapes meanwhile.
+        while scraper.pieces < 4 or callers.at_their_share:
+            callers.let_them_work()
 
-    assert min(made) >= EACH
-    assert loom.total("calls_total") == sum(made)
-    assert sum(count for count, _ in loom.read("seconds").values()) == sum(made)
-    assert counted.calls() == sum(made)
-    assert len(scrapes) > 2
+    made = callers.pieces * CALLS
+    assert made >= 1_000_000
+    assert loom.total("calls_total") == made
+    assert sum(count for count, _ in loom.read("seconds").values()) == made
+    assert counted.calls() == made
     totals = [sum(scrape.values()) for scrape in scrapes]
     assert totals == sorted(totals)
 

@@ -365,7 +365,9 @@ def test_a_woven_program_does_what_it_did_and_is_counted_once(kind, wishes, data
     assert outcome == expected
     assert other.log == world.log
     assert woven.calls() == 1
-    assert at_a_glance(seen) == at_a_glance(lines)
+    # Python 3.11 itself shows the line of an `except*` once more at the end.
+    if sys.version_info >= (3, 12) or "except*" not in text:
+        assert at_a_glance(seen) == at_a_glance(lines)
     store.fold()
     counted = {name: dict(store.family(spec).series()) for name, spec in specs.items()}
     assert read(counted) == told(wishes, kind, expected)
@@ -396,10 +398,9 @@ def told(wishes, kind, expected):
 
 
 def at_a_glance(seen):
-    """Take a line that shows several times in a row for one, as where a memo misses."""
-    return [each for each, _ in itertools.groupby(without_definition(seen))]
+    """Take a line that shows several times in a row for one, as where a memo misses.
 
-
-def without_definition(seen):
-    """Leave out the ``def`` line, which shows once more where an exception leaves."""
-    return [each for each in seen if each != 1]
+    Where several lines lead to the end of a call, its first line shows once more there.
+    """
+    shown = [each for each, _ in itertools.groupby(seen)]
+    return shown[:-1] if len(shown) > 1 and shown[-1] == shown[0] else shown

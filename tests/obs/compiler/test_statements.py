@@ -150,6 +150,24 @@ class TestInnerCalls:
         woven.function(2, asked)
         assert woven.calls() == 1
 
+    def test_an_override_knows_instances_of_its_own_class_by_itself(self, loom):
+        class Base:
+            def save(self):
+                return "base"
+
+        class Sub(Base):
+            def save(self):
+                return super().save()
+
+        class Deep(Sub):
+            pass
+
+        asked = []
+        woven = loom.weave(Sub.save, is_inner=asked.append)
+        assert woven.function(Sub()) == woven.function(deep := Deep()) == "base"
+        assert asked == [deep]
+        assert woven.calls() == 2
+
     def test_where_overrides_take_no_part_nobody_is_asked(self, loom):
         assert "_obs_inner" not in loom.weave(call).source
         assert "_obs_inner" in loom.weave(call, is_inner=bool).source

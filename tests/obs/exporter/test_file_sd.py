@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -196,39 +196,32 @@ def start_worker(path):
             process.kill()
 
 
-def test_twenty_workers_come_and_go(path, start_worker):
-    done, seen, broken = threading.Event(), set(), []
+def test_twenty_workers_come_and_go(path, start_worker, workers):
+    seen = set()
 
-    def read_all_the_time():
-        while not done.is_set():
-            try:
-                seen.update(targets(path))
-            except FileNotFoundError:
-                pass
-            except Exception as error:
-                broken.append(error)
+    def read(_):
+        with suppress(FileNotFoundError):
+            seen.update(targets(path))
 
-    reader = threading.Thread(target=read_all_the_time)
-    reader.start()
-    workers = [start_worker(f"w{n}") for n in range(20)]
-    for each in workers:
-        assert each.stdout.readline() == b"in\n"
-    everybody = {f"w{n}:1" for n in range(20)}
-    assert set(targets(path)) == everybody
-    for each in workers[:7]:
-        each.send_signal(signal.SIGKILL)
-    for each in workers[7:14]:
-        each.stdin.close()
-    for each in workers[:14]:
-        each.wait(30)
-    late = start_worker("late")
-    assert late.stdout.readline() == b"in\n"
-    done.set()
-    reader.join()
-    assert broken == []
-    assert seen <= everybody | {"late:1"}
+    with workers(read, threads=1) as reader:
+        processes = [start_worker(f"w{n}") for n in range(20)]
+        for each in processes:
+            assert each.stdout.readline() == b"in\n"
+        everybody = {f"w{n}:1" for n in range(20)}
+        assert set(targets(path)) == everybody
+        reader.let_them_work()
+        for each in processes[:7]:
+            each.send_signal(signal.SIGKILL)
+        for each in processes[7:14]:
+            each.stdin.close()
+        for each in processes[:14]:
+            each.wait(30)
+        late = start_worker("late")
+        assert late.stdout.readline() == b"in\n"
+        reader.let_them_work()
+    assert seen == everybody | {"late:1"}
     assert set(targets(path)) == {*(f"w{n}:1" for n in range(14, 20)), "late:1"}
-    assert [each.returncode for each in workers[7:14]] == [0] * 7
+    assert [each.returncode for each in processes[7:14]] == [0] * 7
 
 
 @pytest.mark.real

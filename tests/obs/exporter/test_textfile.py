@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import os
 import stat
-import threading
 from pathlib import Path
 
 import pytest
@@ -19,32 +18,19 @@ def test_content_and_mode(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_reader_never_sees_half_of_it(tmp_path):
+def test_a_reader_never_sees_half_of_it(tmp_path, workers):
     path = tmp_path / "run.prom"
     contents = {bytes([letter]) * 100_000 for letter in b"ab"}
     write_textfile(path, b"a" * 100_000)
 
-    looked = threading.Event()
+    def write(_):
+        for content in contents:
+            write_textfile(path, content)
 
-    def write():
-        written = 0
-        # Until both were seen while it writes.
-        while written < 20 or not looked.is_set():
-            for letter in b"ab":
-                write_textfile(path, bytes([letter]) * 100_000)
-            written += 1
-
-    writer = threading.Thread(target=write)
-    writer.start()
     seen = set()
-    try:
-        while writer.is_alive():
+    with workers(write, threads=1, at_least=20) as writer:
+        while writer.at_their_share or len(seen) < 2:
             seen.add(path.read_bytes())
-            if len(seen) >= 2:
-                looked.set()
-    finally:
-        looked.set()
-        writer.join()
     assert seen == contents
 
 

@@ -655,45 +655,30 @@ def test_what_was_under_way_is_taken_in_as_soon_as_it_is_done(project, weaver):
     assert weaver.calls == ["under_u:late"]
 
 
-def test_two_threads_that_import_while_a_third_applies_do_not_wait_for_each_other(
-    project, patcher, weaver, monkeypatch
+def test_two_threads_that_import_while_others_report_do_not_wait_for_each_other(
+    project, patcher, weaver, workers, monkeypatch
 ):
     load = project(
         {
-            "dead_a.py": "import dead_c\ndef f(): ...\nf()",
-            "dead_b.py": "import dead_c\ndef f(): ...\nf()",
-            "dead_c.py": "import sys\nsys.test_patcher_hook()\ndef f(): ...\nf()",
+            "dead_a.py": "import sys\nsys.test_both()\nimport dead_c\ndef f(): ...\nf()",
+            "dead_b.py": "import sys\nsys.test_both()\nimport dead_c\ndef f(): ...\nf()",
+            "dead_c.py": "import sys\nsys.test_reports()\ndef f(): ...\nf()",
         }
     )
+    both = threading.Barrier(2, timeout=60)
+    monkeypatch.setattr(sys, "test_both", both.wait, raising=False)
     pointcuts = [Pointcut(f"dead_{each}:f", "count") for each in "abc"]
     patcher.apply(pointcuts)
-    under_way, go_on, gone_on = threading.Event(), threading.Event(), threading.Event()
+    threads = [threading.Thread(target=load, args=(f"dead_{each}",)) for each in "ab"]
+    with workers(lambda _: patcher.report(), threads=3) as reporters:
+        # One of the two waits for the other's import, which waits for reports.
+        monkeypatch.setattr(sys, "test_reports", reporters.let_them_work, raising=False)
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
 
-    def stand_still():
-        under_way.set()
-        go_on.wait(20)
-        gone_on.set()
-
-    def waits_for_an_import(thread):
-        frame = sys._current_frames().get(thread.ident)
-        return frame is not None and frame.f_code is bootstrap._ModuleLock.acquire.__code__
-
-    monkeypatch.setattr(sys, "test_patcher_hook", stand_still, raising=False)
-    importers = [threading.Thread(target=load, args=(f"dead_{each}",)) for each in "ab"]
-    reporters = [threading.Thread(target=patcher.report) for _ in range(3)]
-    for thread in importers:
-        thread.start()
-    assert under_way.wait(20)
-    # One of them is in the midst of the third module, for which the other waits.
-    while not any(map(waits_for_an_import, importers)) and not gone_on.is_set():
-        pass
-    for thread in reporters:
-        thread.start()
-    go_on.set()
-    for thread in (*importers, *reporters):
-        thread.join(20)
-
-    assert not any(thread.is_alive() for thread in (*importers, *reporters))
+    assert not any(thread.is_alive() for thread in threads)
     assert sorted(weaver.calls) == ["dead_a:f", "dead_b:f", "dead_c:f"]
 
 
@@ -733,6 +718,37 @@ def test_a_weaver_that_waits_for_an_import_of_another_thread_does_not_block_it(
     assert not any(thread.is_alive() for thread in threads)
     sys.modules["wait_a"].f()
     assert weaver.calls[-1] == "wait_a:f"
+
+
+def test_a_report_does_not_wait_for_ever_for_a_thread_that_weaves(
+    program, patcher, weaver, caplog, monkeypatch
+):
+    """Who asks may be in the midst of the import that the other thread is waiting for."""
+    monkeypatch.setattr("ancestry_obs.patcher.patcher._PATIENCE", 0.05)
+    program("def f(): ...\ndef g(): ...")
+    patcher.apply([Pointcut("prog:f", "count")])
+    weaving, reported = threading.Event(), threading.Event()
+
+    def wait(wanted):
+        if wanted.target == "prog:g":
+            weaving.set()
+            assert reported.wait(10)
+
+    weaver.when_asked = wait
+    pointcuts = [Pointcut("prog:f", "count"), Pointcut("prog:g", "count")]
+    thread = threading.Thread(target=patcher.apply, args=(pointcuts,))
+    thread.start()
+    assert weaving.wait(10)
+    told = {each.target: each.state for each in patcher.report()}
+    reported.set()
+    thread.join(10)
+
+    assert told == {"prog:f": "installed", "prog:g": "pending"}
+    assert "another thread has been weaving" in caplog.text
+    assert {each.target: each.state for each in patcher.report()} == {
+        "prog:f": "installed",
+        "prog:g": "installed",
+    }
 
 
 def test_an_empty_module_is_no_error_where_the_rest_of_its_list_finds_something(

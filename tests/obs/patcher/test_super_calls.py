@@ -196,6 +196,39 @@ def test_code_is_known_as_long_as_it_has_a_user():
     assert calls._codes == {"save": {}}
 
 
+def test_what_python_calls_by_itself_for_another_object_counts(program, weave, weaver):
+    prog = program(
+        """
+        class Base:
+            def __init__(self, n): self.n = n
+        class Sub(Base):
+            def __init__(self, n):
+                super().__init__(n)
+                self.inside = Deep(n - 1) if n else None
+        class Deep(Sub): pass
+        """
+    )
+    weave("prog:Base.__init__", subclasses=True)
+    assert prog.Sub(2).inside.inside.n == 0
+
+    assert weaver.calls == ["prog:Sub.__init__"] * 3
+
+
+def test_a_class_tells_its_own_code_from_what_it_only_holds():
+    class Base:
+        def save(self): ...
+
+    class Sub(Base):
+        def save(self): ...
+
+        store = Base.save
+
+    calls = SuperCalls()
+    assert calls.test(Sub, "save").has_own(Sub.save.__code__)
+    assert not calls.test(Sub, "save").has_own(Base.save.__code__)
+    assert not calls.test(Sub, "store").has_own(Base.save.__code__)
+
+
 def test_what_a_class_says_when_asked_does_not_reach_the_call():
     class Odd(type):
         @property

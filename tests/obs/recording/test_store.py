@@ -145,29 +145,24 @@ def test_a_signal_handler_that_records_and_folds_during_a_fold_does_not_block(st
 
 
 @pytest.mark.parametrize("threads", [8])
-def test_threads_and_a_reader_lose_nothing_and_count_nothing_twice(store, metric, threads):
+def test_threads_and_a_reader_lose_nothing_and_count_nothing_twice(store, metric, workers, threads):
     family = store.family(metric(worker=20))
-    each = 10_000
-    done = threading.Event()
 
-    def work(name):
-        for _ in range(each):
-            family.inc((name,))
+    def work(number):
+        for _ in range(100):
+            family.inc((number % 4,))
 
-    def read():
-        while not done.is_set():
-            with store.reading():
-                pass
+    def read(_):
+        with store.reading():
+            pass
 
-    reader = threading.Thread(target=read)
-    workers = [threading.Thread(target=work, args=(n % 4,)) for n in range(threads)]
-    for thread in (reader, *workers):
-        thread.start()
-    for thread in workers:
-        thread.join()
-    done.set()
-    reader.join()
-    assert total(store) == threads * each
+    with (
+        workers(read, threads=1) as reader,
+        workers(work, threads=threads, at_least=100) as callers,
+    ):
+        while reader.pieces < 10 or callers.at_their_share:
+            callers.let_them_work()
+    assert total(store) == callers.pieces * 100 >= threads * 10_000
 
 
 def test_a_forked_child_starts_empty_and_counts_for_itself(store, metric, in_child):

@@ -54,6 +54,19 @@ def test_a_decorator_s_own_function_stands_between(program, target, at, count):
     assert program.calls() == {target: count}
 
 
+def test_a_definition_is_told_apart_from_the_object_that_was_made_of_it(program):
+    app = program(
+        DECORATED,
+        "app:tidy",
+        {"target": "app:tidy", "at": "definition"},
+        {"target": "app:Shop.sell", "at": "definition"},
+    )
+    app.tidy(1)
+    app.Shop().sell()
+    told = {each.target: each.calls for each in ancestry_obs.status().targets}
+    assert told == {"app:tidy": 1, "app:tidy (definition)": 2, "app:Shop.sell": 2}
+
+
 def test_the_definition_under_two_decorators(program):
     app = program(DECORATED, {"target": "app:both", "at": "definition"})
     assert app.both(1) == 4

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import importlib
 import sys
@@ -254,3 +255,44 @@ def test_the_frame_of_a_woven_caller_shows_only_its_own_variables(make_module, w
     module = importlib.import_module("shown")
     weave("shown:*")
     assert sorted(module.f(1, lambda: dict(sys._getframe(1).f_locals))) == ["look", "x"]
+
+
+@pytest.mark.parametrize("is_outer_woven", [False, True])
+def test_functions_inside_one_whose_source_tells_nothing(
+    make_module, weave, tmp_path, is_outer_woven
+):
+    """The original is called there too: it is made at each call, as there is no one function."""
+    source = """
+        def make(number):
+            def plain(x, *, plus=1):
+                def deeper():
+                    return x + number + plus
+                return deeper()
+            def stream(x):
+                yield x
+                return number
+            async def later(x):
+                return x + number
+            async def items(x):
+                yield x + number
+            return plain, stream, later, items
+        """
+    make_module("edited", source)
+    module = importlib.import_module("edited")
+    before = module.make(1)
+    (tmp_path / "edited.py").write_text("nothing = 'of all that'\n")
+    names = ("plain", "stream", "later", "items")
+    inside = [f"edited:make.<locals>.{name}" for name in names]
+    deeper = "edited:make.<locals>.plain.<locals>.deeper"
+    weave(*inside, deeper, *(["edited:make"] if is_outer_woven else []))
+    for plain, stream, later, items in (before, module.make(1)):
+        assert plain(1, plus=2) == 4
+        assert [*stream(5)] == [5]
+        assert asyncio.run(later(2)) == 3
+        assert asyncio.run(anext(items(3))) == 4
+    assert [(target(each).calls, target(each).way) for each in (*inside, deeper)] == (
+        [(2, "call")] * 5
+    )
+    ancestry_obs.uninstall()
+    assert not any(is_woven(each) for each in (*before, *module.make(1)))
+    assert before[0](1) == 3

@@ -100,62 +100,30 @@ def calls_of(target):
     return sum(each.calls for each in ancestry_obs.status().targets if target in each.patterns)
 
 
-class Callers:
+@pytest.fixture
+def callers(workers):
     """Threads that call until they are told to stop, and each at least a number of times."""
 
-    def __init__(self, call, *, at_least):
-        self.wrong = []
-        self._stop = threading.Event()
-        self._call = call
-        self._at_least = at_least
-        self._made = [0] * THREADS
-        self._threads = [
-            threading.Thread(target=self._work, args=(number,)) for number in range(THREADS)
-        ]
+    def make(call, *, at_least):
+        def block(_):
+            # In blocks: looking around after each call would be most of the work.
+            for x in range(BLOCK):
+                assert call(x) == x + 1
 
-    def __enter__(self):
-        for thread in self._threads:
-            thread.start()
-        return self
+        return workers(block, threads=THREADS, at_least=at_least // BLOCK)
 
-    def __exit__(self, *_):
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
-
-    @property
-    def made(self):
-        return sum(self._made)
-
-    def let_them_call(self):
-        """Give the threads their turn, until a block of calls began after this one and is done."""
-        enough = self.made + (THREADS + 1) * BLOCK
-        while self.made < enough and any(thread.is_alive() for thread in self._threads):
-            pass
-
-    def _work(self, number):
-        call, stop, count = self._call, self._stop, 0
-        try:
-            while count < self._at_least or not stop.is_set():
-                # In blocks: asking the event at each call would be most of the work.
-                for x in range(BLOCK):
-                    if (given := call(x)) != x + 1:
-                        self.wrong.append((x, given))
-                count += BLOCK
-                self._made[number] = count
-        except BaseException as error:
-            self.wrong.append(error)
+    return make
 
 
-def exchange(target, counting_map, settings, callers, rounds=ROUNDS):
+def exchange(target, counting_map, settings, calling, rounds=ROUNDS):
     """Install, reload, read and uninstall in a loop; give what was counted in all rounds."""
     one, other = counting_map(target), counting_map(target, "app:recursive")
     counted = 0
     for _ in range(rounds):
         ancestry_obs.install(one, settings=settings)
-        callers.let_them_call()
+        calling.let_them_work()
         ancestry_obs.reload(other)
-        callers.let_them_call()
+        calling.let_them_work()
         ancestry_obs.reload(one)
         ancestry_obs.reload()
         counted += calls_of(target)
@@ -163,25 +131,25 @@ def exchange(target, counting_map, settings, callers, rounds=ROUNDS):
     return counted
 
 
-def test_a_million_calls_while_maps_come_and_go(app, enabled, counting_map, switching_often):
+def test_a_million_calls_while_maps_come_and_go(
+    app, enabled, counting_map, switching_often, callers
+):
     before = app.function.__code__
-    with Callers(app.TABLE["function"], at_least=EACH) as callers:
-        counted = exchange("app:function", counting_map, enabled, callers)
-    assert callers.wrong == []
-    assert callers.made >= THREADS * EACH
-    assert 0 < counted <= callers.made
+    with callers(app.TABLE["function"], at_least=EACH) as calling:
+        counted = exchange("app:function", counting_map, enabled, calling)
+    assert calling.pieces * BLOCK >= THREADS * EACH
+    assert 0 < counted <= calling.pieces * BLOCK
     assert app.function.__code__ is before
 
 
 @uses
 def test_calls_of_each_kind_while_maps_come_and_go(
-    app, enabled, counting_map, switching_often, target, use
+    app, enabled, counting_map, switching_often, callers, target, use
 ):
     call = use(app)
-    with Callers(call, at_least=5_000) as callers:
-        counted = exchange(target, counting_map, enabled, callers, rounds=4)
-    assert callers.wrong == []
-    assert 0 < counted <= callers.made
+    with callers(call, at_least=5_000) as calling:
+        counted = exchange(target, counting_map, enabled, calling, rounds=4)
+    assert 0 < counted <= calling.pieces * BLOCK
     # And when all is quiet, what is held is measured to the call.
     ancestry_obs.install(counting_map(target), settings=enabled)
     assert [call(x) for x in range(1000)] == [*range(1, 1001)]
@@ -189,33 +157,34 @@ def test_calls_of_each_kind_while_maps_come_and_go(
 
 
 @uses
-def test_reloads_alone_lose_no_call(app, enabled, counting_map, switching_often, target, use):
+def test_reloads_alone_lose_no_call(
+    app, enabled, counting_map, switching_often, callers, target, use
+):
     """Through a reload an unchanged target keeps its series: every call is in it, and once."""
     ancestry_obs.install(counting_map(target), settings=enabled)
     other = counting_map(target)
     other["instrument"].append({"target": "app:recursive", "record": [{"metric": "call_seconds"}]})
-    with Callers(use(app), at_least=5_000) as callers:
+    with callers(use(app), at_least=5_000) as calling:
         for _ in range(4):
             ancestry_obs.reload(other)
-            callers.let_them_call()
+            calling.let_them_work()
             ancestry_obs.reload(counting_map(target))
-            callers.let_them_call()
-    assert callers.wrong == []
-    assert calls_of(target) == callers.made
+            calling.let_them_work()
+    assert calls_of(target) == calling.pieces * BLOCK
 
 
-def test_maps_come_and_go_from_many_threads(app, enabled, counting_map, switching_often):
+def test_maps_come_and_go_from_many_threads(app, enabled, counting_map, switching_often, callers):
     failures = []
 
-    def work(callers):
+    def work(calling):
         try:
-            exchange("app:function", counting_map, enabled, callers, rounds=3)
+            exchange("app:function", counting_map, enabled, calling, rounds=3)
         except BaseException as error:
             failures.append(error)
 
     before = app.function.__code__
-    with Callers(app.function, at_least=2_000) as callers:
-        threads = [threading.Thread(target=work, args=(callers,)) for _ in range(3)]
+    with callers(app.function, at_least=2_000) as calling:
+        threads = [threading.Thread(target=work, args=(calling,)) for _ in range(3)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -224,14 +193,13 @@ def test_maps_come_and_go_from_many_threads(app, enabled, counting_map, switchin
     assert [
         each for each in failures if not isinstance(each, ancestry_obs.ObservabilityError)
     ] == []
-    assert callers.wrong == []
     ancestry_obs.uninstall()
     assert app.function.__code__ is before
 
 
 @pytest.mark.parametrize("target", ["app:function", "app:make.<locals>.closure"])
 def test_a_tuple_that_is_being_built_meanwhile_is_built(
-    app, enabled, counting_map, switching_often, target
+    app, enabled, counting_map, switching_often, callers, target
 ):
     """A search through all objects of the process takes hold of tuples that are not done yet.
 
@@ -241,9 +209,8 @@ def test_a_tuple_that_is_being_built_meanwhile_is_built(
     def build(x):
         return len(tuple(each for each in range(x + 1)))
 
-    with Callers(build, at_least=500) as callers:
-        exchange(target, counting_map, enabled, callers)
-    assert callers.wrong == []
+    with callers(build, at_least=500) as calling:
+        exchange(target, counting_map, enabled, calling)
 
 
 def test_a_generator_that_stands_still_meanwhile_goes_on(app, enabled, counting_map):

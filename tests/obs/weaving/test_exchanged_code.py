@@ -168,3 +168,30 @@ def test_new_defaults_are_those_that_a_call_takes(program):
     app.price.__kwdefaults__ = {"plus": 10}
     assert app.price("tea") == 16
     assert program.calls() == {"app:price": 2}
+
+
+@pytest.mark.parametrize("order", ["module first"])
+def test_code_that_two_functions_swap_is_told_of_both_and_counts_by_name_again(program):
+    app = program(
+        """
+        def first(): return "first"
+        def second(): return "second"
+    """,
+        "app:first",
+        "app:second",
+    )
+    own = app.first.__code__, app.second.__code__
+    app.first.__code__, app.second.__code__ = app.second.__code__, app.first.__code__
+    assert app.first() == "second"  # where it is seen, at the other's first call
+    assert [app.first(), app.first(), app.second()] == ["second", "second", "first"]
+    counts = {each: told(each) for each in ("app:first", "app:second")}
+    assert [counts[each][0] for each in counts] == ["installed"] * 2
+    assert all("as the other's" in reason for _, reason, _ in counts.values())
+    assert sum(calls for *_, calls in counts.values()) == 4
+    assert counts["app:first"][2] == 2
+    for _ in range(5):
+        app.first()
+    assert [told(each)[2] - counts[each][2] for each in counts] == [5, 0]
+    ancestry_obs.uninstall()
+    assert [app.first(), app.second()] == ["second", "first"]
+    assert not {app.first.__code__, app.second.__code__} & {*own}

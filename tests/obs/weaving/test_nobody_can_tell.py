@@ -412,17 +412,6 @@ def test_results(compare, use):
     compare(lambda app: without_addresses(repr(use(app))))
 
 
-def is_said_once_more(frame, event):
-    """Whether a line is the first of a definition, which docs/architecture.md speaks of.
-
-    It shows to who traces a call that an exception leaves, or one of a function with a `return`
-    inside a `with` or `try` with `finally`. Without a map no body of several lines ever shows it.
-    """
-    code = frame.f_code
-    several = len({line for *_, line in code.co_lines()}) > 2
-    return event == "line" and several and frame.f_lineno == code.co_firstlineno
-
-
 REPEATS_NO_LINE = sys.version_info >= (3, 12)
 stepped = pytest.mark.skipif(
     not REPEATS_NO_LINE, reason="Python 3.11 stops twice at the line of a woven return"
@@ -439,11 +428,9 @@ def trace(use, app, *, events=("call", "line", "return")):
     seen = []
 
     def local(frame, event, value):
-        if event in events and not is_said_once_more(frame, event):
+        if event in events:
             shown = without_addresses(repr(value)) if event == "return" else ""
-            # The line of a return follows that of the `finally` that has the statements.
-            line = 0 if event == "return" else frame.f_lineno
-            told = event, frame.f_code.co_name, line, shown
+            told = event, frame.f_code.co_name, frame.f_lineno, shown
             # 3.11 shows a line again after each branch of the statements on it.
             if REPEATS_NO_LINE or event != "line" or seen[-1] != told:
                 seen.append(told)
@@ -474,8 +461,7 @@ def test_a_monitoring_tool_reaches_the_same_lines_in_the_same_order(compare, use
         monitoring = sys.monitoring
 
         def line(code, number):
-            several = len({line for *_, line in code.co_lines()}) > 2
-            if code.co_filename == app.__file__ and not (several and number == code.co_firstlineno):
+            if code.co_filename == app.__file__:
                 seen.append((code.co_name, number))
 
         events = monitoring.events
@@ -581,16 +567,8 @@ def test_a_breakpoint_by_its_function(compare, use, name):
     assert "Breakpoint 1 at" in compare(measure, warm=USES[use])
 
 
-# Of the others one shows the first line of its definition once more; see `is_said_once_more`.
-STEPPED = {
-    name: use
-    for name, use in USES.items()
-    if name not in {"return in try", "method", "method, return in with", "generator, closed"}
-}
-
-
 @stepped
-@pytest.mark.parametrize("use", STEPPED.values(), ids=list(STEPPED))
+@traced
 def test_stepping_through_a_call(compare, use):
     compare(lambda app: session(use, app, *["step"] * 60, "continue"), warm=use)
 

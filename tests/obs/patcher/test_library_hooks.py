@@ -9,7 +9,7 @@ from types import CodeType, FunctionType, ModuleType
 
 import pytest
 
-from ancestry_obs.patcher.pickle_hooks import PickleHooks
+from ancestry_obs.patcher.library_hooks import LibraryHooks
 
 STAND_IN = """
     def _code_reduce(obj): return obj.co_code, obj.co_consts
@@ -89,7 +89,7 @@ def test_only_a_writer_that_can_get_a_step_in_front_gets_one():
     def closed_over(obj):
         return value
 
-    hooks = PickleHooks(lambda code: code)
+    hooks = LibraryHooks(lambda code: code, print)
     for writer in (None, len, closed_over):
         hooks.look_at("cloudpickle", _module(writer))
     hooks.look_at("pickle", _module(lambda obj: obj))
@@ -101,7 +101,7 @@ def test_a_hook_is_put_once_and_another_ones_code_on_top_stays():
         return obj
 
     other = CodeType.replace(writer.__code__, co_name="other")
-    hooks = PickleHooks(lambda code: other)
+    hooks = LibraryHooks(lambda code: other, print)
     module = _module(writer)
     hooks.look_at("cloudpickle", module)
     hooks.look_at("cloudpickle", module)
@@ -116,3 +116,31 @@ def test_the_real_ones_are_still_as_they_are_expected():
     for name, writer in (("cloudpickle.cloudpickle", "_code_reduce"), ("dill._dill", "save_code")):
         if importlib.util.find_spec(name.partition(".")[0]):
             assert type(getattr(importlib.import_module(name), writer)) is FunctionType
+
+
+def test_who_gives_a_function_other_code_says_so_afterwards():
+    def update_function(old, new):
+        old.__code__ = new.__code__
+
+    module = ModuleType("autoreload")
+    module.update_function = update_function
+    seen = []
+    hooks = LibraryHooks(lambda code: code, lambda function: seen.append(function()))
+    hooks.look_at("IPython.extensions.autoreload", module)
+    old = FunctionType((lambda: "old").__code__, {})
+    module.update_function(old, lambda: "new")
+    assert seen == ["new"]
+    hooks.close()
+    module.update_function(old, lambda: "newer")
+    assert (old(), seen) == ("newer", ["new"])
+
+
+def test_a_function_of_other_arguments_is_another_one():
+    def update_function(old, new, more):
+        pass
+
+    module = ModuleType("autoreload")
+    module.update_function = update_function
+    hooks = LibraryHooks(lambda code: code, print)
+    hooks.look_at("autoreload", module)
+    assert hooks._given == []

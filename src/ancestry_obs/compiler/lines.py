@@ -1,0 +1,244 @@
+"""Compiled statements come in; the same code goes out with the lines that a tracer is to see.
+
+Statements of ours are on no line of their own. Most take the line of those beside them when they
+are written. Two kinds cannot:
+
+- what several ways lead to (a ``finally``, which the compiler puts in many places) is written
+  `AS_BEFORE`: here each instruction of it gets the line that whatever leads there was on;
+- what handles an exception is `NOWHERE`, so that no line shows when one leaves. Here it is seen to
+  that the frame is left from the line that raised, as after a ``with``.
+"""
+
+from __future__ import annotations
+
+import sys
+from itertools import groupby
+from opcode import hasjrel, opmap
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from types import CodeType
+
+    _Handled = tuple[int, int, int, int]
+    _Position = tuple[int | None, int | None, int | None, int | None]
+
+__all__ = ["AS_BEFORE", "NOWHERE", "first_line", "settled"]
+
+
+def _place(number: int) -> dict[str, int]:
+    names = ("lineno", "end_lineno", "col_offset", "end_col_offset")
+    return dict.fromkeys(names, number)
+
+
+NOWHERE: Final = _place(-1)
+"""The place of a node whose instructions have no line; Python itself has such ones."""
+
+AS_BEFORE: Final = _place(0)
+"""The place of a node whose instructions are on the line that was there before."""
+
+_JUMPS: Final = frozenset(hasjrel)
+_BACKWARD: Final = frozenset(code for name, code in opmap.items() if "BACKWARD" in name)
+_RETURNS: Final = frozenset(
+    opmap[each] for each in ("RETURN_VALUE", "RETURN_CONST") if each in opmap
+)
+_ENDS: Final = _RETURNS | {
+    opmap[each]
+    for each in (
+        "RAISE_VARARGS",
+        "RERAISE",
+        "JUMP_FORWARD",
+        "JUMP_BACKWARD",
+        "JUMP_BACKWARD_NO_INTERRUPT",
+    )
+}
+_EXTENDED: Final = opmap["EXTENDED_ARG"]
+_CACHE: Final = opmap["CACHE"]
+_CACHES: Final = bytes([_CACHE])
+_HANDLES: Final = opmap["PUSH_EXC_INFO"]
+_TAKES_ALL: Final = bytes([_HANDLES, opmap["POP_TOP"]])
+# The last steps of a handler that an exception leaves, and those that go back to where it raised.
+_LEAVES: Final = bytes([opmap["COPY"], 3, opmap["POP_EXCEPT"], 0, opmap["RERAISE"], 1])
+_GOES_BACK: Final = bytes([opmap["COPY"], 2, opmap["POP_EXCEPT"], 0, opmap["RERAISE"], 2])
+# Where nobody has looked yet how code ends, exceptions leave it from no line.
+_UNKNOWN: Final = (3, 14)
+_LONG, _NO_COLUMNS, _NO_PLACE = 14, 13, 15  # kinds of entries in a table of lines
+_MOST: Final = 8  # code units of one such entry
+_MORE: Final = 64  # in both tables the bit that says that a number goes on
+
+
+def first_line(code: CodeType) -> int:
+    """Give the line that shows first in a call, to who traces it."""
+    begun = 2 * code.co_code[::2].index(opmap["RESUME"])
+    later = (line for _, end, line in code.co_lines() if line is not None and end > begun + 2)
+    return next(later, code.co_firstlineno)
+
+
+def settled(code: CodeType) -> CodeType:
+    """Give code whose statements that are `AS_BEFORE` or `NOWHERE` are so for a tracer.
+
+    Args:
+        code: What was compiled of a function with statements of ours.
+    """
+    if sys.version_info < _UNKNOWN:
+        code = _left_where_raised(code)
+    has_open = any(line == AS_BEFORE["lineno"] for _, _, line in code.co_lines())
+    return _on_lines_before(code) if has_open else code
+
+
+def _on_lines_before(code: CodeType) -> CodeType:
+    positions: list[_Position] = list(code.co_positions())
+    lines: dict[int, int | None] = {unit: each[0] for unit, each in enumerate(positions) if each[0]}
+    unknown = _predecessors(code, [unit for unit in range(len(positions)) if unit not in lines])
+    has_changed = True
+    while has_changed:
+        has_changed = False
+        for unit, before in unknown.items():
+            found = {lines[each] for each in before if each in lines}
+            if found:
+                line = found.pop() if len(found) == 1 else None
+                has_changed |= unit not in lines or lines[unit] != line
+                lines[unit] = line
+    for unit in unknown:
+        if positions[unit][0] == AS_BEFORE["lineno"]:
+            line = lines.get(unit)
+            # Who asks where a function returned has to get an answer.
+            if line is None and code.co_code[2 * unit] in _RETURNS:
+                line = first_line(code)
+            positions[unit] = (line, line, None, None)
+    return code.replace(co_linetable=bytes(_line_table(positions, code.co_firstlineno)))
+
+
+def _predecessors(code: CodeType, wanted: Iterable[int]) -> dict[int, list[int]]:
+    """Give for some units of a code those from which it goes on there."""
+    before: dict[int, list[int]] = {unit: [] for unit in wanted}
+    operations, arguments = code.co_code[::2], code.co_code[1::2]
+    argument, last = 0, None
+    for unit, operation in enumerate(operations):
+        if unit in before and last is not None:
+            before[unit].append(last)
+        if operation == _CACHE:
+            continue
+        argument |= arguments[unit]
+        if operation in _JUMPS:
+            after = unit + 1
+            while operations.startswith(_CACHES, after):
+                after += 1
+            target = after + (-argument if operation in _BACKWARD else argument)
+            if target in before:
+                before[target].append(unit)
+        argument = argument << 8 if operation == _EXTENDED else 0
+        last = None if operation in _ENDS else unit
+    for start, length, target, _ in _handled(code):
+        if target in before:
+            before[target] += range(start, start + length)
+    return before
+
+
+def _line_table(positions: Iterable[_Position], first: int) -> Iterator[int]:
+    current = first
+    for (line, end_line, column, end_column), units in groupby(positions):
+        numbers = []
+        kind = _NO_PLACE
+        if line is not None:
+            delta, current = line - current, line
+            kind, numbers = _NO_COLUMNS, [_signed(delta)]
+            if end_line is not None and column is not None and end_column is not None:
+                kind = _LONG
+                numbers += [end_line - line, column + 1, end_column + 1]
+        left = len([*units])
+        while left > 0:
+            yield 128 | kind << 3 | min(left, _MOST) - 1
+            for each in numbers:
+                yield from _number(each)
+            left -= _MOST
+            numbers[:1] = [0] * bool(numbers)
+
+
+def _signed(value: int) -> int:
+    return -value << 1 | 1 if value < 0 else value << 1
+
+
+def _number(value: int) -> Iterator[int]:
+    """Write a number as a table of lines has it, the lowest bits first."""
+    while value >= _MORE:
+        yield value & _MORE - 1 | _MORE
+        value >>= 6
+    yield value
+
+
+def _left_where_raised(code: CodeType) -> CodeType:
+    """Have an exception that a handler of ours lets through leave from the line that raised it.
+
+    A ``with`` keeps the place that raised on the stack while its manager is asked, and goes back
+    there. So does a handler of ours then; all that it has on the stack is one place higher.
+    """
+    handled, bytecode = _handled(code), code.co_code
+    ends: dict[int, int] = {}
+    handler = next((target for _, _, target, _ in handled if _is_ours(code, target)), 0)
+    # The one around it is ours as well: a ``finally``.
+    while bytecode[2 * handler] == _HANDLES:
+        ends[handler] = end = _handler_of(handler, handled)
+        if not bytecode.startswith(_LEAVES, 2 * end):
+            return code
+        handler = _handler_of(end, handled)
+    if not ends:
+        return code
+    changed = []
+    outer = {*ends.values()}
+    for start, length, target, depth in handled:
+        inside = 0
+        for first, end in ends.items():
+            inside += first <= start < end
+        # The lowest bit says that the place is kept.
+        keeps = target in ends or (depth & 1 and target not in outer)
+        changed.append((start, length, target, (depth >> 1) + inside << 1 | keeps))
+    for end in ends.values():
+        bytecode = bytecode[: 2 * end] + _GOES_BACK + bytecode[2 * end + len(_GOES_BACK) :]
+    return code.replace(
+        co_code=bytecode,
+        co_exceptiontable=_exception_table(changed),
+        co_stacksize=code.co_stacksize + 1,
+    )
+
+
+def _handler_of(unit: int, handled: Iterable[_Handled]) -> int:
+    """Give the handler of what is raised at a unit; the code's begin if there is none."""
+    return next(
+        (handler for start, length, handler, _ in handled if start <= unit < start + length), 0
+    )
+
+
+def _is_ours(code: CodeType, handler: int) -> bool:
+    """Whether a handler takes every exception and has no line."""
+    place = 2 * handler + 2
+    takes_all = code.co_code[place - 2 : place + 1 : 2] == _TAKES_ALL
+    return takes_all and any(
+        line is None and start <= place < end for start, end, line in code.co_lines()
+    )
+
+
+def _handled(code: CodeType) -> list[_Handled]:
+    """Read a code's exception table: first unit, number of units, handler, depth of the stack."""
+    numbers, value = [], 0
+    for byte in code.co_exceptiontable:
+        value = value << 6 | byte & _MORE - 1
+        if not byte & _MORE:
+            numbers.append(value)
+            value = 0
+    return [*zip(*[iter(numbers)] * 4, strict=True)]
+
+
+def _exception_table(handled: Iterable[_Handled]) -> bytes:
+    table = bytearray()
+    for numbers in handled:
+        begins = 128
+        for number in numbers:
+            if number >= _MORE:
+                # The highest bits first, six in each byte.
+                for shift in range((number.bit_length() - 1) // 6 * 6, 0, -6):
+                    table.append(begins | _MORE | number >> shift & _MORE - 1)
+                    begins = 0
+            table.append(begins | number & _MORE - 1)
+            begins = 0
+    return bytes(table)
