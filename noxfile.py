@@ -66,6 +66,7 @@ nox.options.sessions = [
     "libraries",
     "instrumented",
     "minimal",
+    "transparency",
 ]
 nox.options.error_on_missing_interpreters = False
 nox.options.reuse_venv = "yes"
@@ -123,7 +124,10 @@ def minimal(session: nox.Session) -> None:
 
 @nox.session(python=NEWEST)
 def transparency(session: nox.Session) -> None:
-    """Run foreign test suites plain and woven: no outcome of a test may differ."""
+    """Run foreign test suites plain and woven: no outcome of a test may differ.
+
+    Of the largest suites parts are run; `transparency_nightly` runs all of them whole.
+    """
     _run_foreign_suites(session)
 
 

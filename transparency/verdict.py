@@ -38,6 +38,7 @@ class Entry:
         pythons: the only Pythons it is for; empty for all.
         outcomes: of a difference, how the tests end plain and woven.
         nightly: whether only the nightly session gets there.
+        sometimes: whether it is not wrong either if there is no need for it.
     """
 
     kind: str
@@ -48,6 +49,7 @@ class Entry:
     pythons: tuple[str, ...] = ()
     outcomes: tuple[str, str] = ("", "")
     nightly: bool = False
+    sometimes: bool = False
 
 
 @dataclass(slots=True)
@@ -85,7 +87,7 @@ class Allowed:
     def unused(self) -> Iterator[str]:
         """Give the entries that allow what is not there."""
         for place, entry in enumerate(self.entries):
-            for name in entry.names:
+            for name in () if entry.sometimes else entry.names:
                 if (place, name) not in self.used:
                     yield f"allowed.toml: {entry.kind} of {name} is not needed; take it out"
 
@@ -124,6 +126,7 @@ def _entry(kind: str, table: Mapping[str, Any]) -> Entry:
         pythons=tuple(table.get("pythons", ())),
         outcomes=(table.get("plain", ""), table.get("woven", "")),
         nightly=table.get("nightly", False),
+        sometimes=table.get("sometimes", False),
     )
 
 

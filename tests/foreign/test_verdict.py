@@ -66,6 +66,13 @@ def test_an_entry_that_is_not_needed_is_wrong(entry, run, judge):
     assert wrong == f"allowed.toml: {entry[0]} of {entry[2][0]} is not needed; take it out"
 
 
+def test_an_entry_that_is_needed_sometimes_may_be_there_in_vain(run, judge):
+    ends = ("passed", "failed")
+    entry = ("difference", "shop", ("a",), "why", "", (), ends, False, True)
+    assert judge(run(a="passed"), run(a="passed"), entry) == []
+    assert judge(run(a="passed"), run(a="failed"), entry) == []
+
+
 def test_another_difference_than_the_allowed_one_is_wrong(run, judge):
     entry = ("difference", "shop", ("a",), "why", "", (), ("passed", "failed"))
     assert len(judge(run(a="passed"), run(a="skipped"), entry)) == 2
