@@ -61,6 +61,11 @@ class Advice:
         return frozenset(name for each in self._expressions for name in each.names)
 
     @cached_property
+    def read(self) -> tuple[str, ...]:
+        """The same, sorted."""
+        return tuple(sorted(self.names))
+
+    @cached_property
     def called(self) -> tuple[str, ...]:
         """The label functions that the records' expressions call, sorted."""
         return tuple(sorted({name for each in self._expressions for name in each.functions}))

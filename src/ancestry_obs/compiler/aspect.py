@@ -187,8 +187,14 @@ class Aspect:
             self.inner_test is not None,
             self.knows_its_class,
             self.names.prefix,
-            tuple((name, text) for name, text in self.variables.items() if name in advice.names),
+            tuple(map(self._place_of, advice.read)),
         )
+
+    def _place_of(self, name: str) -> object:
+        """Tell where a variable comes from: the number of a parameter, or the shown signature."""
+        parameters = self.signature.names
+        name = self._alias.get(name, name)
+        return parameters.index(name) if name in parameters else name in self.shown
 
     @cached_property
     def parts(self) -> tuple[Part, ...]:

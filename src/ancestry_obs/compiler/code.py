@@ -128,21 +128,23 @@ def with_constants(code: CodeType, original: CodeType, constants: Mapping[str, o
         co_firstlineno=original.co_firstlineno,
         # What `types.coroutine` made awaitable stays awaitable.
         co_flags=code.co_flags & ~marks | original.co_flags & marks,
-        co_consts=_exchanged(code, original.co_filename, {**texts, **constants}),
+        co_consts=_exchanged(code, original.co_filename, texts, constants),
     )
 
 
 def _exchanged(
-    code: CodeType, filename: str, constants: Mapping[str, object]
+    code: CodeType, filename: str, texts: Mapping[str, str], constants: Mapping[str, object]
 ) -> tuple[object, ...]:
-    return tuple(
-        constants.get(each, each)
-        if type(each) is str
-        else each.replace(co_filename=filename, co_consts=_exchanged(each, filename, constants))
-        if type(each) is CodeType and each.co_filename == FILENAME
-        else each
-        for each in code.co_consts
-    )
+    exchanged: list[object] = []
+    for each in code.co_consts:
+        new: object = each
+        if type(each) is str:
+            new = (constants if each.startswith(CONSTANT) else texts).get(each, each)
+        elif type(each) is CodeType and each.co_filename == FILENAME:
+            inside = _exchanged(each, filename, texts, constants)
+            new = each.replace(co_filename=filename, co_consts=inside)
+        exchanged.append(new)
+    return tuple(exchanged)
 
 
 def with_inside_of(code: CodeType, original: CodeType) -> CodeType | None:

@@ -35,6 +35,7 @@ __all__ = ["Shape", "shape_of"]
 
 _MOST: Final = 1024
 _MOST_KNOWN: Final = 64
+_OWN: Final = "own shape"
 _BUILTINS: Final = (
     "BaseException",
     "Exception",
@@ -187,12 +188,16 @@ def shape_of(aspect: Aspect) -> Shape:
     Raises:
         CompileError: As `Aspect.parts`.
     """
-    shapes, key = aspect.runtime.shapes, aspect.shape
-    found: Shape | None = shapes.get(key)
+    # Asked for several times, and the key is long.
+    found: Shape | None = vars(aspect).get(_OWN)
     if found is None:
-        if len(shapes) >= _MOST:
-            shapes.clear()
-        found = shapes[key] = Shape(aspect)
+        shapes, key = aspect.runtime.shapes, aspect.shape
+        found = shapes.get(key)
+        if found is None:
+            if len(shapes) >= _MOST:
+                shapes.clear()
+            found = shapes[key] = Shape(aspect)
+        vars(aspect)[_OWN] = found
     return found
 
 

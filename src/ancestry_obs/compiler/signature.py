@@ -37,8 +37,9 @@ class Names:
     def __init__(self, taken: Iterable[str]) -> None:
         names, number = tuple(taken), 1
         prefix = "_obs_"
+        is_free = "_obs" not in "".join(names)
         # One underscore at the front always: two would be mangled in a class.
-        while any(name.startswith(prefix) for name in names):
+        while not is_free and any(name.startswith(prefix) for name in names):
             number += 1
             prefix = f"_obs{number}_"
         self.prefix = prefix

@@ -155,6 +155,8 @@ class Resolver:
         qualname = getattr(core, "__qualname__", None)
         defined_in = getattr(core, "__module__", None)
         own = defined_in == name_of(place.module)
+        if own and place.container is place.module and qualname == place.attribute:
+            return place
         module = place.module if own else sys.modules.get(defined_in or "")
         if not isinstance(qualname, str) or not isinstance(module, ModuleType):
             return place
