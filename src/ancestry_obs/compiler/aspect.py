@@ -7,7 +7,7 @@ be wrong about what the map wants of this target. No text is written here, nothi
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR
 from typing import TYPE_CHECKING, Final, Literal, Protocol
@@ -194,7 +194,15 @@ class Aspect:
         """Tell where a variable comes from: the number of a parameter, or the shown signature."""
         parameters = self.signature.names
         name = self._alias.get(name, name)
-        return parameters.index(name) if name in parameters else name in self.shown
+        if name in parameters:
+            return parameters.index(name)
+        return "shown" if name in self.shown else None
+
+    def forget(self) -> None:
+        """Keep nothing but what it was made of; whoever asks again has to wait again."""
+        for name in [*vars(self)]:
+            if name not in _FIELDS:
+                del vars(self)[name]
 
     @cached_property
     def parts(self) -> tuple[Part, ...]:
@@ -251,6 +259,9 @@ class Aspect:
         texts = {*self.variables}.difference(after, self._alias, self._alias.values())
         keys = plan_keys(stream.labels, texts, self.runtime.functions, stream.free_labels())
         return Part(index, stream, keys, tuple(name for name in known if name in used))
+
+
+_FIELDS: Final = frozenset(each.name for each in fields(Aspect))
 
 
 def kind_of(code: CodeType | None) -> Kind:

@@ -84,7 +84,7 @@ class Recorder:
     look: Callable[[], object] | None = None
     _ready: Evaluators | None = None
     _remembered: int = 0
-    _said: set[tuple[str, str]] = field(default_factory=set)
+    _said: frozenset[tuple[str, str]] = frozenset()
 
     def __post_init__(self) -> None:
         self.memo = self.probe.memo
@@ -210,7 +210,7 @@ class Recorder:
         for metric, what in places:
             self.store.count_failure(self.probe.target, metric, what)
             if (metric, what) not in self._said:
-                self._said.add((metric, what))
+                self._said |= {(metric, what)}
                 _LOG.warning(
                     "%s: metric %r: the expression for %r failed with %s: %s; "
                     "further failures are counted only",

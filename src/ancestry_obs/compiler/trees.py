@@ -22,7 +22,7 @@ __all__ = ["Block", "Place", "Tree", "shared"]
 Place = dict[str, int]
 """Line and column of a node, as trees have them."""
 
-_MOST_FREE: Final = 32
+_MOST_FREE: Final = 128
 # Where a name is that a function may have another one for.
 _NAMES: Final[dict[type[ast.AST], str]] = {ast.Name: "id", ast.keyword: "arg"}
 
@@ -124,7 +124,7 @@ shared = lru_cache(maxsize=1024)(Block)
 
 
 # A tree takes some 20 kB: only what is in use lately is kept.
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=16)
 def _made(made: Block) -> tuple[list[ast.stmt], list[Tree]]:
     """Give the statements of a block, and the trees of them that are free."""
     parsed: ast.Module = NamesToConstants(made.constants.__contains__).visit(ast.parse(made.text))

@@ -251,6 +251,7 @@ def _bound(aspect: Aspect, inline: CodeType | str) -> Woven:
     finished = with_constants(code or _calling(aspect, shape), aspect.known_code, constants)
     if is_made_later:
         finished = embed(finished, {id(next(codes_in(finished))): aspect.known_code})
+    aspect.forget()
     return Woven(aspect if reason else _let_go(aspect), finished, recorders, reason)
 
 

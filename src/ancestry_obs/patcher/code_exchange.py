@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import weakref
 from dataclasses import dataclass
+from functools import partial
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, TypeGuard
 
@@ -63,7 +64,7 @@ class CodeExchange:
         key, originals = id(code), self._originals
         if key not in originals:
             # Held weakly: code that no function and no call has any more is forgotten.
-            originals[key] = weakref.ref(code, lambda _: originals.pop(key, None)), original
+            originals[key] = weakref.ref(code, partial(originals.pop, key)), original
 
     def know_inside(self, code: CodeType, original: CodeType) -> None:
         """Know code that holds ours, and what it holds, by what they are in the original."""

@@ -9,7 +9,7 @@ held weakly: one that goes takes what is known of it along, but for its count of
 from __future__ import annotations
 
 import weakref
-from functools import _lru_cache_wrapper
+from functools import _lru_cache_wrapper, partial
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Final, TypeGuard, cast
 
@@ -41,6 +41,21 @@ _SWAPPED: Final = (
     "woven again: the program had given code of {} to {}, and calls of the one from then until "
     "this was seen were counted as the other's"
 )
+
+
+def _nothing() -> None:
+    """Stand for a reference where there is nothing to refer to."""
+
+
+def _note(gone: list[Key], key: Key, _: object) -> None:
+    gone.append(key)
+
+
+def _look(reference: weakref.ref[Weavings], key: Key) -> None:
+    weavings = reference()
+    found = weavings.all.get(key) if weavings is not None else None
+    if weavings is not None and found is not None:
+        weavings.look_at(found)
 
 
 class Weavings:
@@ -210,12 +225,12 @@ class Weavings:
         weaving = Weaving(
             key=key,
             target=point.target,
-            function=weakref.ref(cast("FunctionType", function), lambda _: self._gone.append(key))
+            function=weakref.ref(cast("FunctionType", function), partial(_note, self._gone, key))
             if is_plain
-            else lambda: None,
+            else _nothing,
             is_method=point.is_method,
             attribute=point.attribute,
-            owner=weakref.ref(owner) if owner is not None else lambda: None,
+            owner=weakref.ref(owner) if owner is not None else _nothing,
             defined_at=f"{code.co_filename}:{code.co_firstlineno}" if code else "",
             proxied=proxied,
         )
@@ -294,16 +309,7 @@ class Weavings:
         self._note_override(weaving, function, woven.code, want.code)
 
     def _watch(self, weaving: Weaving, woven: Woven) -> None:
-        reference = weakref.ref(self)
-        key = weaving.key
-
-        def look() -> None:
-            weavings = reference()
-            found = weavings.all.get(key) if weavings is not None else None
-            if weavings is not None and found is not None:
-                weavings.look_at(found)
-
-        woven.watch(look)
+        woven.watch(partial(_look, weakref.ref(self), weaving.key))
 
     def _give_code(self, changed: Iterable[Weaving]) -> None:
         """Give functions the code that is theirs by what is woven now."""
