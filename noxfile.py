@@ -35,6 +35,7 @@ TEST_TOOLS = (
     "jsonschema>=4.23",
     "promql-parser>=0.4",
     "gunicorn>=23",
+    "pytest-xdist>=3.6",
 )
 # Whose programs the toolkit measures, whoever of them holds the functions.
 LIBRARIES = (
@@ -53,6 +54,8 @@ LIBRARIES = (
     "SQLAlchemy>=2.0.36",
     "typeguard>=4.4",
 )
+# Most tests keep one core busy, or wait for a process that they have started.
+TWO_AT_A_TIME = ("-n", "2", "--dist", "loadgroup")
 # The plan's gate for tests that open the exporter's port; nox and CI let them run.
 LIVE = {"SKIP_LIVE_API_TESTS": "false", "PYTHONDONTWRITEBYTECODE": "1"}
 # Modules of a folder that is no package, so that pytest can load them by name alone.
@@ -101,7 +104,7 @@ def tests(session: nox.Session) -> None:
     """
     _install(session, EVERYTHING, *TEST_TOOLS)
     selection = [] if session.python in {NEWEST, None} else ["-m", "not real"]
-    session.run("pytest", *selection, *session.posargs, env=LIVE)
+    session.run("pytest", *TWO_AT_A_TIME, *selection, *session.posargs, env=LIVE)
 
 
 @nox.session(python=NEWEST)
