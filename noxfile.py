@@ -76,11 +76,24 @@ nox.options.reuse_venv = "yes"
 
 
 def _install(session: nox.Session, *requirements: str) -> None:
-    """Install; the project itself is built afresh, since a reused environment has an older one."""
-    session.install(*requirements)
-    project = [name for name in requirements if name.startswith(".")]
-    if project:
-        session.install("--force-reinstall", "--no-deps", *project)
+    """Install; the project itself afresh, since a reused environment has an older one."""
+    wheel = _wheel(session)
+    session.install(*(wheel + each[1:] if each.startswith(".") else each for each in requirements))
+    session.install("--force-reinstall", "--no-deps", wheel)
+
+
+_built: list[Path] = []
+
+
+def _wheel(session: nox.Session) -> str:
+    """Give the project's wheel, which the first session builds for all."""
+    if not _built:
+        folder = session.cache_dir / "wheel"
+        shutil.rmtree(folder, ignore_errors=True)
+        build = ("pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", os.fspath(folder), ".")
+        session.run_install("python", "-m", *build)
+        _built.extend(folder.glob("*.whl"))
+    return os.fspath(_built[0].resolve())
 
 
 @nox.session(python=PRESENT or None)
