@@ -35,6 +35,7 @@ TEST_TOOLS = (
     "jsonschema>=4.23",
     "promql-parser>=0.4",
     "gunicorn>=23",
+    "pytest-xdist>=3.6",
 )
 # Whose programs the toolkit measures, whoever of them holds the functions.
 LIBRARIES = (
@@ -53,6 +54,8 @@ LIBRARIES = (
     "SQLAlchemy>=2.0.36",
     "typeguard>=4.4",
 )
+# Most tests keep one core busy, or wait for a process that they have started.
+TWO_AT_A_TIME = ("-n", "2", "--dist", "loadgroup")
 # The plan's gate for tests that open the exporter's port; nox and CI let them run.
 LIVE = {"SKIP_LIVE_API_TESTS": "false", "PYTHONDONTWRITEBYTECODE": "1"}
 # Modules of a folder that is no package, so that pytest can load them by name alone.
@@ -73,11 +76,24 @@ nox.options.reuse_venv = "yes"
 
 
 def _install(session: nox.Session, *requirements: str) -> None:
-    """Install; the project itself is built afresh, since a reused environment has an older one."""
-    session.install(*requirements)
-    project = [name for name in requirements if name.startswith(".")]
-    if project:
-        session.install("--force-reinstall", "--no-deps", *project)
+    """Install; the project itself afresh, since a reused environment has an older one."""
+    wheel = _wheel(session)
+    session.install(*(wheel + each[1:] if each.startswith(".") else each for each in requirements))
+    session.install("--force-reinstall", "--no-deps", wheel)
+
+
+_built: list[Path] = []
+
+
+def _wheel(session: nox.Session) -> str:
+    """Give the project's wheel, which the first session builds for all."""
+    if not _built:
+        folder = session.cache_dir / "wheel"
+        shutil.rmtree(folder, ignore_errors=True)
+        build = ("pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", os.fspath(folder), ".")
+        session.run_install("python", "-m", *build)
+        _built.extend(folder.glob("*.whl"))
+    return os.fspath(_built[0].resolve())
 
 
 @nox.session(python=PRESENT or None)
@@ -88,7 +104,7 @@ def tests(session: nox.Session) -> None:
     """
     _install(session, EVERYTHING, *TEST_TOOLS)
     selection = [] if session.python in {NEWEST, None} else ["-m", "not real"]
-    session.run("pytest", *selection, *session.posargs, env=LIVE)
+    session.run("pytest", *TWO_AT_A_TIME, *selection, *session.posargs, env=LIVE)
 
 
 @nox.session(python=NEWEST)

@@ -462,10 +462,10 @@ def show(axis: Axis, found: dict[tuple[str, Size], Figure]) -> None:
 
 IMPORTS = (
     "import",
-    f"import{UNDER}",
-    f"import{UNDER}{CACHED}",
+    "import under the map",
+    "import under the map, code cached",
     "import from source",
-    f"import from source{UNDER}",
+    "import from source under the map",
 )
 EVERYTHING = (
     *IMPORTS,

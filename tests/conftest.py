@@ -20,8 +20,14 @@ REASON = (
 )
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Skip what is marked `live` unless the plan's switches let it run."""
+    """Keep together what is costly to start; skip `live` unless the plan's switches let it run."""
+    for item in items:
+        if item.get_closest_marker("real"):
+            # Where tests are run by several processes, one of them starts the programs of a group.
+            shared = "default_run" in item.fixturenames
+            item.add_marker(pytest.mark.xdist_group("default_run" if shared else item.path.name))
     if _allowed():
         return
     for item in items:
