@@ -6,11 +6,13 @@ neither is asked.
 
 from __future__ import annotations
 
+import os
+import sys
+from types import ModuleType
 from typing import TYPE_CHECKING, Final, cast
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from types import ModuleType
 
 __all__ = [
     "MISSING",
@@ -18,6 +20,7 @@ __all__ = [
     "full_name",
     "is_class",
     "name_of",
+    "name_of_main",
     "namespace_of",
     "qualname_of",
     "subclasses_of",
@@ -54,6 +57,25 @@ def write(container: type | ModuleType, name: str, value: object) -> None:
 def name_of(module: ModuleType) -> str:
     """Return a module's own name."""
     return cast("str", namespace_of(module).get("__name__", ""))
+
+
+def name_of_main(main: object) -> str:
+    """Return the name by which the program's main module could be imported; empty if by none.
+
+    Another file may have been imported under that name, which then means that one.
+
+    Args:
+        main: What is in `sys.modules` as ``__main__``.
+    """
+    if not issubclass(type(main), ModuleType):
+        return ""
+    namespace = namespace_of(main)
+    name, file = getattr(namespace.get("__spec__"), "name", ""), namespace.get("__file__")
+    if not name and isinstance(file, str):
+        name = os.path.splitext(os.path.basename(file))[0]  # noqa: PTH119, PTH122 - a name, no path
+    other = sys.modules.get(name)
+    is_another = other is not None and namespace_of(other).get("__file__") != file
+    return "" if is_another or name == "__main__" else name
 
 
 def qualname_of(cls: type) -> str:

@@ -23,7 +23,7 @@ from ancestry_obs.patcher.definitions_in import definition_in
 from ancestry_obs.patcher.import_hooks import ImportHooks, is_initializing
 from ancestry_obs.patcher.join_points import TargetReport, Wanted
 from ancestry_obs.patcher.library_hooks import LibraryHooks
-from ancestry_obs.patcher.namespaces import name_of, namespace_of, subclasses_of
+from ancestry_obs.patcher.namespaces import name_of, name_of_main, namespace_of, subclasses_of
 from ancestry_obs.patcher.pointcuts import Targets
 from ancestry_obs.patcher.prepared_code import Prepared, PreparedCode
 from ancestry_obs.patcher.resolver import Resolver
@@ -48,6 +48,11 @@ _FUNCTION = 0x3
 _EXCHANGED = (
     "woven again: the program had given the function other code, and calls from then until this "
     "was seen were not counted"
+)
+_TO_COME = (
+    "{!r} runs as __main__ and has none of that name yet; what it defines after install() is "
+    "measured from the first scrape on: call install() below it, or start the program by "
+    "`ancestry-obs run`"
 )
 _PATIENCE = 5.0
 """Seconds that an import or a report waits for another thread's task at most."""
@@ -187,14 +192,36 @@ class Patcher:
         wanted: list[Weaving] = []
         for name, module in list(sys.modules.items()) if pointcuts else ():
             wanted += self._look_at(name, module)
+        noted = self._note_main()
         for name, (module, _) in list(self._main.items()):
             wanted += self._find(name, module, label=_label(name, module), settled=False)
+            if name == noted:
+                self._say_what_is_to_come(name, module)
         self._adopt_former(before)
         self._weavings.unweave([each for each in before if not each.wanted])
         self._weave([*wanted, *(each for each in before if each.wanted)])
         if not pointcuts:
             self._main.clear()
             self._weavings.unweave_rest()
+
+    def _note_main(self) -> str:
+        """Take in the program's own file, which runs under another name than targets have for it.
+
+        Returns:
+            That name; empty where no target is in it, or a launcher tells of it.
+        """
+        module = sys.modules.get("__main__")
+        name = name_of_main(module)
+        if not name or name in self._main or not self._targets.concerned(name):
+            return ""
+        self._names["__main__"] = name
+        self._main[name] = module, []  # type: ignore[assignment]  # it has a name: a module
+        return name
+
+    def _say_what_is_to_come(self, name: str, module: ModuleType) -> None:
+        for target in self._targets.concerned(name):
+            if not target.outcomes[_label(name, module)].count:
+                self._say(target.pointcut.pattern, _TO_COME.format(name))
 
     def _adopt_former(self, before: Iterable[Weaving]) -> None:
         """Want for functions that no name leads to any more what their names' are wanted for.
@@ -271,6 +298,8 @@ class Patcher:
     def _catch_up(self) -> None:
         """Look for what no hook tells of: imports under way, and code that was exchanged."""
         self._weavings.forget_what_is_gone()
+        for name, (module, _) in list(self._main.items()):
+            self._take_in_main(name, module)
         for name in list(self._under_way):
             self._weave(self._look_at(name, sys.modules.get(name)))
         for weaving in list(self._weavings.all.values()):

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import ast
+import subprocess
 import sys
+from textwrap import dedent
 from types import ModuleType
 
 import pytest
@@ -108,3 +110,73 @@ def test_a_change_of_the_map_reaches_it(execute, patcher, weave, weaver):
 
     assert weaver.calls == ["app.job:f"]
     assert weaver.asked[-1].advices == ("another",)
+
+
+PROGRAM = """
+import ancestry_obs
+
+def install():
+    settings = ancestry_obs.ObservabilitySettings(
+        enable_prometheus_metrics=True, metrics_export_port=0
+    )
+    ancestry_obs.install("map.toml", settings=settings)
+
+{above}
+def charge(amount):
+    return amount
+
+{below}
+charge(1)
+print([(each.target, each.state, each.calls) for each in ancestry_obs.status().targets])
+charge(2)
+print([(each.target, each.state, each.calls) for each in ancestry_obs.status().targets])
+"""
+MAP = """
+version = 1
+[metrics.charged_total]
+type = "counter"
+help = "Charged."
+[[instrument]]
+target = "shop:charge"
+record = [{ metric = "charged_total" }]
+"""
+
+
+TO_COME = (
+    "target shop:charge: 'shop' runs as __main__ and has none of that name yet; what it defines "
+    "after install() is measured from the first scrape on: call install() below it, or start the "
+    "program by `ancestry-obs run`\n"
+)
+
+
+@pytest.mark.parametrize("start", [["shop.py"], ["-m", "shop"]], ids=["script", "module"])
+@pytest.mark.parametrize(
+    ("places", "calls", "said"),
+    [
+        ({"above": "", "below": "install()"}, (1, 2), ""),
+        (
+            {"above": "install()", "below": ""},
+            (0, 1),
+            TO_COME,
+        ),
+    ],
+    ids=["below", "above"],
+)
+def test_a_program_of_one_file_that_installs_a_map_for_it(tmp_path, start, places, calls, said):
+    (tmp_path / "shop.py").write_text(PROGRAM.format(**places))
+    (tmp_path / "map.toml").write_text(dedent(MAP))
+    done = subprocess.run(
+        [sys.executable, *start], capture_output=True, text=True, cwd=tmp_path, check=True
+    )
+    assert done.stderr == said
+    assert done.stdout == "".join(f"[('shop:charge', 'installed', {each})]\n" for each in calls)
+
+
+def test_a_module_of_another_file_has_its_name_for_itself(execute, weave, weaver, program):
+    sys.modules["__main__"].__file__ = "/elsewhere/prog.py"
+    prog = program("def f(): return 1")
+    execute("def f(): return 2", name="another")
+    weave("prog:f")
+    sys.modules["__main__"].f()
+    assert prog.f() == 1
+    assert weaver.calls == ["prog:f"]
