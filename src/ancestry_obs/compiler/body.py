@@ -351,7 +351,8 @@ class _Weaving:
         others = False
         for index, statement in reversed([*enumerate(block)]):
             if isinstance(statement, ast.Break):
-                block[index:] = self._returning(end)(_start(statement), None)
+                # What follows is never run, but makes variables local and the function a generator.
+                block[index : index + 1] = self._returning(end)(_start(statement), None)
             elif _does_more(statement):
                 others |= _breaks(statement)
             elif isinstance(statement, _LOOPS):

@@ -147,32 +147,28 @@ def _exchanged(
     return tuple(exchanged)
 
 
-def with_inside_of(code: CodeType, original: CodeType) -> CodeType | None:
+def with_inside_of(code: CodeType, original: CodeType) -> CodeType:
     """Give code that was compiled once more the very functions inside that its original has.
+
+    What its original lacks stays: Python may have dropped there what is never run.
 
     Args:
         code: What was compiled.
         original: What it takes the place of.
-
-    Returns:
-        The code; `None` if others are in it than in the original.
     """
-    own = [each for each in original.co_consts if isinstance(each, CodeType)]
-    if not own:
-        return code
     by_key: dict[Key, list[CodeType]] = {}
-    for each in own:
-        by_key.setdefault(key_of(each), []).append(each)
-    exchanged: dict[int, CodeType] = {}
-    for each in code.co_consts:
+    for each in original.co_consts:
         if isinstance(each, CodeType):
-            alike = by_key.get(key_of(each), [])
-            # Lambdas on one line have one name.
-            same = [old for old in alike if old == each] if len(alike) > 1 else alike
-            if not same:
-                return None
-            exchanged[id(each)] = same[0]
-    return code.replace(co_consts=tuple(exchanged.get(id(each), each) for each in code.co_consts))
+            by_key.setdefault(key_of(each), []).append(each)
+    if not by_key:
+        return code
+    inside: list[object] = []
+    for each in code.co_consts:
+        alike = by_key.get(key_of(each), []) if isinstance(each, CodeType) else []
+        # Lambdas on one line have one name.
+        same = [old for old in alike if old == each] if len(alike) > 1 else alike
+        inside.append(same[0] if same else each)
+    return code.replace(co_consts=tuple(inside))
 
 
 def embed(code: CodeType, replacements: Mapping[int, CodeType]) -> CodeType:

@@ -87,13 +87,10 @@ def _kept(
     """Take an entry if it was made of the very codes that run: that is its proof."""
     if entry is None or [original for original, _ in entry] != [*map(_original, aspects)]:
         return None
-    kept: list[CodeType | str] = []
-    for aspect, (_, found) in zip(aspects, entry, strict=True):
-        result = found if isinstance(found, str) else with_inside_of(found, aspect.known_code)
-        if result is None:
-            return None
-        kept.append(result)
-    return kept
+    return [
+        found if isinstance(found, str) else with_inside_of(found, aspect.known_code)
+        for aspect, (_, found) in zip(aspects, entry, strict=True)
+    ]
 
 
 def _original(aspect: Aspect) -> CodeType:
@@ -180,11 +177,10 @@ class _Source:
                 continue
             original = aspect.known_code
             code = codes.get(definitions.compiled[key_of(original)])
-            code = code and with_inside_of(settled(code), original)
             if code is None or code.co_freevars != original.co_freevars:
                 self._refuse([aspect], "statements inside would change its variables")
             else:
-                self.results[id(aspect)] = settled(code)
+                self.results[id(aspect)] = with_inside_of(settled(code), original)
 
     def _prove(self, definitions: Definitions, aspects: Sequence[Aspect]) -> None:
         """Compile the untouched source: what gives the very code that runs can be woven."""
