@@ -103,9 +103,10 @@ except ancestry_obs.ObservabilityError as error:
 else:
     raise AssertionError
 """
-    # Without site-packages there is no wrapt. What switches metrics on needs all the rest, which
-    # shows that the list above means something.
-    assert HEAVY & imported("import sys; sys.modules['wrapt'] = None\n" + statements) > {"inspect"}
+    # Nothing is served without prometheus_client. What switches metrics on needs all the rest,
+    # which shows that the list above means something.
+    missing = "import sys; sys.modules['prometheus_client'] = None\n"
+    assert HEAVY & imported(missing + statements) > {"inspect"}
 
 
 @pytest.mark.parametrize("variable", ["METRICS_EXPORT_PORT", "METRICS_PUSH_URL"])
