@@ -82,7 +82,10 @@ class CodeCache:
         """
         if not self._is_open:
             return
-        content = marshal.dumps(value)
+        try:
+            content = marshal.dumps(value)
+        except ValueError:  # code that a tool has made may have any object among its constants
+            return
         temporary = self._folder / f"{name}.{os.getpid()}.tmp"
         try:
             if not self._has_pruned:
