@@ -20,6 +20,8 @@ A body that ends in one place alone has it after all of that, where nothing of t
 A `return` inside a ``with``, or a ``try`` that has a ``finally``, is not yet the end of the call: a
 function with such a one has its `leave` in a ``finally`` around all of that instead.
 
+No result stays in its variable: such a ``finally`` empties it, or the ``return`` does (`lines`).
+
 The statements take the lines of those beside them, so that a debugger, a tracer and coverage see
 the lines that they always saw: at the entry the body's first one, at a ``return`` its own, at the
 body's end that of the last statement, where an exception leaves none. What several ways lead to is
@@ -34,10 +36,10 @@ import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from ancestry_obs.compiler.code import NamesToConstants
-from ancestry_obs.compiler.lines import AS_BEFORE, NOWHERE
+from ancestry_obs.compiler.lines import AS_BEFORE, NEEDS_ROOM, NOWHERE
 from ancestry_obs.compiler.trees import Block, shared
 
 if TYPE_CHECKING:
@@ -49,7 +51,7 @@ if TYPE_CHECKING:
     _Loop = ast.For | ast.AsyncFor | ast.While
     _End = Callable[[Place, ast.expr | None], list[ast.stmt]]
 
-__all__ = ["Function", "Template", "calling_function", "weave_body"]
+__all__ = ["Function", "Put", "Template", "calling_function", "weave_body"]
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 _Node = TypeVar("_Node", bound=ast.AST)
@@ -111,9 +113,19 @@ class Template:
         return name.startswith(self.prefix) and name not in self.statements.names
 
 
-def weave_body(
-    function: Function, template: Template, parameters: Iterable[str], line: int
-) -> list[Tree]:
+class Put(NamedTuple):
+    """What was put into a function.
+
+    Attributes:
+        trees: To be given back once it is compiled.
+        returned: The variable that each ``return`` of it reads last of all; empty if there is none.
+    """
+
+    trees: list[Tree]
+    returned: str
+
+
+def weave_body(function: Function, template: Template, parameters: Iterable[str], line: int) -> Put:
     """Put the statements into a function's tree.
 
     Args:
@@ -121,14 +133,11 @@ def weave_body(
         template: The statements.
         parameters: The names of its parameters, in order.
         line: The line that shows first in a call: that of a statement is not always its first one.
-
-    Returns:
-        What was put in, to be given back once the function is compiled.
     """
     names = dict(zip(template.parameters, parameters, strict=True))
     weaving = _Weaving(function, template, names, line)
     weaving.weave()
-    return weaving.trees
+    return Put(weaving.trees, "" if weaving.is_protected else template.statements.result)
 
 
 def calling_function(text: str, template: Template, line: int) -> Function:
@@ -155,6 +164,7 @@ class _Weaving:
         self._template = template
         self._names = names
         self.trees: list[Tree] = []
+        self.is_protected = False
         self._copies: dict[str, str] = {}
         self._keep_parameters()
 
@@ -196,21 +206,23 @@ class _Weaving:
         return [*copies, *self._at(where, self._template.entry)]
 
     def _around(self, body: list[ast.stmt]) -> Iterator[ast.stmt]:
-        is_protected = next(_protections(body), None) is not None
-        end = self._forget if is_protected else self._leave
-        last = self._returning(end) if is_protected else end
+        self.is_protected = next(_protections(body), None) is not None
+        end = self._forget if self.is_protected else self._leave
+        last = self._returning(end) if self.is_protected else end
         woven = self._tail(self._replaced(body, end), last, self._first)
         begin = self._at(self._first, self._template.begin)
         guarded = self._guarded([*begin, *woven])
-        if is_protected:
-            leave = self._at(AS_BEFORE, self._template.leave)
+        if self.is_protected:
+            leave = [*self._at(AS_BEFORE, self._template.leave), self._keep(AS_BEFORE, None)]
             guarded = _at(self._first, ast.Try([guarded], [], [], leave))
         yield guarded
 
     def _before_one_end(self, body: list[ast.stmt]) -> Iterator[ast.stmt]:
         last, where = body[-1], _start(body[-1])
         leave = self._at(where, self._template.leave)
-        if isinstance(last, ast.Return):
+        if not leave:
+            yield self._guarded(body)
+        elif isinstance(last, ast.Return):
             yield self._guarded([*body[:-1], self._keep(where, last.value)])
             yield from leave
             yield self._last(last, where)
@@ -250,10 +262,17 @@ class _Weaving:
         return woven
 
     def _last(self, statement: ast.Return, where: Place) -> ast.stmt:
-        """Write the ``return`` itself; an async generator's has no value."""
+        """Write the ``return`` itself; an async generator's has no value.
+
+        A frame may outlive its call, as part of a traceback does: no result is to stay in it.
+        """
         if statement.value is None:
             return statement
-        return _at(where, ast.Return(_at(where, _name(self._template.statements.result))))
+        name = self._template.statements.result
+        result: ast.expr = _at(where, _name(name))
+        if NEEDS_ROOM and not self.is_protected:
+            result = _at(where, ast.NamedExpr(_at(where, _name(name, ast.Store())), result))
+        return _at(where, ast.Return(result))
 
     def _replace_inside(self, node: ast.AST, end: _End) -> None:
         for name in _BLOCKS:

@@ -128,6 +128,7 @@ class _Source:
     def __init__(self, text: str) -> None:
         self._text = text
         self._lent: list[Tree] = []
+        self._returned: dict[Key, str] = {}
         self.results: dict[int, CodeType | str] = {}
 
     def weave(self, groups: Sequence[Sequence[Aspect]]) -> None:
@@ -162,7 +163,9 @@ class _Source:
                 code, template = first.known_code, shape_of(first).template
                 woven.append(definitions.found[key_of(code)])
                 names, line = first.signature.names, first_line(code)
-                self._lent += weave_body(woven[-1], template, names, line)
+                put = weave_body(woven[-1], template, names, line)
+                self._lent += put.trees
+                self._returned[key_of(code)] = put.returned
         return definitions, woven
 
     def _weave_together(self, groups: Sequence[Sequence[Aspect]]) -> None:
@@ -180,7 +183,8 @@ class _Source:
             if code is None or code.co_freevars != original.co_freevars:
                 self._refuse([aspect], "statements inside would change its variables")
             else:
-                self.results[id(aspect)] = with_inside_of(settled(code), original)
+                finished = settled(code, self._returned[key_of(original)])
+                self.results[id(aspect)] = with_inside_of(finished, original)
 
     def _prove(self, definitions: Definitions, aspects: Sequence[Aspect]) -> None:
         """Compile the untouched source: what gives the very code that runs can be woven."""

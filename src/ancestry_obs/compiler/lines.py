@@ -1,4 +1,4 @@
-"""Compiled statements come in; the same code goes out with the lines that a tracer is to see.
+"""Compiled statements come in; the same code goes out as the source cannot say it: its lines.
 
 Statements of ours are on no line of their own. Most take the line of those beside them when they
 are written. Two kinds cannot:
@@ -7,6 +7,9 @@ are written. Two kinds cannot:
   `AS_BEFORE`: here each instruction of it gets the line that whatever leads there was on;
 - what handles an exception is `NOWHERE`, so that no line shows when one leaves. Here it is seen to
   that the frame is left from the line that raised, as after a ``with``.
+
+And a result that is returned does not stay in its variable, where a frame that lives longer, as one
+in the result's own traceback, would keep it.
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ if TYPE_CHECKING:
     _Handled = tuple[int, int, int, int]
     _Position = tuple[int | None, int | None, int | None, int | None]
 
-__all__ = ["AS_BEFORE", "NOWHERE", "first_line", "settled"]
+__all__ = ["AS_BEFORE", "NEEDS_ROOM", "NOWHERE", "first_line", "settled"]
 
 
 def _place(number: int) -> dict[str, int]:
@@ -36,6 +39,9 @@ NOWHERE: Final = _place(-1)
 
 AS_BEFORE: Final = _place(0)
 """The place of a node whose instructions are on the line that was there before."""
+
+NEEDS_ROOM: Final = "LOAD_FAST_AND_CLEAR" not in opmap
+"""Whether a result is taken out of its variable where ``return (result := result)`` is written."""
 
 _JUMPS: Final = frozenset(hasjrel)
 _BACKWARD: Final = frozenset(code for name, code in opmap.items() if "BACKWARD" in name)
@@ -52,6 +58,10 @@ _ENDS: Final = _RETURNS | {
         "JUMP_BACKWARD_NO_INTERRUPT",
     )
 }
+_LOADS: Final = frozenset(opmap[e] for e in ("LOAD_FAST", "LOAD_FAST_CHECK") if e in opmap)
+_LEFT: Final = frozenset({opmap["POP_TOP"], opmap["POP_EXCEPT"]})
+_RETURNED: Final = frozenset({opmap["RETURN_VALUE"], opmap["POP_EXCEPT"]})
+_MOST_SHORT: Final = 256  # from here on an argument is in more than one instruction
 _EXTENDED: Final = opmap["EXTENDED_ARG"]
 _CACHE: Final = opmap["CACHE"]
 _CACHES: Final = bytes([_CACHE])
@@ -74,16 +84,47 @@ def first_line(code: CodeType) -> int:
     return next(later, code.co_firstlineno)
 
 
-def settled(code: CodeType) -> CodeType:
+def settled(code: CodeType, returned: str) -> CodeType:
     """Give code whose statements that are `AS_BEFORE` or `NOWHERE` are so for a tracer.
 
     Args:
         code: What was compiled of a function with statements of ours.
+        returned: The variable that each ``return`` reads last of all, to be taken out of there;
+            empty if there is none.
     """
+    code = _taking_out(code, returned)
     if sys.version_info < _UNKNOWN:
         code = _left_where_raised(code)
     has_open = any(line == AS_BEFORE["lineno"] for _, _, line in code.co_lines())
     return _on_lines_before(code) if has_open else code
+
+
+def _taking_out(code: CodeType, name: str) -> CodeType:
+    """Have a ``return name`` take the value out of the variable."""
+    index = code.co_varnames.index(name) if name in code.co_varnames else _MOST_SHORT
+    if index >= _MOST_SHORT:
+        return code
+    if NEEDS_ROOM:
+        return code.replace(co_code=_taking_out_in_room(code.co_code, index))
+    bytecode = bytearray(code.co_code)
+    for place in range(0, len(bytecode) - 2, 2):
+        is_short = place == 0 or bytecode[place - 2] != _EXTENDED
+        if is_short and bytecode[place] in _LOADS and bytecode[place + 1] == index:
+            after = bytecode[place + 2 :: 2][:2]
+            # Nothing comes in between but what the program is left by: a loop, a handler.
+            if after[0] in _RETURNED or (after[0] == opmap["SWAP"] and after[1] in _LEFT):
+                bytecode[place] = opmap["LOAD_FAST_AND_CLEAR"]
+    return code.replace(co_code=bytes(bytecode))
+
+
+def _taking_out_in_room(bytecode: bytes, index: int) -> bytes:
+    given = bytes([index, opmap["COPY"], 1, opmap["STORE_FAST"], index])
+    taken = bytes([index, opmap["NOP"], 0, opmap["DELETE_FAST"], index])
+    place = 0
+    while (place := bytecode.find(given, place + 1)) > 0:
+        if place % 2 and bytecode[place - 1] in _LOADS:
+            bytecode = bytecode[:place] + taken + bytecode[place + len(given) :]
+    return bytecode
 
 
 def _on_lines_before(code: CodeType) -> CodeType:

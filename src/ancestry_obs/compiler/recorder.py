@@ -279,7 +279,6 @@ CALLS_END: Final = ("elapsed", "error", "result")
 def failing(
     clock: Callable[[], float] | None,
     is_evaluating: Callable[[], bool] | None,
-    gates: int,
     parts: Sequence[tuple[Callable[..., None], Sequence[int]]],
 ) -> Callable[..., None]:
     """Make what woven code calls where an exception leaves it.
@@ -288,21 +287,18 @@ def failing(
         clock: Gives seconds; None where no stream of a call that raised asks for them.
         is_evaluating: Tells of the thread whether its calls are not to be recorded; None where that
             was seen when the call began.
-        gates: How many gauges count the call as running.
         parts: For each stream what records, and which of the call's values it takes.
 
     Returns:
-        A function of the beginning's time (None for a call that is not to be recorded any more),
-        the gates' buffers and the parameters.
+        A function of the beginning's time (None for a call that is not to be recorded any more)
+        and the parameters.
     """
 
     def failed(started: float | None, *values: Any) -> None:  # noqa: ANN401 - the program's own
         if started is None or (is_evaluating is not None and is_evaluating()):
             return
         elapsed = None if clock is None else clock() - started
-        for gate in values[:gates]:
-            gate.append(-1.0)
-        known = (elapsed, sys.exception(), None, *values[gates:])
+        known = (elapsed, sys.exception(), None, *values)
         for record, wanted in parts:
             record(*[known[index] for index in wanted])
 

@@ -91,7 +91,6 @@ class Shape:
             common |= _finished(part, names, functions)
         self._common = {CONSTANT + name: value for name, value in common.items()}
         self._raised = [part for part in self._parts if part.stream.moment in {"raise", "exit"}]
-        self._gates = sum(part.stream.kind == "in_flight" for part in self._parts)
 
     def known(self, original: CodeType) -> CodeType | str | None:
         """Give what came of a definition, if it is one that makes many functions.
@@ -172,7 +171,6 @@ class Shape:
         return failing(
             runtime.clock if is_timed else None,
             runtime.store.is_evaluating if is_asked else None,
-            self._gates,
             parts,
         )
 

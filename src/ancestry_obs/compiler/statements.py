@@ -94,7 +94,7 @@ class _Writer:
             entry="\n".join(self._entry()),
             begin="\n".join(self._beginning()),
             leave="\n".join(self._leaving()),
-            failure=f"{names.started} = {self._failed(names.started)}" if self._ends() else "",
+            failure="\n".join(self._failing()),
             names=frozenset(self._locals()),
             started=names.started,
             result=names.result,
@@ -106,7 +106,7 @@ class _Writer:
             statements,
             entry=f"{names.started} = {names.clock}()" if self._timed else "",
             leave="\n".join(self._leaving_alone()),
-            failure=self._failed(names.started if self._timed else "True"),
+            failure="\n".join(self._failing_alone()),
         )
         return replace(statements, alone=alone)
 
@@ -234,7 +234,8 @@ class _Writer:
 
     def _elapsed(self) -> list[str]:
         names = self._names
-        return [f"{names.elapsed} = {names.clock}() - {names.started}"] if self._timed else []
+        is_asked = any("elapsed" in part.variables for part in self._returned)
+        return [f"{names.elapsed} = {names.clock}() - {names.started}"] if is_asked else []
 
     def _returning(self) -> Iterator[str]:
         names, advice = self._names, self._aspect.advice
@@ -243,11 +244,28 @@ class _Writer:
         yield from (f"{names(f'after{index}')}()" for index in range(len(advice.after)))
         yield from (f"{names(f'track{index}')}({track})" for index in range(len(advice.track)))
 
-    def _failed(self, started: str) -> str:
+    def _failing(self) -> list[str]:
+        if not self._ends():
+            return []
         names = self._names
-        gates = [names(f"gate{part.index}") for part in self._gates]
+        gates = [f"{names(f'gate{part.index}')}.append(-1.0)" for part in self._gates]
+        return [
+            *([f"if {names.started} is not None:", *indented(gates)] if gates else []),
+            "try:",
+            f"    {names.started} = {self._failed(names.started)}",
+            f"except {names.Exception}:",
+            f"    {names.started} = None",
+        ]
+
+    def _failing_alone(self) -> list[str]:
+        names = self._names
+        failed = self._failed(names.started if self._timed else "True")
+        return ["try:", f"    {failed}", f"except {names.Exception}:", "    pass"]
+
+    def _failed(self, started: str) -> str:
+        """Write a call that may itself raise: near the limit of a recursion there is no frame."""
         read = [self._late_variables[name] for name in failure_variables(self._raised)]
-        return f"{names.failed}({', '.join([started, *gates, *read])})"
+        return f"{self._names.failed}({', '.join([started, *read])})"
 
 
 def failure_variables(raised: Iterable[Part]) -> list[str]:

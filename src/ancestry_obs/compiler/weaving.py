@@ -44,6 +44,8 @@ __all__ = ["Woven", "weave", "weave_callable"]
 
 _STANDS_FOR: Final = re.compile(rf"'{re.escape(CONSTANT.encode('unicode_escape').decode())}(\w+)'")
 
+_TAKEN_OUT: Final = re.compile(r"return \((_obs\w+) := \1\)")
+
 
 @dataclass(eq=False)
 class Woven:
@@ -76,7 +78,7 @@ class Woven:
         else:
             tree = _File([self.aspect]).tree()
         text = ast.unparse(ast.fix_missing_locations(tree))
-        return _STANDS_FOR.sub(lambda found: found[1], text)
+        return _TAKEN_OUT.sub(r"return \1", _STANDS_FOR.sub(lambda found: found[1], text))
 
     @property
     def parts(self) -> tuple[object, ...]:
@@ -284,10 +286,10 @@ def _calling(aspect: Aspect, shape: Shape) -> CodeType:
         CompileError: The code cannot have the original's place.
     """
     function = _calling_tree(aspect)
-    lent = weave_body(function, shape.template, aspect.signature.names, function.lineno)
+    put = weave_body(function, shape.template, aspect.signature.names, function.lineno)
     free = aspect.code.co_freevars if aspect.code else ()
-    code = settled(inner_code(function, free))
-    for tree in lent:
+    code = settled(inner_code(function, free), put.returned)
+    for tree in put.trees:
         tree.give_back()
     if code.co_freevars != free:
         raise CompileError(f"{aspect.target}: no other code has its variables")

@@ -96,13 +96,14 @@ class SuperTest:
             they have none. Held weakly: woven code is out of the garbage collector's sight.
     """
 
-    __slots__ = ("_codes", "_name", "_owner", "plain")
+    __slots__ = ("_codes", "_name", "_overridden", "_owner", "plain")
 
     def __init__(self, owner: type, name: str, codes: Mapping[int, _Known]) -> None:
         self._owner = weakref.ref(owner)
         self._name = name
         self._codes = codes
         self.plain: dict[int, weakref.ref[type]] = {}
+        self._overridden: dict[int, weakref.ref[type]] = {}
         _remember(self.plain, owner)
 
     def has_own(self, code: CodeType) -> bool:
@@ -120,15 +121,19 @@ class SuperTest:
         try:
             frame = getframe(_CALLER)
             known = self._codes.get(id(frame.f_code))
-            # The common way first: one that only goes up does so for this very call.
-            if known is not None and known.only_goes_up:
+            # The common way first: one that only goes up does so for this very call. It may also
+            # call what it was given, such as a method of another object that has no override.
+            is_up = known is not None and known.only_goes_up
+            if is_up and id(type(first)) in self._overridden:
                 return True
             kind: Any = type(first)
             base: Any = self._owner()
             if issubclass(kind, type) and issubclass(first, base):  # type: ignore[arg-type]
                 kind = first
             if _is_overridden(kind, base, self._name):
-                return _came_from(frame, first, self._codes)
+                if kind is type(first) and len(self._overridden) < _MOST_TYPES:
+                    _remember(self._overridden, kind)
+                return is_up or _came_from(frame, first, self._codes)
             if len(self.plain) < _MOST_TYPES and kind is type(first):
                 _remember(self.plain, kind)
         except Exception:  # noqa: BLE001 - a class may raise whatever it likes when asked
@@ -165,10 +170,6 @@ def _came_from(frame: FrameType | None, first: object, codes: Mapping[int, _Know
     if known is None:
         return False
     return known.only_goes_up or _first_of(frame) is first
-
-
-def _is_in_between(code: CodeType) -> bool:
-    return code.co_name in _IN_BETWEEN or code is call_woven.__code__
 
 
 def _first_of(frame: FrameType) -> object:

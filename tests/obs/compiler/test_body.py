@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import gc
 import sys
-from contextlib import nullcontext
+import threading
+from contextlib import nullcontext, suppress
 from textwrap import dedent, indent
 
 import pytest
@@ -189,3 +191,109 @@ def test_what_looks_at_variables_is_found(body, seer):
     names |= {each.attr for each in ast.walk(function) if isinstance(each, ast.Attribute)}
     assert looks_at_locals(function, names, {}) == seer
     assert looks_at_locals(function, (), {}) == ""
+
+
+def garbage_of(function):
+    """Count what a call leaves that only the garbage collector gets rid of."""
+    gc.collect()
+    gc.disable()
+    try:
+        with suppress(KeyError):
+            function()
+        return gc.collect()
+    finally:
+        gc.enable()
+
+
+MANY = "\n".join(f"    x{index} = {index}" for index in range(80))
+
+
+@pytest.mark.parametrize("on", ["return", "raise", "exit"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        "try:\n    1 / 0\nexcept Exception as e:\n    return e",
+        "try:\n    1 / 0\nexcept Exception as e:\n    x = e\nfor y in 1, 2:\n    return locate()",
+        "return locate()",
+        "with manager():\n    return locate()",
+        "try:\n    return locate()\nfinally:\n    a = 1",
+        f"if a:\n{MANY}\n    return locate()",
+        f"with manager():\n{MANY}\n    return locate()",
+        "try:\n    return locate()\nfinally:\n    raise KeyError",
+    ],
+)
+def test_no_result_stays_in_a_frame_that_lives_on(weave, on, body):
+    """A result that knows the frame, as an exception does by its traceback, would never go."""
+    text = f"import sys\ndef f(a=1):\n    locate = sys._getframe\n{indent(body, '    ')}\n"
+    woven = weave(text, on)
+    with suppress(KeyError):
+        woven.function()  # what a first call leaves is the toolkit's
+    assert garbage_of(woven.function) == garbage_of(function_of(text))
+
+
+def test_a_result_does_not_stay_in_the_traceback_of_what_a_finally_raises(weave):
+    text = "def f(a=1):\n    try:\n        return {a}\n    finally:\n        raise KeyError"
+    with pytest.raises(KeyError) as caught:
+        weave(text).function()
+    left = caught.value.__traceback__.tb_next.tb_frame.f_locals
+    assert {1} not in left.values()
+
+
+@pytest.mark.parametrize("rest", ["yield a", "a = 2", "x = 1"])
+def test_what_follows_a_break_makes_the_function_what_it_is(weave, rest):
+    text = f"def f(a=1):\n    while a:\n        break\n        {rest}\n    else:\n        x\n"
+    woven, plain = weave(text).function, function_of(text)
+    assert woven.__code__.co_flags == plain.__code__.co_flags
+    assert {*plain.__code__.co_varnames} <= {*woven.__code__.co_varnames}
+    assert [*(woven() or ())] == []
+
+
+@pytest.mark.parametrize("on", ["raise", "exit"])
+@pytest.mark.parametrize(
+    "last", ["raise ValueError", "return f(0)", "with manager():\n        return f(0)"]
+)
+def test_an_exception_at_the_limit_of_recursion_is_the_program_s_own(weave, on, last):
+    """There is no frame for the toolkit's own call then."""
+    text = f"def f(a=1):\n    if a: return f(a - 1)\n    {last}\n".replace("f(0)", "f(a)")
+
+    def raised(function):
+        function.__globals__["f"] = function
+        found = []
+
+        def run():
+            for depth in range(980, 1000):
+                try:
+                    function(depth)
+                except Exception as error:
+                    found.append((type(error), error.__context__))
+
+        before = sys.getrecursionlimit()
+        sys.setrecursionlimit(1000)
+        thread = threading.Thread(target=run)
+        thread.start()
+        thread.join()
+        sys.setrecursionlimit(before)
+        return found
+
+    woven = weave(text).function
+    assert raised(woven) == raised(function_of(text))
+
+
+@pytest.mark.parametrize("way", ["return", "for each in a: return", "while a: return"])
+def test_a_result_is_there_for_its_labels_where_something_comes_after_the_return(loom, way):
+    """It is not taken out of its variable by a ``return`` that has a ``finally`` to go through."""
+    text = f"""
+def f(a=(1,)):
+    try:
+        try:
+            raise ValueError
+        except ValueError as x:
+            {way} [1]
+    finally:
+        a = 2
+"""
+    loom.metric("a_total", v=9)
+    record = loom.record("a_total", on="return", v="text(result)")
+    woven = loom.weave(function_of(text), record, text=text)
+    assert [woven.function() for _ in range(3)] == [[1]] * 3
+    assert loom.read("a_total") == {("[1]",): 3}

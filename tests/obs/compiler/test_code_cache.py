@@ -140,6 +140,16 @@ def test_a_damaged_entry_is_as_good_as_none(process, folder, damage):
     assert not process()[3]
 
 
+def test_code_that_cannot_be_written_costs_no_other_its_code(process):
+    made = load(TEXT)["g"]
+    made.__code__ = made.__code__.replace(co_consts=(*made.__code__.co_consts, object()))
+    for _ in range(2):
+        _, wovens, _, _ = process(g=made)
+        assert [each.why_called for each in wovens] == [
+            "", "its source gives other code than what runs",
+        ]  # fmt: skip
+
+
 @posix
 def test_a_folder_that_others_can_write_to_is_not_used(process, folder, caplog):
     folder.mkdir()

@@ -68,6 +68,14 @@ SOURCE = """
     class Deep(Sub):
         def save(self, n=1): return super().save(n)
 
+    class Leaf(Base): ...
+
+    class Each(Base):
+        def __init__(self, each): self.each = each
+        def save(self, n=1):
+            for call in self.each: call()
+            return super().save(n)
+
     class Stored(Base):
         def save(self, n=1):
             local = n
@@ -88,6 +96,8 @@ SOURCE = """
         ("Starred().save()", ["Starred.save"]),
         ("Held().save()", ["Held.save"]),
         ("Stored().save()", ["Stored.save"]),
+        ("Each([Leaf().save]).save()", ["Each.save", "Base.save"]),
+        ("Each([Each([]).save]).save()", ["Each.save", "Each.save"]),
         ("Base.save(Sub())", ["Base.save"]),
         ("Sub.save(Deep())", ["Sub.save"]),
         ("Sub().other()", ["Base.save"]),
