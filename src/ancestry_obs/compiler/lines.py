@@ -107,14 +107,25 @@ def _taking_out(code: CodeType, name: str) -> CodeType:
     if NEEDS_ROOM:
         return code.replace(co_code=_taking_out_in_room(code.co_code, index))
     bytecode = bytearray(code.co_code)
-    for place in range(0, len(bytecode) - 2, 2):
-        is_short = place == 0 or bytecode[place - 2] != _EXTENDED
-        if is_short and bytecode[place] in _LOADS and bytecode[place + 1] == index:
+    for load in _LOADS:
+        for place in _places(bytecode, bytes([load, index])):
+            is_short = place == 0 or bytecode[place - 2] != _EXTENDED
             after = bytecode[place + 2 :: 2][:2]
             # Nothing comes in between but what the program is left by: a loop, a handler.
-            if after[0] in _RETURNED or (after[0] == opmap["SWAP"] and after[1] in _LEFT):
+            if is_short and (
+                after[0] in _RETURNED or (after[0] == opmap["SWAP"] and after[1] in _LEFT)
+            ):
                 bytecode[place] = opmap["LOAD_FAST_AND_CLEAR"]
     return code.replace(co_code=bytes(bytecode))
+
+
+def _places(bytecode: bytearray, instruction: bytes) -> Iterator[int]:
+    """Yield where an instruction is; what it is exchanged for meanwhile must differ from it."""
+    place = bytecode.find(instruction)
+    while place >= 0:
+        if place % 2 == 0:
+            yield place
+        place = bytecode.find(instruction, place + 1)
 
 
 def _taking_out_in_room(bytecode: bytes, index: int) -> bytes:
