@@ -43,7 +43,7 @@ class CodeCache:
 
     def __init__(self, folder: str, version: str, most_bytes: int = _MOST_BYTES) -> None:
         # Made absolute now: the program may go to another folder.
-        self._folder = Path(folder).absolute()
+        self._folder = Path(os.path.expanduser(folder)).absolute()  # noqa: PTH111 - `~` alone may raise
         self._folder_name = os.fspath(self._folder)
         self._depends_on = f"{version} {sys.flags.optimize} ".encode() + MAGIC_NUMBER
         self._most_bytes = most_bytes
@@ -108,10 +108,12 @@ class CodeCache:
         except OSError as error:
             reason = error.strerror or str(error)
         else:
-            is_own = not hasattr(os, "getuid") or status.st_uid == os.getuid()
-            if is_own and not status.st_mode & _OTHERS_WRITE:
+            if hasattr(os, "getuid") and status.st_uid != os.getuid():
+                reason = "it is another user's; name one of your own"
+            elif status.st_mode & _OTHERS_WRITE:
+                reason = "others can write to it; take that right from them (chmod go-w)"
+            else:
                 return True
-            reason = "others can write to it; take that right from them (chmod go-w)"
         _LOG.warning("code cache %s is not used: %s", self._folder, reason)
         return False
 

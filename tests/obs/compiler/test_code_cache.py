@@ -163,6 +163,24 @@ def test_a_folder_that_others_can_write_to_is_not_used(process, folder, caplog):
     )
 
 
+@posix
+def test_a_folder_of_another_user_is_not_used(folder, monkeypatch, caplog):
+    folder.mkdir(mode=0o700)
+    monkeypatch.setattr(os, "getuid", lambda: folder.stat().st_uid + 1)
+    CodeCache(str(folder), "1").write("entry", [1])
+    assert not list(folder.iterdir())
+    assert caplog.messages == [
+        f"code cache {folder} is not used: it is another user's; name one of your own"
+    ]
+
+
+def test_a_tilde_is_the_users_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    CodeCache("~/cache", "1").write("entry", [1])
+    assert (tmp_path / "cache" / "entry").exists()
+
+
 def test_a_folder_that_cannot_be_made_is_told_once(process, folder, caplog):
     folder.write_text("a file")
     names, _, _, compiled = process()
