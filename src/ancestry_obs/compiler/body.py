@@ -194,7 +194,7 @@ class _Weaving:
         around = self._around(body) if alone is None else self._before_one_end(body)
         function.body = [*documentation, *entry, *around]
 
-    def _at(self, where: Place, block: Block) -> list[ast.stmt]:
+    def _put(self, where: Place, block: Block) -> list[ast.stmt]:
         tree = block.at(where, self._names)
         self.trees.append(tree)
         return tree.statements
@@ -203,23 +203,23 @@ class _Weaving:
         copies: list[ast.stmt] = [
             _assignment(where, copy, _at(where, _name(name))) for copy, name in self._copies.items()
         ]
-        return [*copies, *self._at(where, self._template.entry)]
+        return [*copies, *self._put(where, self._template.entry)]
 
     def _around(self, body: list[ast.stmt]) -> Iterator[ast.stmt]:
         self.is_protected = next(_protections(body), None) is not None
         end = self._forget if self.is_protected else self._leave
         last = self._returning(end) if self.is_protected else end
         woven = self._tail(self._replaced(body, end), last, self._first)
-        begin = self._at(self._first, self._template.begin)
+        begin = self._put(self._first, self._template.begin)
         guarded = self._guarded([*begin, *woven])
         if self.is_protected:
-            leave = [*self._at(AS_BEFORE, self._template.leave), self._keep(AS_BEFORE, None)]
+            leave = [*self._put(AS_BEFORE, self._template.leave), self._keep(AS_BEFORE, None)]
             guarded = _at(self._first, ast.Try([guarded], [], [], leave))
         yield guarded
 
     def _before_one_end(self, body: list[ast.stmt]) -> Iterator[ast.stmt]:
         last, where = body[-1], _start(body[-1])
-        leave = self._at(where, self._template.leave)
+        leave = self._put(where, self._template.leave)
         if not leave:
             yield self._guarded(body)
         elif isinstance(last, ast.Return):
@@ -232,14 +232,14 @@ class _Weaving:
             yield from leave
 
     def _guarded(self, body: list[ast.stmt]) -> ast.stmt:
-        failure = self._at(NOWHERE, self._template.failure)
+        failure = self._put(NOWHERE, self._template.failure)
         again = _at(NOWHERE, ast.Raise(None, None))
         handler = _at(NOWHERE, ast.ExceptHandler(None, None, [*failure, again]))
         return _at(self._first, ast.Try(body, [handler], [], []))
 
     def _leave(self, where: Place, value: ast.expr | None) -> list[ast.stmt]:
         """Write the end of a call: the result is kept while it is recorded."""
-        return [self._keep(where, value), *self._at(where, self._template.leave)]
+        return [self._keep(where, value), *self._put(where, self._template.leave)]
 
     def _forget(self, where: Place, value: ast.expr | None) -> list[ast.stmt]:
         """Write what comes before the end of a call that is recorded further out."""

@@ -11,7 +11,7 @@ import re
 import warnings
 from contextlib import contextmanager
 from inspect import CO_ITERABLE_COROUTINE, CO_NESTED
-from types import CodeType
+from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ __all__ = [
     "NamesToConstants",
     "codes_in",
     "compiled",
+    "copied",
+    "counterparts",
     "embed",
     "inner_code",
     "key_of",
@@ -156,19 +158,37 @@ def with_inside_of(code: CodeType, original: CodeType) -> CodeType:
         code: What was compiled.
         original: What it takes the place of.
     """
+    own = {id(each): old for each, old in counterparts(code, original)}
+    if not own:
+        return code
+    return code.replace(co_consts=tuple(own.get(id(each), each) for each in code.co_consts))
+
+
+def counterparts(code: CodeType, original: CodeType) -> Iterator[tuple[CodeType, CodeType]]:
+    """Yield each code directly inside one with what it is in another that has the same ones.
+
+    Args:
+        code: What holds them; what the other one lacks is passed over.
+        original: The other one.
+    """
     by_key: dict[Key, list[CodeType]] = {}
     for each in original.co_consts:
         if isinstance(each, CodeType):
             by_key.setdefault(key_of(each), []).append(each)
-    if not by_key:
-        return code
-    inside: list[object] = []
-    for each in code.co_consts:
-        alike = by_key.get(key_of(each), []) if isinstance(each, CodeType) else []
-        # Lambdas on one line have one name.
-        same = [old for old in alike if old == each] if len(alike) > 1 else alike
-        inside.append(same[0] if same else each)
-    return code.replace(co_consts=tuple(inside))
+    for each in code.co_consts if by_key else ():
+        if isinstance(each, CodeType):
+            alike = by_key.get(key_of(each), [])
+            # Lambdas on one line have one name.
+            same = [old for old in alike if old == each] if len(alike) > 1 else alike
+            if same:
+                yield each, same[0]
+
+
+def copied(function: FunctionType) -> FunctionType:
+    """Make a function that goes on doing what one did; its caller passes every argument."""
+    return FunctionType(
+        function.__code__, function.__globals__, function.__name__, None, function.__closure__
+    )
 
 
 def embed(code: CodeType, replacements: Mapping[int, CodeType]) -> CodeType:

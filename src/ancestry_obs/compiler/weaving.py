@@ -19,6 +19,7 @@ from ancestry_obs.compiler.body import calling_function, weave_body
 from ancestry_obs.compiler.code import (
     CONSTANT,
     codes_in,
+    copied,
     embed,
     inner_code,
     key_of,
@@ -248,7 +249,8 @@ def _bound(aspect: Aspect, inline: CodeType | str) -> Woven:
         raise CompileError(reason)
     shape = shape_of(aspect)
     recorders = shape.recorders(aspect)
-    call = _copy(aspect.function) if reason and not is_made_later else None
+    function = aspect.function if reason else None
+    call = copied(function) if isinstance(function, FunctionType) else None
     constants = shape.constants(aspect, recorders, call)
     finished = with_constants(code or _calling(aspect, shape), aspect.known_code, constants)
     if is_made_later:
@@ -268,15 +270,6 @@ def _let_go(aspect: Aspect) -> Aspect:
     )
     bare.__kwdefaults__ = function.__kwdefaults__
     return replace(aspect, function=bare)
-
-
-def _copy(function: object) -> FunctionType:
-    """Make a function that is what the original was before its code was exchanged."""
-    assert isinstance(function, FunctionType)  # noqa: S101 - others have no code
-    # Its defaults are not needed: the woven code passes every argument on.
-    return FunctionType(
-        function.__code__, function.__globals__, function.__name__, None, function.__closure__
-    )
 
 
 def _calling(aspect: Aspect, shape: Shape) -> CodeType:

@@ -10,13 +10,13 @@ import weakref
 from dataclasses import dataclass
 from functools import partial
 from types import CodeType, FunctionType
-from typing import TYPE_CHECKING, TypeGuard
+from typing import TYPE_CHECKING
 
-from ancestry_obs.compiler.code import codes_in, embed
+from ancestry_obs.compiler.code import codes_in, counterparts, embed
 from ancestry_obs.compiler.code import key_of as code_key
 from ancestry_obs.patcher.definitions_in import definition_in, functions_with
 from ancestry_obs.patcher.members import core_of
-from ancestry_obs.patcher.namespaces import is_class, namespace_of
+from ancestry_obs.patcher.namespaces import value_at
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -71,17 +71,8 @@ class CodeExchange:
         if code is original:
             return
         self.know(code, original)
-        pristine: dict[CodeKey, list[CodeType]] = {}
-        for old in original.co_consts:
-            if _is_code(old):
-                pristine.setdefault(code_key(old), []).append(old)
-        for each in code.co_consts:
-            if _is_code(each):
-                alike = pristine.get(code_key(each), [])
-                # Lambdas on one line have one name.
-                same = [old for old in alike if old == each] if len(alike) > 1 else alike
-                if same:
-                    self.know_inside(each, same[0])
+        for each, old in counterparts(code, original):
+            self.know_inside(each, old)
 
     def inside(
         self,
@@ -136,12 +127,8 @@ class CodeExchange:
 
     def give_back_in(self, module: ModuleType, code: CodeType) -> None:
         """Give the function under a name its own code back, whatever a decorator made of it."""
-        value: object = module
-        for name in code.co_qualname.split("."):
-            if not (is_class(value) or value is module):
-                return
-            value = namespace_of(value).get(name)
-        found = definition_in(core_of(value), module.__name__, code.co_qualname)
+        held = core_of(value_at(module, code.co_qualname))
+        found = definition_in(held, module.__name__, code.co_qualname)
         if found is not None and found.__code__ is code:
             found.__code__ = self.original_of(code)
 
@@ -170,10 +157,6 @@ class CodeExchange:
             code = function.__code__
             if self.is_ours(code):
                 yield function, code
-
-
-def _is_code(value: object) -> TypeGuard[CodeType]:
-    return type(value) is CodeType
 
 
 def code_inside(outer: CodeType, key: CodeKey) -> CodeType | None:

@@ -6,7 +6,7 @@ from types import CodeType, FunctionType
 
 from ancestry_obs.compiler.code import with_objects
 
-__all__ = ["GivenCode", "copied"]
+__all__ = ["GivenCode"]
 
 
 class GivenCode(list[tuple[FunctionType, CodeType, CodeType]]):
@@ -32,10 +32,3 @@ class GivenCode(list[tuple[FunctionType, CodeType, CodeType]]):
             if function.__code__ is code:
                 function.__code__ = original
         self.clear()
-
-
-def copied(function: FunctionType) -> FunctionType:
-    """Make a function that goes on doing what one did; its caller passes every argument."""
-    return FunctionType(
-        function.__code__, function.__globals__, function.__name__, None, function.__closure__
-    )

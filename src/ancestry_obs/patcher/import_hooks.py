@@ -15,7 +15,8 @@ from functools import partial
 from types import CodeType, ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
-from ancestry_obs.patcher.given_code import GivenCode, copied
+from ancestry_obs.compiler.code import copied
+from ancestry_obs.patcher.given_code import GivenCode
 
 if TYPE_CHECKING:
     from collections.abc import Callable

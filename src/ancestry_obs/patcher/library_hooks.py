@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from types import FunctionType
 from typing import TYPE_CHECKING, Final
 
-from ancestry_obs.patcher.given_code import GivenCode, copied
+from ancestry_obs.compiler.code import copied
+from ancestry_obs.patcher.given_code import GivenCode
 from ancestry_obs.patcher.members import core_of
-from ancestry_obs.patcher.namespaces import is_class, namespace_of
+from ancestry_obs.patcher.namespaces import value_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -104,10 +105,5 @@ class LibraryHooks:
 
 
 def _function(module: ModuleType, qualname: str) -> FunctionType | None:
-    value: object = module
-    for name in qualname.split("."):
-        if value is not module and not is_class(value):
-            return None
-        value = namespace_of(value).get(name)
-    core = core_of(value)
+    core = core_of(value_at(module, qualname))
     return core if type(core) is FunctionType else None

@@ -24,6 +24,7 @@ __all__ = [
     "namespace_of",
     "qualname_of",
     "subclasses_of",
+    "value_at",
     "write",
 ]
 
@@ -76,6 +77,21 @@ def name_of_main(main: object) -> str:
     other = sys.modules.get(name)
     is_another = other is not None and namespace_of(other).get("__file__") != file
     return "" if is_another or name == "__main__" else name
+
+
+def value_at(module: ModuleType, qualname: str) -> object:
+    """Return what a module has under a name, or the classes in it; `None` if there is nothing.
+
+    Args:
+        module: The module.
+        qualname: The name, with those of the classes around it in front.
+    """
+    value: object = module
+    for name in qualname.split("."):
+        if value is not module and not is_class(value):
+            return None
+        value = namespace_of(value).get(name)
+    return value
 
 
 def qualname_of(cls: type) -> str:

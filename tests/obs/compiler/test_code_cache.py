@@ -229,11 +229,9 @@ def test_the_oldest_entries_go_first_and_what_was_left_half_written(folder):
 
 
 PROGRAM = """
-import sys
 import ancestry_obs
 ancestry_obs.install("map.toml", settings=ancestry_obs.ObservabilitySettings.from_environment())
 import shop
-from ancestry_obs.compiler import inlining
 print([shop.buy(each) for each in range(3)], ancestry_obs.status().targets[0].calls)
 """
 MAP = """

@@ -154,11 +154,7 @@ TO_COME = (
     ("places", "calls", "said"),
     [
         ({"above": "", "below": "install()"}, (1, 2), ""),
-        (
-            {"above": "install()", "below": ""},
-            (0, 1),
-            TO_COME,
-        ),
+        ({"above": "install()", "below": ""}, (0, 1), TO_COME),
     ],
     ids=["below", "above"],
 )
