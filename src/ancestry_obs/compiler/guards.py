@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import logging
 import sys
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
+
+from ancestry_obs.recording.failures import is_from_outside, shown
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -47,12 +48,13 @@ def isolated(
     def run(*args: object) -> None:
         try:
             action(*args)
-        except Exception as error:  # noqa: BLE001 - whatever an action raises stays here
-            with suppress(Exception):
-                store.count_failure(target, "", name)
-                if not said:
-                    said.append(True)
-                    _LOG.warning("%s: the action %r failed: %r", target, name, error)
+        except BaseException as error:
+            if is_from_outside(error):
+                raise
+            store.count_failure(target, "", name)
+            if not said:
+                said.append(True)
+                _LOG.warning("%s: the action %r failed: %s", target, name, shown(error))
 
     return run
 

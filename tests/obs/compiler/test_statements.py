@@ -191,7 +191,7 @@ class TestActions:
         assert loom.failures == {("m:call", "", "bad"): 4}
         assert (
             caplog.messages
-            == ["m:call: the action 'bad' failed: ZeroDivisionError('division by zero')"] * 2
+            == ["m:call: the action 'bad' failed: ZeroDivisionError: division by zero"] * 2
         )
 
     def test_an_unknown_action_is_refused(self, loom):
