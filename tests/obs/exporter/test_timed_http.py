@@ -71,5 +71,5 @@ def test_the_addresses_of_a_host_share_the_time(server, monkeypatch):
 def test_a_tls_handshake_that_stalls_is_given_up():
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"https://127.0.0.1:{silent.getsockname()[1]}"
-        with pytest.raises(OSError, match="timed out"):
-            opener(Deadline(0.1)).open(url, timeout=60)
+        with pytest.raises(OSError, match=r"timed out|not done within"):
+            opener(Deadline(0.3)).open(url, timeout=60)
