@@ -79,7 +79,6 @@ class Outlets:
         self._registration: file_sd.Registration | None = None
         self._lets_out = False
         self.error = ""
-        self._termination.begin_child()
 
     @property
     def end_error(self) -> str:

@@ -16,8 +16,10 @@ from __future__ import annotations
 import logging
 import os
 import signal
+from _thread import get_ident
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
+from weakref import WeakSet
 
 from ancestry_obs.unpatched import allocate_lock, start_new_thread
 
@@ -73,6 +75,7 @@ class Termination:
         # By the signal: the handler that the system has for it while ours is there.
         self._armed: dict[int, int | None] = {}
         self._begin_process()
+        _live.add(self)
 
     def _begin_process(self) -> None:
         self.error = ""
@@ -220,6 +223,32 @@ class _Ending:
         if is_finished:
             self._lock.release()
         return is_finished
+
+
+_live: WeakSet[Termination] = WeakSet()
+_masks: dict[int, set[signal.Signals | int]] = {}
+
+
+def _hold_back() -> None:
+    """Let the signals wait while a process forks: in the child Python drops what came too early."""
+    if any(each.is_armed for each in _live):
+        _masks[get_ident()] = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+
+
+def _let_go() -> None:
+    mask = _masks.pop(get_ident(), None)
+    if mask is not None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def _begin_child() -> None:
+    for each in list(_live):
+        each.begin_child()
+    _let_go()
+    _masks.clear()
+
+
+os.register_at_fork(before=_hold_back, after_in_parent=_let_go, after_in_child=_begin_child)
 
 
 def _ends_at_once(number: int) -> bool:
