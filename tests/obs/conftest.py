@@ -6,9 +6,11 @@ import contextlib
 import http.server
 import os
 import pickle
+import resource
 import subprocess
 import sys
 import threading
+from functools import partial
 from textwrap import dedent
 from types import SimpleNamespace
 
@@ -202,7 +204,7 @@ def program(tmp_path):
     """Run a program whose `.env` has the settings, to its end."""
     (tmp_path / "shop.py").write_text("def price(name): ...\ndef open_shop(): ...\n")
 
-    def run(ending="", *, hook=True, **variables):
+    def run(ending="", *, hook=True, largest_file=resource.RLIM_INFINITY, **variables):
         (tmp_path / "shop.toml").write_text(_SHOP_MAP + (_SHOP_HOOK if hook else ""))
         (tmp_path / "program.py").write_text(_SHOP_PROGRAM + ending)
         settings = {
@@ -215,6 +217,7 @@ def program(tmp_path):
             [sys.executable, "program.py"],
             cwd=tmp_path,
             env={k: v for k, v in os.environ.items() if k not in settings},
+            preexec_fn=partial(resource.setrlimit, resource.RLIMIT_FSIZE, (largest_file,) * 2),
             capture_output=True,
             text=True,
             timeout=60,
