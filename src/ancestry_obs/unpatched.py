@@ -42,13 +42,20 @@ def _copied(module: ModuleType) -> ModuleType:
 
 
 def _copied_class(original: type, old: dict[str, Any], names: dict[str, Any]) -> type:
-    members = {
-        name: _copied_function(value, names)
-        for base in reversed(original.__mro__)
-        for name, value in vars(base).items()
-        if _is_of(value, old)
-    }
+    members: dict[str, Any] = {}
+    for base in reversed(original.__mro__):
+        for name, value in vars(base).items():
+            if _is_of(value, old):
+                members[name] = _copied_function(value, names)
+            elif isinstance(value, property) and _is_of(value.fget, old):
+                members[name] = _copied_property(value, names)
     return type(original.__name__, (original,), members)
+
+
+def _copied_property(original: property, names: dict[str, Any]) -> property:
+    accessors: list[Any] = [original.fget, original.fset, original.fdel]
+    getter, setter, deleter = (each and _copied_function(each, names) for each in accessors)
+    return property(getter, setter, deleter)
 
 
 def _copied_function(function: FunctionType, names: dict[str, Any]) -> FunctionType:
