@@ -37,6 +37,7 @@ PATIENCE_SECONDS: Final = 1.0
 LIMIT_SECONDS: Final = 8.0
 """After which the process ends, done or not; less than the ten seconds that Docker waits."""
 
+_MOMENT_SECONDS: Final = 0.1
 _STANDARD_ERROR: Final = 2
 _LARGEST_SIGACTION: Final = 512
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGHUP)
@@ -176,10 +177,13 @@ class Termination:
             message = f"ancestry-obs: metrics are not let out within {self._limit:g} seconds\n"
             with suppress(OSError):
                 os.write(_STANDARD_ERROR, message.encode())
-        # Where the main thread has gone on, its handler is to be called once more.
+        # Where the main thread has gone on, its handler is to be called once more; and again, since
+        # Python does not see a signal that comes just before that thread waits for something.
         if ending.claim():
             ending.is_over = True
-            os.kill(self._process, ending.number)
+            while self._ending is ending:
+                os.kill(self._process, ending.number)
+                ending.pause()
 
     def _die(self, number: int) -> None:
         signal.signal(number, signal.SIG_DFL)
@@ -212,6 +216,10 @@ class _Ending:
         """Tell the first that asks, and nobody else, to end the process."""
         is_first: bool = self._claimed.acquire(blocking=False)
         return is_first
+
+    def pause(self) -> None:
+        """Let a moment pass, once somebody has claimed it; `time.sleep` may be gevent's."""
+        self._claimed.acquire(timeout=_MOMENT_SECONDS)
 
     def finish(self) -> None:
         """Let those go on who wait."""

@@ -6,8 +6,6 @@ import faulthandler
 import json
 import logging
 import signal
-import subprocess
-import sys
 import threading
 
 import pytest
@@ -401,19 +399,4 @@ thread = threading.Thread(target=kill_on); thread.start(); thread.join()
 def test_whenever_the_signal_comes(program, when):
     done = program(COLLECTOR + KILL_ON + ENDS[when], **TEXTFILE)
     assert (done.returncode, done.stderr) == (-signal.SIGTERM, "")
-    assert counted(program) == 1
-
-
-def test_twice_by_timeout(program, tmp_path):
-    # It sends the signal to the process, and then to its own group, which the process is in.
-    program("import sys; sys.exit()", **TEXTFILE)
-    (tmp_path / "shop.prom").unlink()
-    with (tmp_path / "program.py").open("a") as source:
-        source.write("\nimport threading\nthreading.Event().wait()\n")
-    text = (tmp_path / "program.py").read_text().replace("import sys; sys.exit()", "")
-    (tmp_path / "program.py").write_text(text)
-    done = subprocess.run(
-        ["timeout", "3", sys.executable, "program.py"], cwd=tmp_path, check=False, timeout=60
-    )
-    assert done.returncode == 124
     assert counted(program) == 1
