@@ -18,6 +18,7 @@ from ancestry_obs.compiler.body import Template
 from ancestry_obs.compiler.code import CONSTANT
 from ancestry_obs.compiler.guards import UNBOUND, begin_quietly, isolated
 from ancestry_obs.compiler.observation import evaluators_source, labels_source
+from ancestry_obs.compiler.permits import NOBODY
 from ancestry_obs.compiler.recorder import CALLS_END, Recorder, failing
 from ancestry_obs.compiler.signature import binder
 from ancestry_obs.compiler.statements import failure_variables, write
@@ -44,6 +45,7 @@ _BUILTINS: Final = (
     "id",
     "len",
     "str",
+    "super",
     "type",
 )
 
@@ -85,6 +87,7 @@ class Shape:
             names.unmark: runtime.store.evaluating.discard,
             names.is_evaluating: runtime.store.is_evaluating,
             names.thread: get_ident,
+            names.nobody: NOBODY,
             **functions,
         }
         for part in self._parts:
@@ -153,6 +156,7 @@ class Shape:
             names.failed: self._failed(aspect, recorders),
             names.call: call,
             names.inner: aspect.inner_test,
+            names.permit: aspect.inner_test and aspect.inner_test.permit,
         }
         if self._bound:
             own[names.bind] = binder(aspect.shown, self._bound)

@@ -12,13 +12,15 @@ import weakref
 from dataclasses import dataclass
 from functools import partial
 from sys import _getframe as getframe
+from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any, Final
 
+from ancestry_obs.compiler.permits import Permit, Way
 from ancestry_obs.patcher.namespaces import qualname_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from types import CodeType, FrameType
+    from types import FrameType
 
 __all__ = ["SuperCalls", "SuperTest", "call_woven"]
 
@@ -32,6 +34,7 @@ _CALLER: Final = 2
 class _Known:
     reference: weakref.ref[CodeType]
     only_goes_up: bool
+    test: SuperTest | None
     users: int = 1
 
 
@@ -61,7 +64,8 @@ class SuperCalls:
                 known[key].users += 1
             else:
                 reference = weakref.ref(code, partial(_forget, known, key))
-                known[key] = _Known(reference, _only_goes_up(code, name))
+                own = (each for each in code.co_consts if type(each) is SuperTest)
+                known[key] = _Known(reference, _only_goes_up(code, name), next(own, None))
 
     def remove(self, name: str, *codes: CodeType) -> None:
         """Forget code that is out of use; as often as it was added."""
@@ -94,9 +98,14 @@ class SuperTest:
     Attributes:
         plain: By their ids the types whose instances cannot have come up from an override, since
             they have none. Held weakly: woven code is out of the garbage collector's sight.
+        permit: What the method takes from an override.
+        own: Where `super()` leads from the method for instances of the class itself, if known.
+        find: Gives the same for those of another type, by its id.
     """
 
-    __slots__ = ("_codes", "_name", "_overridden", "_owner", "plain")
+    __slots__ = (
+        "_codes", "_name", "_others", "_overridden", "_owner", "find", "own", "permit", "plain",
+    )  # fmt: skip
 
     def __init__(self, owner: type, name: str, codes: Mapping[int, _Known]) -> None:
         self._owner = weakref.ref(owner)
@@ -104,6 +113,10 @@ class SuperTest:
         self._codes = codes
         self.plain: dict[int, weakref.ref[type]] = {}
         self._overridden: dict[int, weakref.ref[type]] = {}
+        self.permit = Permit()
+        self.own: Way | None = None
+        self._others: dict[int, Way] = {}
+        self.find = self._others.get
         _remember(self.plain, owner)
 
     def has_own(self, code: CodeType) -> bool:
@@ -124,6 +137,8 @@ class SuperTest:
             # The common way first: one that only goes up does so for this very call. It may also
             # call what it was given, such as a method of another object that has no override.
             is_up = known is not None and known.only_goes_up
+            if known is not None and known.test is not None:
+                known.test.learn(self.permit, type(first), getframe(1).f_code)
             if is_up and id(type(first)) in self._overridden:
                 return True
             kind: Any = type(first)
@@ -139,6 +154,42 @@ class SuperTest:
         except Exception:  # noqa: BLE001 - a class may raise whatever it likes when asked
             return False
         return False
+
+
+    def learn(self, permit: Permit, kind: type, code: CodeType) -> None:
+        """Learn where `super()` leads from the method, of a call that was given no permit.
+
+        Args:
+            permit: What is taken there.
+            kind: The type of the first argument.
+            code: What was called.
+        """
+        owner = self._owner()
+        known = self.own if kind is owner else self.find(id(kind))
+        if owner is None or (known is not None and known.permit is permit):
+            return
+        function = _following(kind, owner, self._name)
+        if type(function) is not FunctionType or function.__code__ is not code:
+            return
+        # Replaced as a whole: another thread may be using the one that there was.
+        reference = weakref.ref(function)
+        if kind is owner:
+            self.own = Way(reference, permit)
+        elif len(self._others) < _MOST_TYPES:
+            key, others = id(kind), self._others
+            gone = weakref.ref(kind, lambda _: others.pop(key, None))
+            others[key] = Way(reference, permit, gone)
+
+
+def _following(kind: type, owner: type, name: str) -> object:
+    """Give what a type has under a name behind one of its bases, as the class there has it."""
+    bases = iter(type.__dict__["__mro__"].__get__(kind))
+    is_there = owner in bases  # leaves the iterator behind it
+    for each in bases if is_there else ():
+        space = type.__dict__["__dict__"].__get__(each)
+        if name in space:
+            return space[name]
+    return None
 
 
 def _remember(types: dict[int, weakref.ref[type]], kind: type) -> None:
