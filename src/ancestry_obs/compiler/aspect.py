@@ -196,6 +196,15 @@ class Aspect:
         return is_asked and self.kind == "function" and can_take(self.signature)
 
     @cached_property
+    def gives_permits(self) -> bool:
+        """Whether its calls of the method above can be told to have been counted here."""
+        if not (self.takes_permits and self.knows_its_class):
+            return False
+        space = getattr(self.function, "__globals__", {})
+        builtins = getattr(self.function, "__builtins__", {})
+        return space.get("super", builtins.get("super")) is super
+
+    @cached_property
     def shape(self) -> Hashable:
         """What the statements depend on; equal for targets to which the same ones do justice."""
         runtime, advice = self.runtime, self.advice
@@ -210,6 +219,7 @@ class Aspect:
             self.inner_test is not None,
             self.knows_its_class,
             self.takes_permits,
+            self.gives_permits,
             self.names.prefix,
             tuple(map(self._place_of, advice.read)),
         )

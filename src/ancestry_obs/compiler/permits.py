@@ -20,25 +20,24 @@ from __future__ import annotations
 
 import ast
 import sys
+import weakref
 from inspect import Parameter
 from opcode import opmap
+from types import FunctionType
 from typing import TYPE_CHECKING, Final
 
 from ancestry_obs.compiler.lines import UNKNOWN, line_table
 
 if TYPE_CHECKING:
-    import weakref
     from collections.abc import Container, Iterator
-    from types import CodeType, FunctionType
+    from typing import Self
+    from types import CodeType
 
     from ancestry_obs.compiler.signature import Signature
 
     _Call = tuple[list[ast.stmt], "ast.Return | ast.Assign | ast.AnnAssign | ast.Expr", ast.Call]
 
-__all__ = ["NOBODY", "Permit", "Way", "called_as", "can_take", "going_up", "taken_first"]
-
-NOBODY: Final = object()
-"""What is in a permit that has not been given: no call has it as its first argument."""
+__all__ = ["Permit", "Way", "called_as", "can_take", "going_up", "taken_first"]
 
 _SPREAD: Final = {Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD}
 # Before, finalizers ran wherever a container was made: a tuple or a dict of further arguments is.
@@ -52,34 +51,36 @@ class Permit:
     """What one method takes.
 
     Attributes:
-        first: The first argument of the call that comes next, or `NOBODY`.
+        first: The first argument of the call that comes next; None where there is no permit.
     """
 
     __slots__ = ("first",)
 
     def __init__(self) -> None:
-        self.first: object = NOBODY
+        self.first: object = None
 
 
-class Way:
-    """Where `super()` leads from an override, for instances of one type.
+class Way(weakref.ref[FunctionType]):
+    """Gives the function to which `super()` leads from an override, for instances of one type.
+
+    It is held weakly, as woven code is out of the garbage collector's sight.
 
     Args:
-        function: Gives the function; held weakly, as woven code is out of the garbage collector's
-            sight.
-        permit: What that function takes.
+        function: The function.
+        permit: What it takes.
         kind: The type, where it has to be known when that is gone.
     """
 
-    __slots__ = ("function", "kind", "permit")
+    __slots__ = ("kind", "permit")
+
+    def __new__(cls, function: FunctionType, *_: object) -> Self:
+        """Refer to the function."""
+        return super().__new__(cls, function)
 
     def __init__(
-        self,
-        function: weakref.ref[FunctionType],
-        permit: Permit,
-        kind: weakref.ref[type] | None = None,
+        self, function: FunctionType, permit: Permit, kind: weakref.ref[type] | None = None
     ) -> None:
-        self.function = function
+        super().__init__(function)
         self.permit = permit
         self.kind = kind
 

@@ -18,7 +18,6 @@ from ancestry_obs.compiler.body import Template
 from ancestry_obs.compiler.code import CONSTANT
 from ancestry_obs.compiler.guards import UNBOUND, begin_quietly, isolated
 from ancestry_obs.compiler.observation import evaluators_source, labels_source
-from ancestry_obs.compiler.permits import NOBODY
 from ancestry_obs.compiler.recorder import CALLS_END, Recorder, failing
 from ancestry_obs.compiler.signature import binder
 from ancestry_obs.compiler.statements import failure_variables, write
@@ -45,7 +44,6 @@ _BUILTINS: Final = (
     "id",
     "len",
     "str",
-    "super",
     "type",
 )
 
@@ -87,7 +85,6 @@ class Shape:
             names.unmark: runtime.store.evaluating.discard,
             names.is_evaluating: runtime.store.is_evaluating,
             names.thread: get_ident,
-            names.nobody: NOBODY,
             **functions,
         }
         for part in self._parts:

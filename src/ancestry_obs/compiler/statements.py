@@ -111,9 +111,9 @@ class _Writer:
             started=names.started,
             result=names.result,
             saved=self._saved,
-            take=self._taking(),
+            take="\n".join(self._taking()),
             give="\n".join(self._giving()),
-            recall=f"if {names.way} is not None:\n    {names.way}.permit.first = {names.nobody}",
+            recall=f"if {names.way} is not None:\n    {names.way}.permit.first = None",
             way=names.way,
             up=names.up,
             method=names.method,
@@ -198,24 +198,27 @@ class _Writer:
         keep = f"{' = '.join([names.started, *gates])} = None"
         return [*first, f"if {guard}:", f"    {keep}", "else:", *indented(begin)]
 
-    def _taking(self) -> str:
-        if not self._aspect.takes_permits:
-            return ""
+    def _taking(self) -> list[str]:
         names = self._names
-        return f"{names.permit}.first, {names.started} = {names.nobody}, {names.permit}.first"
+        if not self._aspect.takes_permits:
+            return []
+        return [
+            f"{names.started} = {names.permit}.first",
+            f"if {names.started} is not None:",
+            f"    {names.permit}.first = None",
+        ]
 
     def _giving(self) -> list[str]:
         """Ask where `super()` leads as often as the program does: any class may have changed."""
         aspect, names = self._aspect, self._names
         # Where an exception leaves it has to be known which permit was given.
-        if not (aspect.takes_permits and aspect.knows_its_class and self._ends()):
+        if not aspect.gives_permits or not self._ends():
             return []
         others = f"{names.inner}.find({names.id}({names.kind}))"
         return [
             f"{names.way} = {names.inner}.own if {names.kind} is __class__ else {others}",
-            f"if super is {names.super} and {names.way} is not None and ("
-            f"{names.up} := super(__class__, {names.kind}).{names.method}"
-            f") is {names.way}.function():",
+            f"if {names.way} is not None and ("
+            f"{names.up} := super(__class__, {names.kind}).{names.method}) is {names.way}():",
             f"    {names.way}.permit.first = {self._first}",
             "else:",
             f"    {names.up} = None",
@@ -232,7 +235,7 @@ class _Writer:
         """Leave out what is not to be recorded: calls by expressions, and through ``super()``."""
         names, tests = self._names, []
         if self._aspect.takes_permits:
-            tests.append(f"{names.started} is {self._first}")
+            tests.append(f"{names.started} is not None and {names.started} is {self._first}")
         if any(part.evaluates for part in self._aspect.parts):
             tests.append(f"{names.r0}.evaluating and {names.is_evaluating}()")
         if self._aspect.inner_test is not None:

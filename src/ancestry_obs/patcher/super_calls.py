@@ -68,11 +68,15 @@ class SuperCalls:
                 known[key] = _Known(reference, _only_goes_up(code, name), next(own, None))
 
     def remove(self, name: str, *codes: CodeType) -> None:
-        """Forget code that is out of use; as often as it was added."""
+        """Forget code that is out of use; as often as it was added.
+
+        Code of ours is forgotten when it is gone: until then a call may be running it that was
+        counted there.
+        """
         known = self._codes.get(name, {})
         for code in codes:
             found = known.get(id(code))
-            if found is not None:
+            if found is not None and found.test is None:
                 found.users -= 1
                 if not found.users:
                     del known[id(code)]
@@ -172,13 +176,12 @@ class SuperTest:
         if type(function) is not FunctionType or function.__code__ is not code:
             return
         # Replaced as a whole: another thread may be using the one that there was.
-        reference = weakref.ref(function)
         if kind is owner:
-            self.own = Way(reference, permit)
+            self.own = Way(function, permit)
         elif len(self._others) < _MOST_TYPES:
             key, others = id(kind), self._others
             gone = weakref.ref(kind, lambda _: others.pop(key, None))
-            others[key] = Way(reference, permit, gone)
+            others[key] = Way(function, permit, gone)
 
 
 def _following(kind: type, owner: type, name: str) -> object:
