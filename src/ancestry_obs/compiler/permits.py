@@ -30,8 +30,8 @@ from ancestry_obs.compiler.lines import UNKNOWN, line_table
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator
-    from typing import Self
     from types import CodeType
+    from typing import Self
 
     from ancestry_obs.compiler.signature import Signature
 
@@ -78,9 +78,11 @@ class Way(weakref.ref[FunctionType]):
         return super().__new__(cls, function)
 
     def __init__(
-        self, function: FunctionType, permit: Permit, kind: weakref.ref[type] | None = None
+        self,
+        function: FunctionType,  # noqa: ARG002 - what `__new__` refers to
+        permit: Permit,
+        kind: weakref.ref[type] | None = None,
     ) -> None:
-        super().__init__(function)
         self.permit = permit
         self.kind = kind
 
@@ -153,12 +155,14 @@ def called_as(call: ast.Call, function: str, first: str) -> ast.IfExp:
         function: The variable that has the function, or None where it is not known.
         first: The name of the first argument.
     """
-    place = {name: getattr(call, name) for name in call._attributes}
-    load = ast.Load()
-    name = ast.Name(function, load, **place)
-    test = ast.Compare(name, [ast.IsNot()], [ast.Constant(None, **place)], **place)
-    arguments = [ast.Name(first, load, **place), *call.args]
-    return ast.IfExp(test, ast.Call(name, arguments, call.keywords, **place), call, **place)
+    known = ast.Name(function, ast.Load())
+    test = ast.Compare(known, [ast.IsNot()], [ast.Constant(None)])
+    own = ast.Name(first, ast.Load())
+    woven = ast.IfExp(test, ast.Call(known, [own, *call.args], call.keywords), call)
+    # What is raised by the call names its place: the very one that it had.
+    for node in (woven, woven.test, *ast.iter_child_nodes(test), woven.body, own):
+        ast.copy_location(node, call)
+    return woven
 
 
 def _goes_up(call: ast.Call, name: str) -> bool:
@@ -180,6 +184,4 @@ def _is_quiet(call: ast.Call, own: Container[str]) -> bool:
             case _:
                 return False
     spread = [keyword.value for keyword in call.keywords if keyword.arg is None]
-    return all(
-        _MAY_SPREAD and isinstance(each, ast.Name) and each.id in own for each in spread
-    )
+    return all(_MAY_SPREAD and isinstance(each, ast.Name) and each.id in own for each in spread)

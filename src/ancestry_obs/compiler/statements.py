@@ -215,10 +215,10 @@ class _Writer:
         if not aspect.gives_permits or not self._ends():
             return []
         others = f"{names.inner}.find({names.id}({names.kind}))"
+        above = f"super(__class__, {names.kind}).{names.method}"
         return [
             f"{names.way} = {names.inner}.own if {names.kind} is __class__ else {others}",
-            f"if {names.way} is not None and ("
-            f"{names.up} := super(__class__, {names.kind}).{names.method}) is {names.way}():",
+            f"if {names.way} is not None and ({names.up} := {above}) is {names.way}():",
             f"    {names.way}.permit.first = {self._first}",
             "else:",
             f"    {names.up} = None",

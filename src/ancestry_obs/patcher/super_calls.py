@@ -159,7 +159,6 @@ class SuperTest:
             return False
         return False
 
-
     def learn(self, permit: Permit, kind: type, code: CodeType) -> None:
         """Learn where `super()` leads from the method, of a call that was given no permit.
 
