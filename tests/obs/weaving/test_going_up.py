@@ -425,9 +425,9 @@ def test_a_class_that_changes_on_the_way_is_seen(app, counts):
     thing = app.Deep()
     thing.save(1)
     assert counts() == {"Deep.save": 1}
-    app.Middle.save = lambda self, n: app.Base.save(self, n) and ["patched"]
+    app.Middle.save = lambda self, n: app.Returned.save(self, n) and ["patched"]
     assert thing.save(1) == thing.save(1) == ["patched"]
-    assert counts() == {"Deep.save": 2, "Base.save": 2}
+    assert counts() == {"Deep.save": 2, "Returned.save": 2}
     del app.Middle.save
     assert thing.save(1) == [1]
     app.Middle.save = None
