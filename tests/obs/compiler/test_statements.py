@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import weakref
+from types import FunctionType
 
 import pytest
 
@@ -167,6 +168,18 @@ class TestInnerCalls:
         assert woven.function(Sub()) == woven.function(deep := Deep()) == "base"
         assert asked == [deep]
         assert woven.calls() == 2
+
+    @pytest.mark.parametrize("other", [{}, {"super": super}, {"super": str}])
+    def test_a_permit_is_given_where_super_is_the_one_of_python(self, loom, other):
+        class Sub(dict):
+            def update(self, n):
+                return super().update(n)
+
+        original, space = Sub.update, {**globals(), **other}
+        function = FunctionType(original.__code__, space, "update", None, original.__closure__)
+        source = loom.counting(function, is_inner=bool).source
+        is_given = loom.way == "inline" and other.get("super") is not str
+        assert ("_obs_way.permit.first = self" in source) == is_given
 
     def test_where_overrides_take_no_part_nobody_is_asked(self, loom):
         assert "_obs_inner" not in loom.weave(call).source
