@@ -205,7 +205,7 @@ def test_what_is_remembered_of_segments_is_words_and_bounded():
 
 def test_a_text_of_another_class_is_not_kept():
     class Text(str):
-        __slots__ = ("attachment", "__weakref__")
+        __slots__ = ("__weakref__", "attachment")
 
     text = Text("/kept/by/nobody")
     watcher = weakref.ref(text)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from ancestry_obs.exceptions import ExpressionError
 from ancestry_obs.expressions import BUILTIN_FUNCTIONS, parse
 from ancestry_obs.expressions.grammar import MAX_DEPTH, MAX_LENGTH
+from ancestry_obs.expressions.parser import _parse
 
 ACCEPTED = [
     "result",
@@ -367,3 +368,10 @@ def test_the_text_of_a_tree_parses_to_the_same_tree(expression_texts, data):
         assume(False)
     assert ast.dump(again.tree) == ast.dump(expression.tree)
     assert expression.functions <= BUILTIN_FUNCTIONS.keys()
+
+
+def test_what_is_remembered_of_expressions_is_bounded_in_number_and_in_characters():
+    assert parse(" " * 10**6 + "a") is parse("a")
+    for number in range(2000):
+        parse(f"a + {number}")
+    assert _parse.cache_info().currsize == 1024

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import gc
 import inspect
+import linecache
 import threading
 import traceback
 from contextlib import AbstractContextManager, suppress
@@ -169,3 +171,20 @@ def test_eight_threads_through_a_real_store(metric):
     store.fold()
     totals = {labels: series.value for labels, series in store.family(spec).series()}
     assert totals == {("0",): 8_000, ("1",): 8_000}
+
+
+def test_the_text_of_a_function_lasts_as_long_as_the_function(metric):
+    helper = Helper(metric("waits_total", "counter", "path"))
+    inc = helper.inc
+    file = inc.__code__.co_filename
+    del helper
+    gc.collect()
+    assert linecache.getlines(file)
+    # One that is declared anew has the same file name.
+    again = Helper(metric("waits_total", "counter", "path", "method"))
+    del inc
+    gc.collect()
+    assert "method: str" in linecache.getlines(file)[0]
+    del again
+    gc.collect()
+    assert file not in linecache.cache
