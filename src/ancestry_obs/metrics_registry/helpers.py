@@ -13,6 +13,7 @@ import weakref
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from keyword import iskeyword
+from math import inf
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -80,6 +81,8 @@ def {function}({parameters}) -> {returns}:
         __number = {recorded}
     except __TypeError:
         raise __refusal({function!r}, ({given})) from None
+    except __OverflowError:
+        __number = __infinite
     {ending}
 """
 
@@ -107,7 +110,9 @@ class Helper:
         self.spec = spec
         self._globals: dict[str, Any] = {
             "__AbstractContextManager": AbstractContextManager,
+            "__OverflowError": OverflowError,
             "__TypeError": TypeError,
+            "__infinite": inf,
             "__refusal": self._refusal,
             "__track": _track,
         }

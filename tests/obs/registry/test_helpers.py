@@ -106,6 +106,19 @@ def test_wrong_arguments_are_refused_with_metrics_on_and_off(metric, records, ar
     assert records.seen == []
 
 
+def test_a_number_too_big_for_a_float_is_one_that_is_dropped(metric):
+    store = Store("ns")
+    spec = metric("wait_seconds", "histogram", "path")
+    helper = Helper(spec)
+    helper.connect(store.family(spec))
+    helper.observe("/a", 10**400)
+    helper.observe("/a", 2.0)
+    store.fold()
+    (((path,), series),) = store.family(spec).series()
+    assert (path, series.sum, sum(series.counts)) == ("/a", 2.0, 1)
+    assert list(store.expression_errors.values()) == [1]
+
+
 def test_a_wrong_type_says_what_is_taken(metric):
     helper = Helper(metric("wait_seconds", "histogram", "path"))
     with pytest.raises(TypeError) as caught:
