@@ -21,6 +21,7 @@ from ancestry_obs.cli.output import say, say_json
 from ancestry_obs.exceptions import Finding, MapError
 from ancestry_obs.lifecycle import build
 from ancestry_obs.mapfile import load, parse_target, resolve_map, worst_case_series
+from ancestry_obs.recording.interruptions import came_from_outside
 from ancestry_obs.settings import ObservabilitySettings
 
 if TYPE_CHECKING:
@@ -152,7 +153,9 @@ def _import(target: str, where: Where) -> Iterator[Finding]:
     for name in _modules(parse_target(target).module):
         try:
             importlib.import_module(name)
-        except (Exception, SystemExit) as error:  # noqa: BLE001  a module may raise anything
+        except BaseException as error:  # a module may raise anything
+            if came_from_outside(error):
+                raise
             message = f"module {name!r} cannot be imported: {type(error).__name__}: {error}"
             yield Finding(message, where, "install it, or mend the target's module name")
 

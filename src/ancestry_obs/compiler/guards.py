@@ -11,6 +11,8 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
+from ancestry_obs.recording.interruptions import came_from_outside
+
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
 
@@ -34,7 +36,7 @@ UNBOUND: Final = _Unbound()
 def isolated(
     action: Callable[..., object], name: str, target: str, store: Store
 ) -> Callable[..., None]:
-    """Wrap an action so that nothing it raises leaves it.
+    """Wrap an action so that nothing it raises leaves it; what interrupts it does.
 
     Args:
         action: What a hook or a sample's tracker does.
@@ -47,7 +49,9 @@ def isolated(
     def run(*args: object) -> None:
         try:
             action(*args)
-        except Exception as error:  # noqa: BLE001 - whatever an action raises stays here
+        except BaseException as error:
+            if came_from_outside(error):
+                raise
             with suppress(Exception):
                 store.count_failure(target, "", name)
                 if not said:

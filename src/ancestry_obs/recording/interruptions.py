@@ -77,5 +77,5 @@ def _code_of(handler: Any) -> CodeType | None:  # noqa: ANN401 - whatever was gi
     if type(handler) is MethodType:
         handler = handler.__func__
     if type(handler) is not FunctionType:
-        handler = getattr(type(handler), "__call__", None)
+        handler = getattr(type(handler), "__call__", None)  # noqa: B004 - to have it, not to ask
     return handler.__code__ if type(handler) is FunctionType else None

@@ -124,19 +124,7 @@ OWN = [
     result_of_a_cancelled_task,
     lambda: next(iter(())),
     lambda: 1 / 0,
-    lambda: expire_again(),
 ]
-
-
-def expire_again():
-    try:
-        interrupted_and_caught()
-    except KeyError:
-        raise KeyboardInterrupt from None
-
-
-def interrupted_and_caught():
-    raise KeyError
 
 
 @pytest.mark.parametrize("work", OWN)
