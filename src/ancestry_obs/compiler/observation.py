@@ -41,6 +41,7 @@ class ObservationWriter:
     def __init__(self, aspect: Aspect, variables: dict[str, str]) -> None:
         self._names = aspect.names
         self._variables = variables
+        self._is_stepwise = aspect.kind != "function"
 
     def write(self, part: Part, side: str) -> list[str]:
         """Write a look-up and an append; what goes wrong in between goes to the recorder."""
@@ -78,8 +79,12 @@ class ObservationWriter:
     def _marked(self, find: list[str]) -> list[str]:
         """Note meanwhile that this thread evaluates expressions; see `Store.evaluating`."""
         names = self._names
+        me = f"{names.thread}()"
+        if self._is_stepwise:
+            # An expression may run the rest of what began outside of it: its mark has to stay.
+            me = f"None if {names.r0}.evaluating and {names.is_evaluating}() else {me}"
         return [
-            f"{names.me} = {names.thread}()",
+            f"{names.me} = {me}",
             "try:",
             f"    {names.mark}({names.me})",
             *indented(find),

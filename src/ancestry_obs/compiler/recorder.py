@@ -125,6 +125,9 @@ class Recorder:
     def _marked(self, values: tuple[object, ...], *, learn: bool) -> list[float]:
         """Record while noted as a thread that evaluates expressions; see `Store.evaluating`."""
         thread, evaluating = get_ident(), self.store.evaluating
+        if thread in evaluating:
+            # A call within another one's expression: the mark is that one's to take off.
+            return self._record(values, learn=learn)
         try:
             evaluating.add(thread)
             return self._record(values, learn=learn)
