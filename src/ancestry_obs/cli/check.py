@@ -78,7 +78,7 @@ def examine(spec: MapSpec) -> tuple[list[Finding], list[str]]:
     with _installed(spec) as instrumentation:
         findings = _findings(spec, instrumentation, _places(spec))
         targets = instrumentation.status().targets
-    return findings, [*_notes(targets), *_series(spec)]
+    return findings, [*_notes(targets), *_without_totals(spec), *_series(spec)]
 
 
 def woven(spec: MapSpec, target: str) -> tuple[dict[str, str], list[Finding]]:
@@ -194,6 +194,15 @@ def _notes(targets: tuple[TargetStatus, ...]) -> Iterator[str]:
             yield f"note: {each.target}: {each.reason}"
         for holder in each.unreached:
             yield f"note: {each.target}: not reached, stays unmeasured: {holder}"
+
+
+def _without_totals(spec: MapSpec) -> Iterator[str]:
+    for metric in spec.metrics:
+        if metric.buckets and metric.buckets[0] < 0:
+            yield (
+                f"note: {metric.where}: with a negative bucket there are no {metric.name}_sum and "
+                f'{metric.name}_count; count by {metric.name}_bucket{{le="+Inf"}}'
+            )
 
 
 def _series(spec: MapSpec) -> Iterator[str]:

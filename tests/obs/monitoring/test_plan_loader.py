@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from ancestry_obs.exceptions import MapError
+from ancestry_obs.mapfile import load
 from ancestry_obs.monitoring import Catalogue, load_plan
 from ancestry_obs.monitoring.plan import State, Threshold
 from ancestry_obs.monitoring.plan_loader import plan_path, read_plan
@@ -214,3 +215,17 @@ def test_the_platforms_plan_shows_every_metric_of_its_map(generated):
 def test_a_namespace_changes_exposed_names_alone(generated):
     assert isinstance(generated.catalogue, Catalogue)
     assert generated.catalogue["api_requests_total"].series == "ancestry_api_requests_total"
+
+
+def test_what_has_no_sum_has_no_mean(tmp_path):
+    metrics = {"drift": {"type": "histogram", "help": "D.", "buckets": [-1, 0, 1]}}
+    path = tmp_path / "drift.monitoring.toml"
+    path.write_text(
+        'version = 1\n[[row]]\ntitle = "R"\n[[row.panel]]\nmetric = "drift"\nview = "mean"\n'
+    )
+    with pytest.raises(MapError) as caught:
+        read_plan(path, Catalogue(load({"version": 1, "metrics": metrics}), "shop"))
+    assert str(caught.value).endswith(
+        ":6: row[0].panel[0].view: 'drift' has a negative bucket, and therefore no sum; "
+        "show its quantiles"
+    )
