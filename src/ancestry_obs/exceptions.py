@@ -36,6 +36,9 @@ __all__ = [
 ]
 
 
+_LONGEST_LINE = 1200
+
+
 @dataclass(frozen=True, slots=True)
 class Where:
     """A place in a map.
@@ -75,7 +78,15 @@ class Finding:
 
     def __str__(self) -> str:
         text = f"{self.where}: {self.message}"
-        return f"{text}; {self.remedy}" if self.remedy else text
+        return _readable(f"{text}; {self.remedy}" if self.remedy else text)
+
+
+def _readable(line: str) -> str:
+    """Leave out the middle of a line that nobody would read to its end, where the remedy is."""
+    if len(line) <= _LONGEST_LINE:
+        return line
+    part = _LONGEST_LINE // 2
+    return f"{line[:part]} ... {line[-part:]}"
 
 
 class ObservabilityError(Exception):

@@ -59,3 +59,11 @@ def test_every_error_is_exported_documented_and_in_the_tree():
     }
     assert errors | {"Where", "Finding"} == set(exceptions.__all__)
     assert all(name in (exceptions.__doc__ or "") for name in errors)
+
+
+def test_a_finding_of_any_length_is_a_line_with_its_place_and_its_remedy():
+    where = Where("my.toml", 3, "metrics." + "k" * 100_000)
+    line = str(Finding(f"found the text '{'x' * 100_000}'", where, "allowed: a, b"))
+    assert line.startswith("my.toml:3: metrics.kkk")
+    assert line.endswith("xxx'; allowed: a, b")
+    assert len(line) < 1300

@@ -272,6 +272,8 @@ def test_findings_have_the_line_of_their_key_and_come_in_that_order(toml, write,
         ("version = 1\n\nx = [\n", ":3: not TOML: "),
         ("version = 1\nversion = 1\n", ":2: not TOML: Cannot overwrite a value"),
         ("version = 1\n[metrics.a]\n[metrics.a]\n", ":3: not TOML: Cannot declare"),
+        (f"version = 1\nx = {'[' * 9000}\ny = 1\n", ":2: not TOML: Values are nested too deeply"),
+        (f"x = {'{a = ' * 9000}1{'}' * 9000}\ny = 1\n", ":1: not TOML: Values are nested too deep"),
     ],
 )
 def test_a_syntax_error_has_its_line(write, findings_of, text, finding):

@@ -179,6 +179,8 @@ def test_a_broken_entry_does_not_hide_the_others(findings_of):
 def test_a_file_that_is_no_toml_or_cannot_be_read(findings_of, shop, tmp_path):
     (found,) = findings_of("title = ")
     assert found.startswith("2: not TOML: ")
+    (found,) = findings_of(f"title = {'[' * 9000}")
+    assert found.startswith("2: not TOML: Values are nested too deeply")
     with pytest.raises(MapError, match=r"cannot be read: .*; name a UTF-8 file"):
         read_plan(tmp_path, shop)
 
