@@ -82,11 +82,14 @@ class Finding:
 
 
 def _readable(line: str) -> str:
-    """Leave out the middle of a line that nobody would read to its end, where the remedy is."""
-    if len(line) <= _LONGEST_LINE:
+    """Make one line of a text: no control characters, and no middle that nobody would read."""
+    if len(line) > _LONGEST_LINE:
+        # The place stands at the beginning and the remedy at the end.
+        part = _LONGEST_LINE // 2
+        line = f"{line[:part]} ... {line[-part:]}"
+    if line.isprintable():
         return line
-    part = _LONGEST_LINE // 2
-    return f"{line[:part]} ... {line[-part:]}"
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
 
 
 class ObservabilityError(Exception):

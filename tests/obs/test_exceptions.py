@@ -67,3 +67,8 @@ def test_a_finding_of_any_length_is_a_line_with_its_place_and_its_remedy():
     assert line.startswith("my.toml:3: metrics.kkk")
     assert line.endswith("xxx'; allowed: a, b")
     assert len(line) < 1300
+
+
+def test_a_finding_on_a_key_of_several_lines_is_one_line():
+    finding = Finding("the label 'a\n\u2028' is missing", Where("my.toml", 3, "a\n\u2028\x1b[2Jé"))
+    assert str(finding) == ("my.toml:3: a\\n\\u2028\\x1b[2Jé: the label 'a\\n\\u2028' is missing")

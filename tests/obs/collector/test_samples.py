@@ -4,6 +4,7 @@ import asyncio
 import gc
 import logging
 import signal
+import tracemalloc
 import weakref
 
 import pytest
@@ -321,3 +322,31 @@ def test_an_interruption_of_a_sample_reaches_whoever_scrapes(setting, specs, val
     finally:
         signal.signal(signal.SIGUSR1, before)
     assert not setting.store.expression_errors
+
+
+class Counted:
+    def __init__(self, size):
+        self.size = size
+
+
+def test_a_scrape_of_many_instances_keeps_none_of_them_and_takes_little_memory(setting, specs):
+    setting.store.family(specs.metric("uptime_seconds", "gauge", ["size"], most=3))
+    sample = specs.sample("1 / self.size", [("size", "text(self.size)")], aggregate="sum")
+    tracker = setting.samples.tracker(sample)
+    many = [Counted(size) for size in range(20_000)]
+    for each in many:
+        tracker.register(each)
+    tracemalloc.start()
+    try:
+        assert setting.value("app_uptime_seconds", size="1") == 1
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    # A reference to each, and what a page of five series takes.
+    assert peak < 8 * len(many) + 200_000
+    assert errors(setting) == 1
+    assert setting.store.overflows["uptime_seconds", "size"] == len(many) - 4
+    del many, each
+    gc.collect()
+    assert not tracker._instances
+    assert setting.value("app_uptime_seconds", size="1") is None
