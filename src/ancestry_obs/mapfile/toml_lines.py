@@ -43,15 +43,20 @@ def parse_toml(text: str) -> tuple[dict[str, Any], dict[KeyPath, int]]:
         Its data, and the line of each key: see `locate_keys`.
 
     Raises:
-        TOMLDecodeError: It is none, or is nested deeper than can be parsed, which `tomllib` itself
-            leaves as a `RecursionError`.
+        TOMLDecodeError: It is none, is nested deeper than can be parsed, or has a number of more
+            digits than Python reads. Of the last two `tomllib` makes errors of its own.
     """
     try:
         return tomllib.loads(text), locate_keys(text)
-    except RecursionError:
-        lines = text.splitlines()
-        deepest = max(range(len(lines)), key=lambda n: lines[n].count("[") + lines[n].count("{"))
-        message = f"Values are nested too deeply (at line {deepest + 1})"
+    except tomllib.TOMLDecodeError:
+        raise
+    except (RecursionError, ValueError) as error:
+        is_deep = isinstance(error, RecursionError)
+        lines = text.split("\n")
+        # Where it is likely to be: `tomllib` does not say.
+        amounts = [line.count("[") + line.count("{") if is_deep else len(line) for line in lines]
+        what = "Values are nested too deeply" if is_deep else "A number has too many digits"
+        message = f"{what} (at line {amounts.index(max(amounts)) + 1})"
         raise tomllib.TOMLDecodeError(message) from None
 
 

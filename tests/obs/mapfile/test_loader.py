@@ -273,6 +273,7 @@ def test_findings_have_the_line_of_their_key_and_come_in_that_order(toml, write,
         ("version = 1\nversion = 1\n", ":2: not TOML: Cannot overwrite a value"),
         ("version = 1\n[metrics.a]\n[metrics.a]\n", ":3: not TOML: Cannot declare"),
         (f"version = 1\nx = {'[' * 9000}\ny = 1\n", ":2: not TOML: Values are nested too deeply"),
+        (f"version = 1\nx = {'9' * 5000}\ny = 1\n", ":2: not TOML: A number has too many digits"),
         (f"x = {'{a = ' * 9000}1{'}' * 9000}\ny = 1\n", ":1: not TOML: Values are nested too deep"),
     ],
 )
@@ -364,7 +365,7 @@ def test_a_bucket_beyond_every_float_is_refused(good, change, findings_of):
     bad = change(good, "metrics.requests_seconds.buckets", [1, 10**400])
     assert findings_of(bad) == [
         (
-            f": metrics.requests_seconds.buckets[1]: found the number {10**400}; "
+            ": metrics.requests_seconds.buckets[1]: found a number of more than a hundred digits; "
             "allowed is a finite number; +Inf is added by itself"
         )
     ]
@@ -389,3 +390,10 @@ def test_a_function_is_not_named_by_a_keyword(good, change, findings_of):
     assert findings_of(change(good, "functions.if", "shop.labels:shorten")) == [
         ": functions.if: 'if' is a keyword of Python; choose another name"
     ]
+
+
+def test_a_number_that_python_refuses_to_write_is_described(write, findings_of):
+    number = f"0x{'f' * 5000}"
+    described = "found a number of more than a hundred digits; allowed is 1"
+    assert findings_of(write(f"version = {number}")) == [f":1: version: {described}"]
+    assert findings_of({"version": -(10**5000)}) == [f": version: {described}"]
