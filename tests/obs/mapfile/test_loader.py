@@ -18,6 +18,7 @@ from ancestry_obs.mapfile import (
     SampleSpec,
     Where,
     load,
+    report,
     resolve_map,
 )
 
@@ -397,3 +398,15 @@ def test_a_number_that_python_refuses_to_write_is_described(write, findings_of):
     described = "found a number of more than a hundred digits; allowed is 1"
     assert findings_of(write(f"version = {number}")) == [f":1: version: {described}"]
     assert findings_of({"version": -(10**5000)}) == [f": version: {described}"]
+
+
+def test_no_name_is_looked_for_that_is_like_a_text_of_any_length(
+    good, change, findings_of, monkeypatch
+):
+    def refuse(found, *_, **__):
+        assert len(found) <= 500
+        return []
+
+    monkeypatch.setattr(report, "get_close_matches", refuse)
+    (found,) = findings_of(change(good, "metrics.requests_total.type", "x" * 100_000))
+    assert found.endswith("; allowed: counter, gauge, histogram, ratio, in_flight")
