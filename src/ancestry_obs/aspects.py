@@ -18,7 +18,7 @@ from ancestry_obs.exceptions import CompileError
 from ancestry_obs.expressions import BUILTIN_FUNCTIONS
 from ancestry_obs.patcher import Pointcut
 from ancestry_obs.patcher.namespaces import subclasses_of
-from ancestry_obs.recording.interruptions import came_from_outside
+from ancestry_obs.recording.failures import came_from_outside
 
 if TYPE_CHECKING:
     from types import ModuleType

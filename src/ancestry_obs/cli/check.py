@@ -21,7 +21,7 @@ from ancestry_obs.cli.output import say, say_json
 from ancestry_obs.exceptions import Finding, MapError
 from ancestry_obs.lifecycle import build
 from ancestry_obs.mapfile import load, parse_target, resolve_map, worst_case_series
-from ancestry_obs.recording.interruptions import came_from_outside
+from ancestry_obs.recording.failures import came_from_outside
 from ancestry_obs.settings import ObservabilitySettings
 
 if TYPE_CHECKING:

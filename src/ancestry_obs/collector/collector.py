@@ -86,9 +86,12 @@ class Collector:
         # states are under the patcher's lock. Whoever holds one of those may wait for the store.
         sampled = self._samples.read(families)
         targets = self._self_metrics.targets()
-        with self._store.reading():
-            blocks = [block_of(family, sampled.get(family.name, {})) for family in families]
-            return blocks + self._self_metrics.blocks(targets)
+        return self._store.read(
+            lambda: [
+                *(block_of(family, sampled.get(family.name, {})) for family in families),
+                *self._self_metrics.blocks(targets),
+            ]
+        )
 
 
 class BlockMetric(Metric):

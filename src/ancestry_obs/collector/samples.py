@@ -4,7 +4,7 @@ Instances are held weakly and by identity, so that nothing here keeps one alive 
 ``__eq__`` or ``__hash__``. What is read is code of the program: it may raise anything, such as the
 `CancelledError` of a task's ``result()``, which is counted and leaves that instance out; and it is
 never run while a lock is held. What a signal handler raises meanwhile is not the sample's, and goes
-on to whoever scrapes (`recording.interruptions`).
+on to whoever scrapes (`recording.failures`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from weakref import ReferenceType, ref
 
 from ancestry_obs.expressions import emit
-from ancestry_obs.recording.interruptions import came_from_outside
+from ancestry_obs.recording.failures import came_from_outside
 from ancestry_obs.recording.limits import ERROR, label_text
 
 if TYPE_CHECKING:

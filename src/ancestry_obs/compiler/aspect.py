@@ -57,13 +57,15 @@ class Part:
     Args:
         index: Its number, in which the name of its recorder ends.
         stream: What it records.
-        keys: The levels of its memo.
+        keys: The levels of its memo of calls that returned, or have not begun.
+        raised_keys: Those of its memo of calls that raised.
         variables: What its recorder takes.
     """
 
     index: int
     stream: Stream
     keys: tuple[Key, ...]
+    raised_keys: tuple[Key, ...]
     variables: tuple[str, ...]
 
     @property
@@ -71,11 +73,18 @@ class Part:
         """Whether a call makes it evaluate anything at all."""
         return not {*self.variables} <= {"elapsed"}
 
-    @property
-    def calls_program(self) -> bool:
-        """Whether looking up the buffer may run code of the program, which may be woven too."""
-        stream = self.stream
-        looked_up = [label for key in self.keys if key.kind == "label" for label in key.labels]
+    def keys_of(self, side: str) -> tuple[Key, ...]:
+        """Give the levels of the memo that is asked at a side: ``call``, ``return``, ``raise``."""
+        return self.raised_keys if side == "raise" else self.keys
+
+    def calls_program(self, side: str) -> bool:
+        """Tell whether looking up the buffer may run code of the program, which may be woven too.
+
+        Args:
+            side: As for `keys_of`.
+        """
+        stream, keys = self.stream, self.keys_of(side)
+        looked_up = [label for key in keys if key.kind == "label" for label in key.labels]
         expressions = [*looked_up, *filter(None, (stream.value, stream.when))]
         return any(map(may_call_program, expressions))
 
@@ -257,8 +266,11 @@ class Aspect:
         after = SPECIAL if stream.moment != "call" else ()
         # An instance is no text: asking for its type at each call would be for nothing.
         texts = {*self.variables}.difference(after, self._alias, self._alias.values())
-        keys = plan_keys(stream.labels, texts, self.runtime.functions, stream.free_labels())
-        return Part(index, stream, keys, tuple(name for name in known if name in used))
+        returned, raised = (
+            plan_keys(stream.labels, texts, self.runtime.functions, stream.free_labels(), absent)
+            for absent in ("error", "result")
+        )
+        return Part(index, stream, returned, raised, tuple(name for name in known if name in used))
 
 
 _FIELDS: Final = frozenset(each.name for each in fields(Aspect))

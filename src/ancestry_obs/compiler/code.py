@@ -130,21 +130,29 @@ def with_constants(code: CodeType, original: CodeType, constants: Mapping[str, o
         co_firstlineno=original.co_firstlineno,
         # What `types.coroutine` made awaitable stays awaitable.
         co_flags=code.co_flags & ~marks | original.co_flags & marks,
-        co_consts=_exchanged(code, original.co_filename, texts, constants),
+        co_consts=_exchanged(code.co_consts, original.co_filename, texts, constants),
     )
 
 
 def _exchanged(
-    code: CodeType, filename: str, texts: Mapping[str, str], constants: Mapping[str, object]
+    values: Iterable[object],
+    filename: str,
+    texts: Mapping[str, str],
+    constants: Mapping[str, object],
 ) -> tuple[object, ...]:
     exchanged: list[object] = []
-    for each in code.co_consts:
+    for each in values:
         new: object = each
         if type(each) is str:
             new = (constants if each.startswith(CONSTANT) else texts).get(each, each)
         elif type(each) is CodeType and each.co_filename == FILENAME:
-            inside = _exchanged(each, filename, texts, constants)
+            inside = _exchanged(each.co_consts, filename, texts, constants)
             new = each.replace(co_filename=filename, co_consts=inside)
+        elif type(each) is tuple:
+            # What is written as a tuple of constants is one constant.
+            inside = _exchanged(each, filename, texts, constants)
+            has_changed = any(one is not old for one, old in zip(inside, each, strict=True))
+            new = inside if has_changed else each
         exchanged.append(new)
     return tuple(exchanged)
 

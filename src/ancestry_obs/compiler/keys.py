@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from ancestry_obs.expressions import Expression
 
-__all__ = ["Key", "learn_response", "may_call_program", "plan_keys"]
+__all__ = ["Key", "may_call_program", "plan_keys", "response_key"]
 
 # What they ask of a value is its type, or the status of a response.
 _HARMLESS_FUNCTIONS: Final = frozenset(
@@ -55,17 +55,22 @@ class Key:
     labels: tuple[Expression, ...]
 
 
-def learn_response(types: set[type], result: object) -> None:
-    """Look at a result, and remember its type if it carries its status as an `int`.
+def response_key(types: set[type], result: object, labels: tuple[str, ...]) -> object:
+    """Give the key of a result, and remember its type if it carries its status as an `int`.
 
     Args:
         types: The types of which that is known; past the sixteenth no more is kept.
         result: What a call returned; it is asked for its ``status_code``.
+        labels: The finished labels, which are the key where there is no such status.
     """
-    if isinstance(result, int | BaseException | type) or len(types) >= _KNOWN_TYPES:
-        return
-    if type(getattr(result, "status_code", None)) is int:
+    if type(result) not in types:
+        if isinstance(result, int | BaseException | type) or len(types) >= _KNOWN_TYPES:
+            return labels
+        if type(getattr(result, "status_code", None)) is not int:
+            return labels
         types.add(type(result))
+    status = getattr(result, "status_code", None)
+    return status if type(status) is int else labels
 
 
 def plan_keys(
@@ -73,6 +78,7 @@ def plan_keys(
     parameters: Collection[str],
     functions: Mapping[str, Callable[..., object]],
     free: Collection[Expression] = (),
+    absent: str = "error",
 ) -> tuple[Key, ...]:
     """Choose the levels of a stream's memo.
 
@@ -82,13 +88,15 @@ def plan_keys(
         functions: The label functions; only the built-in ones are known to be pure.
         free: The expressions whose labels are not enumerated. Their levels come last, where each
             value costs one entry and not a dict.
+        absent: What is None whenever the memo is asked: the error of calls that returned, the
+            result of those that raised.
 
     Returns:
         The levels, outermost first. An expression that is the same for all calls needs none.
     """
     groups: dict[tuple[str, str], list[Expression]] = {}
     for index, label in enumerate(labels):
-        kind, variable = _classify(label, parameters, functions)
+        kind, variable = _classify(label, parameters, functions, absent)
         if kind:
             groups.setdefault((kind, variable or str(index)), []).append(label)
     keys = [
@@ -99,11 +107,13 @@ def plan_keys(
 
 
 def _classify(
-    label: Expression, parameters: Collection[str], functions: Mapping[str, Callable[..., object]]
+    label: Expression,
+    parameters: Collection[str],
+    functions: Mapping[str, Callable[..., object]],
+    absent: str,
 ) -> tuple[str, str]:
     pure = all(functions.get(name) is BUILTIN_FUNCTIONS.get(name) for name in label.functions)
-    # A memo serves calls that returned: there, `error` is always None.
-    names = label.names - {"error"}
+    names = label.names - {absent}
     if not pure or len(names) > 1:
         return "label", ""
     if not names:

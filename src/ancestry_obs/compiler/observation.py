@@ -1,11 +1,10 @@
-"""The text of one observation: a stream and the moment come in, the lines that record it go out.
+"""The text of observations: streams and the moment come in, the lines that record them go out.
 
-The lines look up a buffer and append to it; whatever goes wrong before the append is left to the
-stream's recorder, which starts over. Label expressions stand in the lines themselves, and all that
-they need of the stream is an attribute of its recorder, a constant of the woven code.
-
-A signal whose handler raises an `Exception` within the look-up (some 200 ns) is taken for such a
-failure; a `BaseException`, as Ctrl-C raises, is not.
+The lines look up a buffer for each stream, and when all of them are there they append to each. In
+between nothing can interrupt them: of the streams of one call either all get their value or none.
+Whatever goes wrong in a look-up is left to the stream's slow path, which starts over. Label
+expressions stand in the lines themselves, and all that they need of the stream is an attribute of
+its recorder, a constant of the woven code.
 
 A side is where the lines are: ``call`` (before the call), ``return`` or ``raise`` (after it). It
 decides what `result`, `error` and `elapsed` are.
@@ -20,69 +19,89 @@ from ancestry_obs.expressions.emission import emit
 from ancestry_obs.recording.buffers import FULL
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from ancestry_obs.compiler.aspect import Aspect, Part
+    from ancestry_obs.compiler.aspect import Part
     from ancestry_obs.compiler.keys import Key
     from ancestry_obs.compiler.signature import Names
     from ancestry_obs.expressions.parser import Expression
 
-__all__ = ["ObservationWriter", "evaluators_source", "indented", "labels_source"]
+__all__ = ["ObservationWriter", "indented", "labels_source", "written"]
 
 
 class ObservationWriter:
     """Writes the observations of one aspect.
 
     Args:
-        aspect: What is wanted.
+        names: Makes identifiers.
         variables: The identifier of each variable besides the special ones.
+        steps: Whether the lines may run within another call's expression, though the call began
+            outside of it: as the rest of a generator does.
     """
 
-    def __init__(self, aspect: Aspect, variables: dict[str, str]) -> None:
-        self._names = aspect.names
+    def __init__(self, names: Names, variables: Mapping[str, str], *, steps: bool = False) -> None:
+        self._names = names
         self._variables = variables
-        self._is_stepwise = aspect.kind != "function"
+        self._steps = steps
 
-    def write(self, part: Part, side: str) -> list[str]:
-        """Write a look-up and an append; what goes wrong in between goes to the recorder."""
-        buffer = self._names.buffer
-        value = self._number(part, side)
-        find = self._finding(part, side, buffer)
-        number = "1.0" if part.stream.source == "one" else self._names.elapsed
-        if value is not None:
-            number = self._names.value
-            find = [f"{number} = {value}", *find]
-        append = [
-            f"{buffer}.append({number})",
-            f"if {self._names.len}({buffer}) >= {FULL}:",
-            f"    {self._names.relieve}({buffer})",
-        ]
-        if part.stream.when is None:
-            return self._attempt(part, find, self._miss(part, side), append)
-        condition = self._expression(part.stream.when, side)
+    def write(self, parts: Sequence[Part], side: str, ended: Sequence[str] = ()) -> list[str]:
+        """Write the look-ups and the appends of what one moment records.
+
+        Args:
+            parts: The streams.
+            side: Where the lines are.
+            ended: The lines that note that the call is counted.
+        """
+        if not parts:
+            return [*ended]
+        names = self._names
+        # Where there is no room for a call of ours, the values wait to be recorded without labels.
+        elapsed = self._elapsed(parts, side)
+        lost = ", ".join(f"({self._recorder(part)}, {elapsed})" for part in parts)
         return [
-            f"{buffer} = None",
-            *self._attempt(
-                part,
-                [f"if {condition}:", *indented(find)],
-                self._miss(part, side),
-                [f"if {buffer} is not None:", *indented(append)],
-            ),
+            "try:",
+            *indented([line for part in parts for line in self._find(part, side)]),
+            f"except {names.no_room}:",
+            *indented([*ended, f"{names.lose}(({lost},))"]),
+            "else:",
+            *indented([*ended, *self._append(parts)]),
         ]
 
-    def _attempt(self, part: Part, find: list[str], otherwise: str, then: list[str]) -> list[str]:
-        # The append stays outside the `try`: an error after it would record the call twice.
-        handler = f"except {self._names.Exception}:"
-        find = self._marked(find) if part.calls_program else find
-        return ["try:", *indented(find), handler, f"    {otherwise}", "else:", *indented(then)]
+    def _elapsed(self, parts: Sequence[Part], side: str) -> str:
+        is_known = side != "call" and any("elapsed" in part.variables for part in parts)
+        return self._names.elapsed if is_known else "None"
 
-    def _marked(self, find: list[str]) -> list[str]:
+    def _find(self, part: Part, side: str) -> list[str]:
+        buffer, value = self._buffer(part), self._number(part, side)
+        find = self._finding(part, side, buffer)
+        if value is not None:
+            find = [f"{self._value(part)} = {value}", *find]
+        begin: list[str] = []
+        if part.stream.when is not None:
+            begin = [f"{buffer} = None"]
+            find = [f"if {self._expression(part.stream.when, side)}:", *indented(find)]
+        return [*begin, *self._attempt(part, side, find, buffer)]
+
+    def _attempt(self, part: Part, side: str, find: list[str], buffer: str) -> list[str]:
+        """Write a look-up, and what to do where it fails: the slow path, or nothing at all."""
+        find = self._marked(part, find) if part.calls_program(side) else find
+        return [
+            "try:",
+            *indented(find),
+            f"except {self._names.BaseException}:",
+            f"    {self._miss(part, side)}",
+            # It came from outside: what leaves the call is what interrupted it.
+            f"    if {buffer} is None:",
+            "        raise",
+        ]
+
+    def _marked(self, part: Part, find: list[str]) -> list[str]:
         """Note meanwhile that this thread evaluates expressions; see `Store.evaluating`."""
         names = self._names
         me = f"{names.thread}()"
-        if self._is_stepwise:
-            # An expression may run the rest of what began outside of it: its mark has to stay.
-            me = f"None if {names.r0}.evaluating and {names.is_evaluating}() else {me}"
+        if self._steps:
+            # The mark is the other one's to take off.
+            me = f"None if {self._recorder(part)}.evaluating and {names.is_evaluating}() else {me}"
         return [
             f"{names.me} = {me}",
             "try:",
@@ -92,108 +111,163 @@ class ObservationWriter:
             f"    {names.unmark}({names.me})",
         ]
 
-    def _finding(self, part: Part, side: str, target: str) -> list[str]:
-        memo = f"{self._recorder(part)}.memo"
-        if not part.keys:
-            return [f"{target} = {memo}[0]"]
-        keys = [self._key(part, index, side) for index in range(len(part.keys))]
-        return [f"{target} = {memo}[{']['.join(keys)}]"]
+    def _append(self, parts: Sequence[Part]) -> list[str]:
+        """Write the appends: nothing but the last one is a call, after which Python looks up.
 
-    def _key(self, part: Part, index: int, side: str) -> str:
-        key = part.keys[index]
+        A gauge is no list: what sets it is a call of ours.
+        """
+        names = self._names
+        lists = [part for part in parts if part.stream.kind != "gauge"]
+        appends: list[str] = []
+        for part in lists:
+            buffer, number = self._buffer(part), self._recorded(part)
+            is_last = part is lists[-1]
+            line = f"{buffer}.append({number})" if is_last else f"{buffer} += ({number},)"
+            appends += self._if_wanted(part, [line])
+        calls: list[str] = []
+        for part in parts:
+            buffer = self._buffer(part)
+            sets = [] if part in lists else [f"{buffer}.append({self._recorded(part)})"]
+            full = [f"if {names.len}({buffer}) >= {FULL}:", f"    {names.relieve}({buffer})"]
+            calls += self._if_wanted(part, [*sets, *full])
+        return [*appends, "try:", *indented(calls), f"except {names.no_room}:", "    pass"]
+
+    def _if_wanted(self, part: Part, lines: list[str]) -> list[str]:
+        if part.stream.when is None:
+            return lines
+        return [f"if {self._buffer(part)} is not None:", *indented(lines)]
+
+    def _recorded(self, part: Part) -> str:
+        if part.stream.value is not None:
+            return self._value(part)
+        return "1.0" if part.stream.source == "one" else self._names.elapsed
+
+    def _finding(self, part: Part, side: str, target: str) -> list[str]:
+        memo = f"{self._recorder(part)}.{'raised' if side == 'raise' else 'memo'}"
+        keys = [self._key(part, key, index, side) for index, key in enumerate(part.keys_of(side))]
+        return [f"{target} = {memo}[{']['.join(keys or ['0'])}]"]
+
+    def _key(self, part: Part, key: Key, index: int, side: str) -> str:
         if key.kind == "label":
-            return self._text(key.labels[0], side)
+            return text_of(key.labels[0], self._expression(key.labels[0], side), self._names)
         variable = self._values(side)[key.variable]
         kind = f"{self._names.type}({variable})"
-        finished = f"{self._names(f'labels{part.index}_{index}')}({variable})"
+        finished = f"{self._names(labels_name(part, index, side))}({variable})"
         if key.kind == "text":
             return f"{variable} if {kind} is {self._names.str} else {finished}"
         known = f"{self._recorder(part)}.responses"
         return f"{variable}.status_code if {kind} in {known} else {finished}"
 
-    def _text(self, expression: Expression, side: str) -> str:
-        return _text(expression, self._expression(expression, side), self._names)
-
     def _number(self, part: Part, side: str) -> str | None:
         if part.stream.value is None:
             return None
-        text = self._expression(part.stream.value, side)
-        if part.stream.source == "hit":
-            return f"1.0 if {text} else 0.0"
-        return f"{self._names.float}({text})"
+        return number_of(part, self._expression(part.stream.value, side), self._names)
 
     def _expression(self, expression: Expression, side: str) -> str:
-        return _written(expression, self._values(side), self._names)
+        return written(expression, self._values(side), self._names)
 
-    def _values(self, side: str) -> dict[str, str]:
-        """Give the identifier of each variable before the call, or after one that returned."""
+    def _values(self, side: str) -> Mapping[str, str]:
+        """Give the identifier of each variable at a side."""
         if side == "call":
             return self._variables
-        after = {
-            "result": self._names.result,
-            "error": "None",
-            "elapsed": self._names.elapsed,
-        }
-        return self._variables | after
+        result, error = self._names.result, self._names.error
+        after = ("None", error) if side == "raise" else (result, "None")
+        known = dict(zip(("result", "error"), after, strict=True))
+        return {**self._variables, **known, "elapsed": self._names.elapsed}
 
     def _miss(self, part: Part, side: str) -> str:
-        """Write the call by which the part's recorder does what the look-up could not."""
+        """Write the call by which the part's slow path does what the look-up could not."""
         values = self._values(side)
-        arguments = ", ".join(values[name] for name in part.variables)
-        return f"{self._recorder(part)}.miss({arguments})"
+        arguments = ", ".join([self._recorder(part), *(values[name] for name in part.variables)])
+        given = self._gate(part) if part.stream.kind == "in_flight" else self._buffer(part)
+        if part.stream.value is not None:
+            given += f", {self._value(part)}"
+        return f"{given} = {self._names(miss_name(part, side))}({arguments})"
 
     def _recorder(self, part: Part) -> str:
         return self._names(f"r{part.index}")
 
+    def _buffer(self, part: Part) -> str:
+        return self._names(f"buffer{part.index}")
+
+    def _value(self, part: Part) -> str:
+        return self._names(f"value{part.index}")
+
+    def _gate(self, part: Part) -> str:
+        return self._names(f"gate{part.index}")
+
     def write_gate(self, part: Part) -> list[str]:
         """Write the look-up of an in-flight gauge's buffer, kept for both ways of the count."""
-        gate = self._names(f"gate{part.index}")
-        miss = f"{gate} = {self._miss(part, 'call')}"
+        names, gate = self._names, self._gate(part)
         find = self._finding(part, "call", gate)
         if part.stream.when is not None:
             condition = self._expression(part.stream.when, "call")
             find = [f"{gate} = []", f"if {condition}:", *indented(find)]
-        full = [
-            f"if {self._names.len}({gate}) >= {FULL}:",
-            f"    {self._names.relieve}({gate})",
+        return [
+            "try:",
+            *indented(self._attempt(part, "call", find, gate)),
+            f"    if {names.len}({gate}) >= {FULL}:",
+            f"        {names.relieve}({gate})",
+            f"except {names.no_room}:",
+            f"    {gate} = []",
         ]
-        return self._attempt(part, find, miss, full)
 
 
-def evaluators_source(expressions: Iterable[Expression], part: Part, names: Names) -> str:
-    """Write a tuple of functions, one for each expression, for a recorder.
-
-    Each takes the values of the part's variables by position.
-    """
-    values = {name: name for name in part.variables}
-    lines = ["("]
-    for expression in expressions:
-        text = _written(expression, values, names)
-        lines.append(f"    lambda {', '.join(part.variables)}: {text},")
-    return "\n".join([*lines, ")"])
+def miss_name(part: Part, side: str) -> str:
+    """Name the function that a look-up goes on with where it failed."""
+    return f"{'raised' if side == 'raise' else 'miss'}{part.index}"
 
 
-def labels_source(key: Key, names: Names) -> str:
+def labels_name(part: Part, index: int, side: str) -> str:
+    """Name the function that gives the finished labels of one level of a memo."""
+    return f"{'raised_' if side == 'raise' else ''}labels{part.index}_{index}"
+
+
+def labels_source(key: Key, names: Names, absent: str = "error") -> str:
     """Write a function of the key's variable that gives the finished labels, as a tuple.
 
-    It is for calls that returned, or have not begun: there `error` is None.
+    Args:
+        key: The level of a memo.
+        names: Makes identifiers.
+        absent: What is None there: the error of calls that returned, or the result.
     """
-    values = {key.variable: "value", "error": "None"}
-    texts = [_text(label, _written(label, values, names), names) for label in key.labels]
+    values = {key.variable: "value", absent: "None"}
+    texts = [text_of(label, written(label, values, names), names) for label in key.labels]
     return f"lambda value: ({', '.join(texts)},)"
 
 
-def _text(expression: Expression, written: str, names: Names) -> str:
-    return written if expression.is_text else f"{names.text}({written})"
+def text_of(expression: Expression, source: str, names: Names) -> str:
+    """Write what makes a label of an expression.
+
+    Args:
+        expression: The label's expression.
+        source: The same as `written`.
+        names: Makes identifiers.
+    """
+    return source if expression.is_text else f"{names.text}({source})"
 
 
-def _written(expression: Expression, values: dict[str, str], names: Names) -> str:
+def number_of(part: Part, source: str, names: Names) -> str:
+    """Write what makes a number of a stream's value, given as `written`."""
+    return (
+        f"1.0 if {source} else 0.0" if part.stream.source == "hit" else f"{names.float}({source})"
+    )
+
+
+def written(expression: Expression, values: Mapping[str, str], names: Names) -> str:
+    """Write an expression with the identifiers of its variables and functions.
+
+    Args:
+        expression: What the map has.
+        values: The identifier of each variable.
+        names: Makes those of functions.
+    """
     variables = tuple((name, values[name]) for name in sorted(expression.names))
     functions = tuple((name, names(f"fn_{name}")) for name in sorted(expression.functions))
     return _emit(expression, variables, functions)
 
 
-def indented(lines: list[str]) -> list[str]:
+def indented(lines: Iterable[str]) -> list[str]:
     """Put lines one level deeper."""
     return [f"    {line}" for line in lines]
 

@@ -9,6 +9,7 @@ may have names of their own for them.
 from __future__ import annotations
 
 import builtins
+import sys
 from functools import cache, lru_cache, partial
 from threading import get_ident
 from types import CodeType, FunctionType
@@ -17,11 +18,14 @@ from typing import TYPE_CHECKING, Final
 from ancestry_obs.compiler.body import Template
 from ancestry_obs.compiler.code import CONSTANT
 from ancestry_obs.compiler.guards import UNBOUND, begin_quietly, isolated
-from ancestry_obs.compiler.observation import evaluators_source, labels_source
-from ancestry_obs.compiler.recorder import CALLS_END, Recorder, failing
+from ancestry_obs.compiler.keys import response_key
+from ancestry_obs.compiler.observation import labels_name, labels_source, miss_name
+from ancestry_obs.compiler.recorder import Recorder
 from ancestry_obs.compiler.signature import binder
-from ancestry_obs.compiler.statements import failure_variables, write
+from ancestry_obs.compiler.slow_path import evaluators_source, miss_source
+from ancestry_obs.compiler.statements import write, writes_failed
 from ancestry_obs.exceptions import CompileError
+from ancestry_obs.recording.failures import NO_ROOM
 from ancestry_obs.recording.limits import label_text
 
 if TYPE_CHECKING:
@@ -36,9 +40,11 @@ __all__ = ["Shape", "shape_of"]
 _MOST: Final = 1024
 _MOST_KNOWN: Final = 64
 _OWN: Final = "own shape"
+# What is None in what the memos of the two sides learn.
+_ABSENT: Final = {"return": "error", "raise": "result"}
 _BUILTINS: Final = (
     "BaseException",
-    "Exception",
+    "KeyError",
     "StopAsyncIteration",
     "float",
     "id",
@@ -79,7 +85,12 @@ class Shape:
             names.clock: runtime.clock,
             names.text: label_text,
             names.relieve: runtime.store.relieve,
+            names.lose: runtime.store.lost.extend,
+            names.no_room: NO_ROOM,
             names.unbound: UNBOUND,
+            names.unfit: (TypeError, *NO_ROOM),
+            names.exception: sys.exception,
+            names.response_key: response_key,
             names.begin: begin_quietly,
             names.mark: runtime.store.evaluating.add,
             names.unmark: runtime.store.evaluating.discard,
@@ -89,8 +100,8 @@ class Shape:
         }
         for part in self._parts:
             common |= _finished(part, names, functions)
+        common |= _called(aspect, common)
         self._common = {CONSTANT + name: value for name, value in common.items()}
-        self._raised = [part for part in self._parts if part.stream.moment in {"raise", "exit"}]
 
     def known(self, original: CodeType) -> CodeType | str | None:
         """Give what came of a definition, if it is one that makes many functions.
@@ -123,7 +134,6 @@ class Shape:
         return [
             Recorder(
                 stream=part.stream,
-                keys=part.keys,
                 variables=part.variables,
                 evaluators=evaluators,
                 store=store,
@@ -150,34 +160,12 @@ class Shape:
         own = {
             **_actions(aspect),
             **{names(f"r{index}"): recorder for index, recorder in enumerate(recorders)},
-            names.failed: self._failed(aspect, recorders),
             names.call: call,
             names.inner: aspect.inner_test,
         }
         if self._bound:
             own[names.bind] = binder(aspect.shown, self._bound)
         return {**self._common, **{CONSTANT + name: value for name, value in own.items()}}
-
-    def _failed(self, aspect: Aspect, recorders: Sequence[Recorder]) -> Callable[..., None]:
-        """Make what records a call that raised; its arguments are what `Statements` hands over."""
-        variables = failure_variables(self._raised)
-        parts = [
-            (recorders[part.index].record, [_place_of(name, variables) for name in part.variables])
-            for part in self._raised
-        ]
-        runtime = aspect.runtime
-        is_timed = any("elapsed" in part.variables for part in self._raised)
-        is_asked = self.template.alone is not None and any(each.evaluates for each in self._parts)
-        return failing(
-            runtime.clock if is_timed else None,
-            runtime.store.is_evaluating if is_asked else None,
-            parts,
-        )
-
-
-def _place_of(name: str, variables: Sequence[str]) -> int:
-    """Give where a variable is among elapsed seconds, error, result and what is handed over."""
-    return CALLS_END.index(name) if name in CALLS_END else len(CALLS_END) + variables.index(name)
 
 
 def shape_of(aspect: Aspect) -> Shape:
@@ -237,14 +225,53 @@ def _evaluators(part: Part, names: Names, functions: Mapping[str, object]) -> Ev
 def _finished(part: Part, names: Names, functions: Mapping[str, object]) -> dict[str, object]:
     """Make what gives the finished labels of a key whose variable is no text, or no response."""
     written = {
-        names(f"labels{part.index}_{index}"): labels_source(key, names)
-        for index, key in enumerate(part.keys)
+        names(labels_name(part, index, side)): labels_source(key, names, absent)
+        for side, absent in _ABSENT.items()
+        for index, key in enumerate(part.keys_of(side))
         if key.kind != "label"
     }
     space = {**functions, names.text: label_text, "__builtins__": {}}
     return {
         name: FunctionType(_expression_code(source), space)() for name, source in written.items()
     }
+
+
+def _called(aspect: Aspect, common: Mapping[str, object]) -> dict[str, object]:
+    """Make the functions of the slow path, each of which is compiled when it is called first."""
+    space = {**common, "__builtins__": {}}
+    names = aspect.names
+    texts: dict[str, Callable[[], str]] = {names.failed: writes_failed(aspect)}
+    for part in aspect.parts:
+        for side in _ABSENT:
+            name = names(miss_name(part, side))
+            texts[name] = partial(miss_source, part, side, names)
+    made: dict[str, object] = {
+        name: _compiled_when_called(name, text, space) for name, text in texts.items()
+    }
+    space |= made
+    return made
+
+
+def _compiled_when_called(
+    name: str, text: Callable[[], str], space: dict[str, object]
+) -> FunctionType:
+    def finish() -> Callable[..., object]:
+        function.__code__ = _function_code(text())
+        return function
+
+    function = FunctionType(_finishing.__code__, space, name)
+    function.__kwdefaults__ = {"finish": finish}
+    return function
+
+
+def _finishing(*values: object, finish: Callable[[], Callable[..., object]]) -> object:
+    return finish()(*values)
+
+
+@lru_cache(maxsize=512)
+def _function_code(source: str) -> CodeType:
+    module = compile(source, "<ancestry-obs slow path>", "exec", dont_inherit=True)
+    return next(each for each in module.co_consts if isinstance(each, CodeType))
 
 
 @lru_cache(maxsize=512)

@@ -8,17 +8,19 @@ for is not in it: no clock where nothing is timed, no ``try`` where nothing is r
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from ancestry_obs.compiler.aspect import SPECIAL
 from ancestry_obs.compiler.observation import ObservationWriter, indented
+from ancestry_obs.compiler.slow_path import failed_source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from ancestry_obs.compiler.aspect import Aspect, Part
 
-__all__ = ["Statements", "failure_variables", "passing_text", "write"]
+__all__ = ["Statements", "passing_text", "write", "writes_failed"]
 
 _CALLS: Final = {
     "function": "return {}".format,
@@ -82,10 +84,11 @@ class _Writer:
         self._returned = self._parts("return", "exit")
         self._raised = self._parts("raise", "exit")
         # Before the call parameters are what they are; after it the body may have changed them.
-        self._early = ObservationWriter(aspect, aspect.variables)
+        steps = aspect.kind != "function"
+        self._early = ObservationWriter(aspect.names, aspect.variables, steps=steps)
         self._saved = self._save()
         self._late_variables = {**aspect.variables, **self._saved_variables()}
-        self._late = ObservationWriter(aspect, self._late_variables)
+        self._late = ObservationWriter(aspect.names, self._late_variables, steps=steps)
         self._timed = any("elapsed" in part.variables for part in self._returned + self._raised)
 
     def write(self) -> Statements:
@@ -120,6 +123,17 @@ class _Writer:
         more = self._begun or self._gates or aspect.bound or aspect.advice.before
         return aspect.kind == "function" and not more and aspect.inner_test is None
 
+    @property
+    def _evaluates(self) -> bool:
+        return any(part.evaluates for part in self._aspect.parts)
+
+    def failed(self) -> Callable[[], str]:
+        """Give what writes the function that `_failed` calls; it keeps nothing of the aspect."""
+        variables, asks = failure_variables(self._raised), self._asks()
+        recorders = failure_recorders(self._raised, asks)
+        raised, names = tuple(self._raised), self._names
+        return partial(failed_source, raised, recorders, variables, asks=asks, names=names)
+
     def _parts(self, *moments: str) -> list[Part]:
         return [part for part in self._aspect.parts if part.stream.moment in moments]
 
@@ -150,7 +164,9 @@ class _Writer:
 
     def _locals(self) -> Iterable[str]:
         names = self._names
-        yield from (names.started, names.elapsed, names.result, names.buffer, names.value, names.me)
+        yield from (names.started, names.elapsed, names.result, names.me)
+        for part in self._aspect.parts:
+            yield from (names(f"buffer{part.index}"), names(f"value{part.index}"))
         # What the loop around an async generator needs.
         yield from (names.driven, names.box, names.step, names.thrown)
         yield from (names(f"gate{part.index}") for part in self._gates)
@@ -163,7 +179,7 @@ class _Writer:
         begin = [
             *(f"{names(f'before{index}')}()" for index in range(len(self._aspect.advice.before))),
             *self._binding(),
-            *(line for part in self._begun for line in self._early.write(part, "call")),
+            *self._early.write(self._begun, "call"),
             *(line for part in self._gates for line in self._early.write_gate(part)),
         ]
         started = f"{names.clock}()" if self._timed else "True"
@@ -187,7 +203,7 @@ class _Writer:
     def _guard(self) -> str:
         """Leave out what is not to be recorded: calls by expressions, and through ``super()``."""
         names, tests = self._names, []
-        if any(part.evaluates for part in self._aspect.parts):
+        if self._evaluates:
             tests.append(f"{names.r0}.evaluating and {names.is_evaluating}()")
         if self._aspect.inner_test is not None:
             first = self._first
@@ -208,7 +224,7 @@ class _Writer:
         return [
             "try:",
             f"    ({', '.join(targets)},) = {self._names.bind}({aspect.taken.call})",
-            f"except {self._names.Exception}:",
+            f"except {self._names.unfit}:",
             f"    {' = '.join(targets)} = {self._names.unbound}",
         ]
 
@@ -220,16 +236,17 @@ class _Writer:
         if not self._ends():
             return []
         names = self._names
-        lines = [
-            *self._elapsed(),
-            f"{names.started} = None",
-            *(f"{names(f'gate{part.index}')}.append(-1.0)" for part in self._gates),
-            *self._returning(),
-        ]
-        return [f"if {names.started} is not None:", *indented(lines)]
+        lines = [*self._elapsed()]
+        for part in self._gates:
+            gate = names(f"gate{part.index}")
+            # Once, whatever becomes of the rest.
+            lines += [f"{gate} += (-1.0,)", f"{gate} = []"]
+        lines += self._late.write(self._returned, "return", [f"{names.started} = None"])
+        return [f"if {names.started} is not None:", *indented([*lines, *self._afterwards()])]
 
     def _leaving_alone(self) -> list[str]:
-        lines, guard = [*self._elapsed(), *self._returning()], self._guard()
+        lines = [*self._elapsed(), *self._late.write(self._returned, "return")]
+        lines, guard = [*lines, *self._afterwards()], self._guard()
         return [f"if not ({guard}):", *indented(lines or ["pass"])] if guard else lines
 
     def _elapsed(self) -> list[str]:
@@ -237,35 +254,69 @@ class _Writer:
         is_asked = any("elapsed" in part.variables for part in self._returned)
         return [f"{names.elapsed} = {names.clock}() - {names.started}"] if is_asked else []
 
-    def _returning(self) -> Iterator[str]:
+    def _afterwards(self) -> Iterator[str]:
         names, advice = self._names, self._aspect.advice
         track = self._saved.get(self._first, self._first)
-        yield from (line for part in self._returned for line in self._late.write(part, "return"))
         yield from (f"{names(f'after{index}')}()" for index in range(len(advice.after)))
         yield from (f"{names(f'track{index}')}({track})" for index in range(len(advice.track)))
 
     def _failing(self) -> list[str]:
         if not self._ends():
             return []
-        names = self._names
+        names, started = self._names, self._names.started
         gates = [f"{names(f'gate{part.index}')}.append(-1.0)" for part in self._gates]
+        counted = [f"if {started} is not None:", *indented(gates)] if gates else []
+        if not self._raised:
+            return [*counted, f"{started} = None"]
         return [
-            *([f"if {names.started} is not None:", *indented(gates)] if gates else []),
+            *counted,
             "try:",
-            f"    {names.started} = {self._failed(names.started)}",
-            f"except {names.Exception}:",
-            f"    {names.started} = None",
+            f"    {started} = {self._failed(started)}",
+            f"except {names.no_room}:",
+            f"    if {started} is not None:",
+            f"        {self._lost(started)}",
+            f"    {started} = None",
         ]
 
     def _failing_alone(self) -> list[str]:
-        names = self._names
-        failed = self._failed(names.started if self._timed else "True")
-        return ["try:", f"    {failed}", f"except {names.Exception}:", "    pass"]
+        started = self._names.started if self._timed else "True"
+        if not self._raised:
+            return []
+        failed, lost = self._failed(started), self._lost(started)
+        return ["try:", f"    {failed}", f"except {self._names.no_room}:", f"    {lost}"]
 
     def _failed(self, started: str) -> str:
         """Write a call that may itself raise: near the limit of a recursion there is no frame."""
+        names = self._names
         read = [self._late_variables[name] for name in failure_variables(self._raised)]
-        return f"{self._names.failed}({', '.join([started, *read])})"
+        recorders = [names(f"r{index}") for index in failure_recorders(self._raised, self._asks())]
+        return f"{names.failed}({', '.join([*recorders, started, *read])})"
+
+    def _asks(self) -> bool:
+        """Whether it is seen at the end whether the call is to be recorded; see `_guard`."""
+        return self._ends() and self._begins_with_the_clock() and self._evaluates
+
+    def _lost(self, started: str) -> str:
+        """Write what is done where there is no room for that call."""
+        names = self._names
+        is_timed = any("elapsed" in part.variables for part in self._raised)
+        elapsed = f"{names.clock}() - {started}" if is_timed else "None"
+        entries = ", ".join(f"({names(f'r{part.index}')}, {elapsed})" for part in self._raised)
+        return f"{names.lose}(({entries},))"
+
+
+def writes_failed(aspect: Aspect) -> Callable[[], str]:
+    """Give what writes the function that the statements call where an exception leaves the body.
+
+    Args:
+        aspect: One of the shape; nothing of it is kept.
+    """
+    return _Writer(aspect).failed()
+
+
+def failure_recorders(raised: Iterable[Part], asks: bool) -> list[int]:  # noqa: FBT001 - of one caller
+    """Give the numbers of the recorders that are handed over, in this order."""
+    return list(dict.fromkeys([*([0] if asks else []), *(part.index for part in raised)]))
 
 
 def failure_variables(raised: Iterable[Part]) -> list[str]:

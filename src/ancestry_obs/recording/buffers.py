@@ -2,20 +2,23 @@
 
 Appending to a list is atomic in CPython, and so is taking a slice and deleting one. A buffer is
 therefore never replaced while it is in use: a thread that holds it would append to a list that
-nobody reads any more. What takes a chunk copies the first n values, then deletes as many.
+nobody reads any more. A fold copies the first n values, works out what comes of them, and deletes
+as many in the very moment that they are counted.
 """
 
 from __future__ import annotations
 
 from math import isfinite
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ancestry_obs.recording.series import CounterSeries, Series
 
-__all__ = ["FULL", "Buffer", "LatestBuffer", "Overflow", "Probe", "SecondsBuffer"]
+__all__ = ["FULL", "Buffer", "LatestBuffer", "Log", "Overflow", "Probe", "SecondsBuffer"]
+
+_T = TypeVar("_T")
 
 FULL = 256
 """How many values a buffer holds before the call that appends folds it by itself.
@@ -27,7 +30,20 @@ Overflow = tuple[str, str]
 """Metric and label where a value was replaced by ``other``."""
 
 
-class Buffer(list[float]):
+class Log(list[_T]):
+    """What waits to be counted.
+
+    Attributes:
+        folded: How many of its entries were counted so far, and are gone.
+    """
+
+    __slots__ = ("folded",)
+
+    def __init__(self) -> None:
+        self.folded = 0
+
+
+class Buffer(Log[float]):
     """The buffer of one combination of labels at one place.
 
     Args:
@@ -35,12 +51,9 @@ class Buffer(list[float]):
         fed: Series that take the values.
         counted: Counters that count the values, whatever they are.
         overflows: Where this combination has an ``other`` for a value; counted by observations.
-
-    Attributes:
-        folded: How many values have been taken out so far.
     """
 
-    __slots__ = ("counted", "fed", "folded", "overflows", "probe")
+    __slots__ = ("counted", "fed", "overflows", "probe")
 
     def __init__(
         self,
@@ -55,20 +68,19 @@ class Buffer(list[float]):
         self.overflows = overflows
         self.folded = 0
 
-    def take(self) -> list[float]:
-        """Take out what is buffered; what is appended meanwhile stays for the next time."""
-        chunk = self[: len(self)]
-        del self[: len(chunk)]
-        self.folded += len(chunk)
-        return chunk
+    def after(self, series: Any, chunk: list[float], state: Any) -> tuple[Any, int]:  # noqa: ANN401 - each series has a state of its own
+        """Work out what comes of a chunk of this buffer in one of its series.
 
-    def feed(self, series: Series, chunk: list[float]) -> int:
-        """Fold a chunk of this buffer into one of its series.
+        Args:
+            series: One that is fed.
+            chunk: The values; they may be reordered.
+            state: What the series will be before them, if other than it is.
 
         Returns:
-            How many values the series dropped.
+            What the series will be, and how many values it drops.
         """
-        return series.take(chunk)
+        answer: tuple[Any, int] = series.after(chunk, state)
+        return answer
 
 
 class SecondsBuffer(Buffer):
@@ -76,9 +88,10 @@ class SecondsBuffer(Buffer):
 
     __slots__ = ()
 
-    def feed(self, series: Series, chunk: list[float]) -> int:
-        """Fold a chunk into a histogram; see `Buffer.feed`."""
-        return series.take_seconds(chunk)  # type: ignore[union-attr] # only histograms get here
+    def after(self, series: Any, chunk: list[float], state: Any) -> tuple[Any, int]:  # noqa: ANN401 - as above
+        """Work it out for a histogram; see `Buffer.after`."""
+        answer: tuple[Any, int] = series.after_seconds(chunk, state)
+        return answer
 
 
 class LatestBuffer(Buffer):
@@ -103,14 +116,16 @@ class Probe:
     Attributes:
         buffers: Every buffer of the probe, each under a key that its user chose.
         memo: The user's own look-up table with buffers; emptied in a forked child.
+        raised: One more, for calls that raised.
     """
 
-    __slots__ = ("__weakref__", "buffers", "memo", "target")
+    __slots__ = ("__weakref__", "buffers", "memo", "raised", "target")
 
     def __init__(self, target: str) -> None:
         self.target = target
         self.buffers: dict[object, Buffer] = {}
         self.memo: dict[Any, Any] = {}
+        self.raised: dict[Any, Any] = {}
 
     def open(self, key: object, make: Callable[[], Buffer]) -> Buffer:
         """Get the buffer of a key, or keep a new one that is folded from now on.
@@ -136,4 +151,5 @@ class Probe:
     def forget(self) -> None:
         """Detach every buffer, as a forked child must: who still holds one feeds nobody."""
         self.memo.clear()
+        self.raised.clear()
         self.buffers.clear()

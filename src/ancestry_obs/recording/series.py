@@ -1,8 +1,9 @@
 """The series: what is kept for one combination of label values of one metric.
 
-A chunk of buffered floats comes in, totals go out. Each `take` folds a whole chunk at once and
-gives back how many of its values it had to drop. Only the store calls `take`, one thread at a time;
-a reader holds the store's lock (`Store.reading`) to see totals that belong together.
+A chunk of buffered floats comes in, what the series will be with it comes out (`after`), and is put
+in place later (`put`). So a fold can be interrupted anywhere: what is worked out changes nothing
+yet, and to put the same thing in place twice is to put it once. Only the store does either, one
+thread at a time.
 """
 
 from __future__ import annotations
@@ -40,44 +41,59 @@ class HistogramSeries:
         self.counts = [0] * (len(bounds) + 1)
         self.sum = 0.0
 
-    def take(self, chunk: list[float]) -> int:
-        """Fold observations; those that are not finite are dropped.
+    def after(
+        self, chunk: list[float], state: tuple[list[int], float] | None = None
+    ) -> tuple[tuple[list[int], float], int]:
+        """Work out what comes of observations; those that are not finite are dropped.
 
         Args:
             chunk: At least one value; it may be reordered.
+            state: What the series will be before them, if other than it is.
 
         Returns:
-            How many values were dropped.
+            What the series will be, and how many values it drops.
         """
-        return self._take(chunk, sum(chunk))
+        return self._after(chunk, sum(chunk), state)
 
-    def take_seconds(self, chunk: list[float]) -> int:
-        """Fold what is never negative: then no value is above what all of them come to.
+    def after_seconds(
+        self, chunk: list[float], state: tuple[list[int], float] | None = None
+    ) -> tuple[tuple[list[int], float], int]:
+        """Work out what comes of what is never negative: no value is above what all come to.
 
         Args:
-            chunk: As for `take`.
+            chunk: As for `after`.
+            state: As for `after`.
 
         Returns:
-            As `take`.
+            As `after`.
         """
         total = sum(chunk)
         if self.bounds and total <= self.bounds[0]:
-            self.sum += total
-            self.counts[0] += len(chunk)
-            return 0
-        return self._take(chunk, total)
+            counts, so_far = state or (self.counts, self.sum)
+            return ([counts[0] + len(chunk), *counts[1:]], so_far + total), 0
+        return self._after(chunk, total, state)
 
-    def _take(self, chunk: list[float], total: float) -> int:
+    def put(self, state: tuple[list[int], float]) -> None:
+        """Be what `after` gave."""
+        self.counts, self.sum = state
+
+    def _after(
+        self, chunk: list[float], total: float, state: tuple[list[int], float] | None
+    ) -> tuple[tuple[list[int], float], int]:
+        dropped = 0
         if not isfinite(total):
             finite = [value for value in chunk if isfinite(value)]
+            dropped = len(chunk) - len(finite)
             # Finite values may overflow to an infinite sum: then there is nothing to filter.
-            if len(finite) < len(chunk):
-                return len(chunk) - len(finite) + (self.take(finite) if finite else 0)
-        self.sum += total
-        self._count(chunk)
-        return 0
+            if dropped:
+                chunk, total = finite, sum(finite)
+        counts, so_far = state or (self.counts, self.sum)
+        counts = counts[:]
+        if chunk:
+            self._count(chunk, counts)
+        return (counts, so_far + total), dropped
 
-    def _count(self, chunk: list[float]) -> None:
+    def _count(self, chunk: list[float], counts: list[int]) -> None:
         # Most chunks fall into one bucket, and two passes in C are cheaper than any sorting.
         bounds = self.bounds
         last = bisect_left(bounds, max(chunk))
@@ -87,11 +103,11 @@ class HistogramSeries:
             below = 0
             for bucket in range(first, last):
                 position = bisect_right(chunk, bounds[bucket])
-                self.counts[bucket] += position - below
+                counts[bucket] += position - below
                 below = position
-            self.counts[last] += len(chunk) - below
+            counts[last] += len(chunk) - below
         else:
-            self.counts[first] += len(chunk)
+            counts[first] += len(chunk)
 
 
 class CounterSeries:
@@ -106,19 +122,34 @@ class CounterSeries:
     def __init__(self) -> None:
         self.value: float = 0
 
-    def take(self, chunk: list[float]) -> int:
-        """Add up amounts; those that are negative or not finite are dropped.
+    def after(self, chunk: list[float], state: float | None = None) -> tuple[float, int]:
+        """Work out what amounts come to; those that are negative or not finite are dropped.
+
+        Args:
+            chunk: As for a histogram.
+            state: As for a histogram.
 
         Returns:
-            How many values were dropped.
+            As a histogram.
         """
-        total = sum(chunk)
-        if isfinite(total) and min(chunk) >= 0.0:
-            self.value += total
-            return 0
-        good = [value for value in chunk if isfinite(value) and value >= 0.0]
-        self.value += sum(good)
-        return len(chunk) - len(good)
+        total, dropped = sum(chunk), 0
+        if not isfinite(total) or min(chunk) < 0.0:
+            good = [value for value in chunk if isfinite(value) and value >= 0.0]
+            total, dropped = sum(good), len(chunk) - len(good)
+        return (self.value if state is None else state) + total, dropped
+
+    def after_calls(self, calls: int, state: float | None = None) -> float:
+        """Work out what some calls come to, whatever their values are.
+
+        Args:
+            calls: How many.
+            state: As for `after`.
+        """
+        return (self.value if state is None else state) + calls
+
+    def put(self, state: float) -> None:
+        """Be what `after` gave."""
+        self.value = state
 
 
 class GaugeSeries:
@@ -138,13 +169,16 @@ class GaugeSeries:
         if isfinite(value):
             self.value = value
 
-    def take(self, chunk: list[float]) -> int:
+    def after(self, chunk: list[float], _: None = None) -> tuple[None, int]:
         """Count the values that `set` ignored; what was set is newer than any chunk.
 
         Returns:
-            How many values are not finite.
+            Nothing, and how many values are not finite.
         """
-        return sum(not isfinite(value) for value in chunk)
+        return None, sum(not isfinite(value) for value in chunk)
+
+    def put(self, _: None) -> None:
+        """Stay as it is."""
 
 
 class RatioSeries:
@@ -166,17 +200,26 @@ class RatioSeries:
         """The share of hits, 0 to 1; 0 before the first lookup."""
         return self.hits / self.lookups if self.lookups else 0.0
 
-    def take(self, chunk: list[float]) -> int:
-        """Count lookups; values are 1 for a hit and 0 for a miss.
+    def after(
+        self, chunk: list[float], state: tuple[int, int] | None = None
+    ) -> tuple[tuple[int, int], int]:
+        """Work out what lookups come to; values are 1 for a hit and 0 for a miss.
+
+        Args:
+            chunk: As for a histogram.
+            state: As for a histogram.
 
         Returns:
-            How many values are neither, and were dropped.
+            As a histogram; what is neither is dropped.
         """
         hits = chunk.count(1.0)
         lookups = hits + chunk.count(0.0)
-        self.hits += hits
-        self.lookups += lookups
-        return len(chunk) - lookups
+        old_hits, old_lookups = state or (self.hits, self.lookups)
+        return (old_hits + hits, old_lookups + lookups), len(chunk) - lookups
+
+    def put(self, state: tuple[int, int]) -> None:
+        """Be what `after` gave."""
+        self.hits, self.lookups = state
 
 
 class InFlightSeries:
@@ -191,15 +234,23 @@ class InFlightSeries:
     def __init__(self) -> None:
         self.value = 0
 
-    def take(self, chunk: list[float]) -> int:
-        """Add up beginnings (+1) and ends (-1).
+    def after(self, chunk: list[float], state: int | None = None) -> tuple[int, int]:
+        """Work out what beginnings (+1) and ends (-1) come to.
+
+        Args:
+            chunk: As for a histogram.
+            state: As for a histogram.
 
         Returns:
-            How many values are neither, and were dropped.
+            As a histogram; what is neither is dropped.
         """
         begun, ended = chunk.count(1.0), chunk.count(-1.0)
-        self.value += begun - ended
-        return len(chunk) - begun - ended
+        value = (self.value if state is None else state) + begun - ended
+        return value, len(chunk) - begun - ended
+
+    def put(self, state: int) -> None:
+        """Be what `after` gave."""
+        self.value = state
 
 
 Series: TypeAlias = HistogramSeries | CounterSeries | GaugeSeries | RatioSeries | InFlightSeries

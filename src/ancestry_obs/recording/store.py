@@ -1,9 +1,14 @@
 """The store: owns every family and every buffer, and folds the one into the other.
 
-What happens at a scrape, and never in a wrapped call, happens here under one lock. A wrapped call
-may run anywhere, also in a finaliser or signal handler that interrupts a fold in the same thread.
-Therefore calls only ever *try* to take the lock, and a fold that finds itself inside a fold gives
-up: what it would have folded stays in the buffers until the next time.
+What happens at a scrape, and never in a wrapped call, happens here, one thread at a time. A wrapped
+call may run anywhere, also in a finaliser or signal handler that interrupts a fold in the same
+thread. Therefore a call never waits for another thread's fold, and a fold that finds itself inside
+a fold gives up: what it would have folded stays in the buffers until the next time.
+
+An exception may interrupt a fold between any two steps, from a signal handler for one. Then the
+next fold goes on where it was: what comes of a chunk is worked out first, without any effect; the
+finished plan is noted; each of its parts can be put in place twice; and the chunk leaves its buffer
+in the step in which the plan is forgotten.
 """
 
 from __future__ import annotations
@@ -12,14 +17,16 @@ import os
 import threading
 import weakref
 from collections import Counter
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from itertools import chain
+from time import sleep
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
 
-from ancestry_obs.recording.buffers import FULL, Buffer, Overflow, Probe
+from ancestry_obs.recording.buffers import FULL, Buffer, Log, Overflow, Probe
+from ancestry_obs.recording.failures import NO_ROOM
 from ancestry_obs.recording.family import Family
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from ancestry_obs.mapfile.specs import MetricSpec
 
@@ -31,6 +38,33 @@ Failure = tuple[str, str, str]
 """Target, metric, and the label whose expression failed (or ``value``, ``hit``, ``when``)."""
 
 
+class Lost(Protocol):
+    """What records calls of which nothing is known but that they were."""
+
+    def unlabelled(self, elapsed: float | None) -> tuple[Buffer, float] | None:
+        """Give the buffer and the value of such a call, if it is to be recorded at all."""
+
+
+_PAUSE: Final = 0.0002
+"""Seconds between two looks whether another thread has folded; a full buffer takes it 20 µs."""
+
+
+class _Plan(NamedTuple):
+    """What comes of the oldest entries of a log.
+
+    Args:
+        log: Where they are.
+        entries: How many they are.
+        states: What each series will be.
+        totals: The counts beside the series, and what some of them will be.
+    """
+
+    log: Log[Any]
+    entries: int
+    states: Mapping[Any, Any]
+    totals: tuple[tuple[Counter[Any], Mapping[Any, int]], ...]
+
+
 class Store:
     """Every series of one installation.
 
@@ -40,15 +74,15 @@ class Store:
     Attributes:
         evaluating: Threads in which expressions of the map are being evaluated. What those call in
             the program is not recorded: a label that reads a woven property would go on for ever.
+        lost: Calls for which there was no room: what records them, and the seconds if known. The
+            next fold records them, without the labels that follow from the call.
         expression_errors: Failed expressions and dropped values, as of the last fold.
         overflows: Observations whose label value became ``other``, as of the last fold.
 
     Example:
         >>> store = Store("ancestry")
         >>> store.family(spec).inc(("GET",))
-        >>> with store.reading():
-        ...     for family in store.families():
-        ...         print(family.name, family.series())
+        >>> store.read(lambda: [(family.name, family.series()) for family in store.families()])
     """
 
     def __init__(self, namespace: str = "ancestry") -> None:
@@ -56,17 +90,22 @@ class Store:
         self._families: dict[str, Family] = {}
         self._probes: list[Probe] = []
         self._leaving: list[Probe] = []
-        # Wrappers hold this very set.
+        # Woven code holds this very set, and this very log.
         self.evaluating: set[int] = set()
+        self.lost: Log[tuple[Lost, float | None]] = Log()
         self._reset()
         _STORES.add(self)
 
     def _reset(self) -> None:
+        # The thread that folds, or reads, or 0. No lock: between taking one and noting that it is
+        # taken there is room for an exception, and then nobody would ever release it.
+        self._folding = 0
+        self._plan: _Plan | None = None
         self._lock = threading.RLock()
-        self._folding = False
         self.evaluating.clear()
-        self._failures: list[Failure] = []
-        self._overflows: list[Overflow] = []
+        del self.lost[:]
+        self._failures: Log[Failure] = Log()
+        self._overflows: Log[Overflow] = Log()
         self.expression_errors: Counter[Failure] = Counter()
         self.overflows: Counter[Overflow] = Counter()
 
@@ -149,36 +188,55 @@ class Store:
 
     def fold(self) -> None:
         """Drain every buffer into the series."""
-        with self._lock:
-            if self._folding:
-                return
-            leaving = _taken(self._leaving)
-            self._fold(buffer for probe in tuple(self._probes) for buffer in probe.snapshot())
-            for probe in leaving:
-                self._probes.remove(probe)
+        self.read(lambda: None)
 
-    @contextmanager
-    def reading(self) -> Iterator[None]:
+    def read(self, look: Callable[[], _T]) -> _T:
         """Fold, then hold every series still, so that a reader sees totals that belong together.
 
-        Run nothing of the host inside (no sample, no callback): it could wait for a lock of its own
-        that another thread holds while that one waits here.
+        No context manager: an exception may come between its beginning and the first line of its
+        body, and whoever keeps that exception would keep the series still.
+
+        Args:
+            look: Called meanwhile. It runs nothing of the host (no sample, no callback): that could
+                wait for a lock of its own that another thread holds while that one waits here.
+
+        Returns:
+            What it gives.
         """
-        with self._lock:
-            self.fold()
-            outer, self._folding = self._folding, True
-            try:
-                yield
-            finally:
-                self._folding = outer
+        me = threading.get_ident()
+        if self._folding == me:
+            return look()
+        try:
+            while True:
+                # As in `relieve`.
+                if not self._folding:
+                    self._folding = me
+                    break
+                sleep(_PAUSE)
+            self._fold_all()
+            return look()
+        finally:
+            if self._folding == me:
+                self._folding = 0
 
     def relieve(self, *buffers: Buffer) -> None:
         """Fold full buffers from within a wrapped call, unless that would have to wait."""
-        if self._lock.acquire(False):
-            try:
-                self._fold(buffers)
-            finally:
-                self._lock.release()
+        me = threading.get_ident()
+        if self._folding == me:
+            return
+        try:
+            # Nothing comes between this look and the note: no call, no loop. So no thread and no
+            # exception does either.
+            if self._folding:
+                return
+            self._folding = me
+            self._fold(buffers)
+        except NO_ROOM:
+            # There is no room now; what was not folded is still where it was.
+            return
+        finally:
+            if self._folding == me:
+                self._folding = 0
 
     def count_failure(self, target: str, metric: str, label: str) -> None:
         """Count a failed expression; see `Failure`. Never blocks."""
@@ -192,39 +250,84 @@ class Store:
         if len(self._overflows) >= FULL:
             self.relieve()
 
-    def _fold(self, buffers: Iterable[Buffer]) -> None:
-        if self._folding:
-            return
-        self._folding = True
-        try:
-            for buffer in buffers:
-                if buffer:
-                    self._drain(buffer)
-            # Most folds are of one buffer, and to update a counter with nothing is not for free.
-            if self._failures:
-                self.expression_errors.update(_taken(self._failures))
-            if self._overflows:
-                self.overflows.update(_taken(self._overflows))
-        finally:
-            self._folding = False
+    def _fold_all(self) -> None:
+        leaving, probes = self._leaving[:], self._probes[:]
+        # No generator: what interrupts one as it is closed goes nowhere.
+        self._fold(chain.from_iterable(map(Probe.snapshot, probes)))
+        if leaving:
+            gone = set(leaving)
+            self._probes[: len(probes)] = [probe for probe in probes if probe not in gone]
+            del self._leaving[: len(leaving)]
 
-    def _drain(self, buffer: Buffer) -> None:
-        chunk = buffer.take()
+    def _find_lost(self) -> None:
+        lost = self.lost
+        while lost:
+            recorder, elapsed = lost[0]
+            found = recorder.unlabelled(elapsed)
+            if found is not None:
+                buffer, value = found
+                # One step with the next: no call.
+                buffer += (value,)
+            del lost[0]
+
+    def _fold(self, buffers: Iterable[Buffer]) -> None:
+        self._carry_out()
+        self._find_lost()
+        for buffer in buffers:
+            if buffer:
+                self._plan = self._drained(buffer)
+                self._carry_out()
+        for log, totals in (
+            (self._failures, self.expression_errors),
+            (self._overflows, self.overflows),
+        ):
+            if log:
+                entries = log[:]
+                self._plan = _Plan(log, len(entries), {}, ((totals, _more(totals, entries)),))
+                self._carry_out()
+
+    def _carry_out(self) -> None:
+        plan = self._plan
+        if plan is None:
+            return
+        for series, state in plan.states.items():
+            series.put(state)
+        for totals, new in plan.totals:
+            for key, total in new.items():
+                totals[key] = total
+        log, count = plan.log, plan.entries
+        # One step to whatever interrupts, as in a wrapped call's two lines: no call, no loop.
+        del log[:count]
+        log.folded += count
+        self._plan = None
+
+    def _drained(self, buffer: Buffer) -> _Plan:
+        """Work out what comes of a buffer."""
+        chunk = buffer[:]
+        # Taken before the values are looked at: a series may sort them.
+        count = len(chunk)
+        states: dict[Any, Any] = {}
+        failures: list[Failure] = []
         for counter in buffer.counted:
-            counter.value += len(chunk)
-        for overflow in buffer.overflows:
-            self.overflows[overflow] += len(chunk)
+            states[counter] = counter.after_calls(count, states.get(counter))
         for series in buffer.fed:
-            dropped = buffer.feed(series, chunk)
+            states[series], dropped = buffer.after(series, chunk, states.get(series))
             if dropped:
-                metric = self._metric_of(series)
-                self.expression_errors[buffer.probe.target, metric, "value"] += dropped
+                failure = (buffer.probe.target, self._metric_of(series), "value")
+                failures += [failure] * dropped
+        totals: list[tuple[Counter[Any], Mapping[Any, int]]] = []
+        if buffer.overflows:
+            totals.append((self.overflows, _more(self.overflows, buffer.overflows * count)))
+        if failures:
+            totals.append((self.expression_errors, _more(self.expression_errors, failures)))
+        return _Plan(buffer, count, states, tuple(totals))
 
     def _metric_of(self, series: object) -> str:
         # Only for values that were dropped, which is rare: no series pays for a way back.
         for family in self.families():
-            if any(each is series for _, each in family.series()):
-                return family.spec.name
+            for _, each in family.series():
+                if each is series:
+                    return family.spec.name
         return ""
 
     def _begin_child(self) -> None:
@@ -236,11 +339,9 @@ class Store:
             family.reset()
 
 
-def _taken(log: list[_T]) -> list[_T]:
-    # As a buffer does it: a thread may append at any moment.
-    taken = log[: len(log)]
-    del log[: len(taken)]
-    return taken
+def _more(totals: Counter[Any], entries: Iterable[Any]) -> dict[Any, int]:
+    """Give what some of the totals will be once there are more entries."""
+    return {key: totals[key] + count for key, count in Counter(entries).items()}
 
 
 _STORES: weakref.WeakSet[Store] = weakref.WeakSet()

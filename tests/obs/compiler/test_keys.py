@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from ancestry_obs.compiler.keys import learn_response, plan_keys
+from ancestry_obs.compiler.keys import plan_keys, response_key
 from ancestry_obs.expressions import BUILTIN_FUNCTIONS, parse
 
 OWN = {**BUILTIN_FUNCTIONS, "own": str, "upper": str.title}
@@ -61,7 +61,7 @@ def test_labels_without_a_limited_set_of_values_come_last():
 )
 def test_what_is_no_response_is_not_learned(result):
     types = set()
-    learn_response(types, result)
+    assert response_key(types, result, ("labels",)) == ("labels",)
     assert not types
 
 
@@ -69,6 +69,24 @@ def test_few_types_of_responses_are_learned():
     types = set()
     made = [type(f"R{number}", (), {"status_code": 200}) for number in range(20)]
     for kind in made:
-        learn_response(types, kind())
-    learn_response(types, type("Text", (), {"status_code": "200"})())
+        response_key(types, kind(), ())
+    response_key(types, type("Text", (), {"status_code": "200"})(), ())
     assert types == set(made[:16])
+    assert response_key(types, made[0](), ("labels",)) == 200
+    assert response_key(types, made[-1](), ("labels",)) == ("labels",)
+
+
+def test_a_response_whose_status_is_no_number_this_time_is_known_by_its_labels():
+    kind = type("Response", (), {"status_code": 200})
+    types, one = {kind}, kind()
+    one.status_code = "200"
+    assert response_key(types, one, ("labels",)) == ("labels",)
+
+
+def test_the_memo_of_calls_that_raised_knows_no_result_and_asks_for_the_error():
+    labels = [parse("status_family(result)"), parse("outcome(error)"), parse("url")]
+    keys = plan_keys(labels, {"url"}, BUILTIN_FUNCTIONS, absent="result")
+    assert [(key.kind, str(key.labels[0])) for key in keys] == [
+        ("label", "outcome(error)"),
+        ("text", "url"),
+    ]

@@ -5,14 +5,6 @@ import math
 from ancestry_obs.recording import Buffer, CounterSeries, GaugeSeries, LatestBuffer, Probe
 
 
-def test_taking_leaves_what_is_appended_later():
-    buffer = Buffer(Probe("m:f"), ())
-    buffer.extend([1.0, 2.0])
-    assert buffer.take() == [1.0, 2.0]
-    buffer.append(3.0)
-    assert (list(buffer), buffer.folded) == ([3.0], 2)
-
-
 def test_a_probe_counts_what_its_buffers_got_whether_folded_or_not():
     probe = Probe("m:f")
     first, second = (
@@ -20,7 +12,8 @@ def test_a_probe_counts_what_its_buffers_got_whether_folded_or_not():
         probe.open("b", lambda: Buffer(probe, ())),
     )
     first.extend([1.0, 1.0])
-    first.take()
+    del first[:]
+    first.folded = 2
     first.append(1.0)
     second.append(1.0)
     assert probe.observed() == 4
@@ -54,16 +47,3 @@ def test_a_gauge_buffers_what_has_to_be_counted():
     bad = LatestBuffer(probe, (gauge,))
     bad.append(math.nan)
     assert (gauge.value, len(bad)) == (2.0, 1)
-
-
-def test_what_another_thread_appends_while_a_chunk_is_taken_stays():
-    class Racing(Buffer):
-        def __getitem__(self, index):
-            chunk = super().__getitem__(index)
-            self.append(9.0)  # the other thread, between the copy and the removal
-            return chunk
-
-    buffer = Racing(Probe("m:f"), ())
-    buffer.extend([1.0, 2.0])
-    assert buffer.take() == [1.0, 2.0]
-    assert (list(buffer), buffer.folded) == ([9.0], 2)

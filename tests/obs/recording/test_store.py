@@ -72,23 +72,37 @@ def test_failures_are_counted_at_the_fold_and_do_not_pile_up(store):
 def test_while_somebody_reads_nothing_moves(store, metric):
     family = store.family(metric())
     family.inc((), 5)
-    with store.reading():
+
+    def look():
         for _ in range(2 * FULL):
             family.inc(())
         store.fold()
-        with store.reading():
-            assert family.series()[0][1].value == 5
+        return store.read(lambda: family.series()[0][1].value)
+
+    assert store.read(look) == 5
     assert total(store) == 5 + 2 * FULL
 
 
 def test_a_wrapped_call_in_another_thread_does_not_wait_for_a_reader(store, metric):
     family = store.family(metric())
-    with store.reading():
+
+    def look():
         thread = threading.Thread(target=lambda: [family.inc(()) for _ in range(2 * FULL)])
         thread.start()
         thread.join(timeout=30)
-        assert not thread.is_alive()
+        return thread.is_alive()
+
+    assert store.read(look) is False
     assert total(store) == 2 * FULL
+
+
+def test_a_reader_that_fails_lets_others_fold(store, metric):
+    family = store.family(metric())
+    family.inc(())
+    with pytest.raises(ZeroDivisionError):
+        store.read(lambda: 1 / 0)
+    family.inc(())
+    assert total(store) == 2
 
 
 def test_a_finaliser_that_records_during_a_fold_neither_waits_nor_loses_anything(store, metric):
@@ -103,11 +117,11 @@ def test_a_finaliser_that_records_during_a_fold_neither_waits_nor_loses_anything
     class Series(CounterSeries):
         left = 2
 
-        def take(self, chunk):
+        def after(self, chunk, state=None):
             if self.left:
                 self.left -= 1
                 Records()  # dies at once, in the middle of the fold
-            return super().take(chunk)
+            return super().after(chunk, state)
 
     family._series[()] = series = Series()
     family.inc(())
@@ -122,14 +136,13 @@ def test_a_signal_handler_that_records_and_folds_during_a_fold_does_not_block(st
     family = store.family(metric())
 
     class Series(CounterSeries):
-        def take(self, chunk):
+        def after(self, chunk, state=None):
             signal.raise_signal(signal.SIGUSR1)
-            return super().take(chunk)
+            return super().after(chunk, state)
 
     def handler(*_):
         family.inc((), 100)
-        with store.reading():
-            pass
+        store.fold()
 
     family._series[()] = series = Series()
     before = signal.signal(signal.SIGUSR1, handler)
@@ -153,8 +166,7 @@ def test_threads_and_a_reader_lose_nothing_and_count_nothing_twice(store, metric
             family.inc((number % 4,))
 
     def read(_):
-        with store.reading():
-            pass
+        store.fold()
 
     with (
         workers(read, threads=1) as reader,
@@ -186,17 +198,15 @@ def test_a_forked_child_starts_empty_and_counts_for_itself(store, metric, in_chi
     assert total(store) == 3
 
 
-def test_a_fork_while_another_thread_folds_leaves_the_child_a_free_lock(store, metric, in_child):
+def test_a_fork_while_another_thread_folds_does_not_stop_the_child(store, metric, in_child):
     family = store.family(metric())
-    store._lock = threading.RLock()
     taken, release = threading.Event(), threading.Event()
 
-    def hold():
-        with store.reading():
-            taken.set()
-            release.wait()
+    def look():
+        taken.set()
+        release.wait()
 
-    holder = threading.Thread(target=hold)
+    holder = threading.Thread(target=lambda: store.read(look))
     holder.start()
     taken.wait()
     try:

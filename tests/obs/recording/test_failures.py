@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from ancestry_obs.recording.interruptions import came_from_outside
+from ancestry_obs.recording.failures import came_from_outside
 
 
 class Limit(BaseException):

@@ -1,0 +1,88 @@
+"""Whose an exception is that comes out of what the map has us do: the map's, or the program's.
+
+What the map's own code raises (a label, a value, a condition, a sample, a hook) never reaches the
+program. What comes from outside always does: what a signal handler raises, a tracer, Ctrl-C, an
+exception that another thread has set. They come out of the same lines; the traceback tells them
+apart.
+
+- Python calls signal handlers and tracers with the frame that they interrupt: a function that has
+  the frame below it among its arguments was not called by that.
+- Between two instructions Python looks for what has come from outside at the beginning of a
+  function, at a jump backwards and after a call. At the first two nothing else can raise.
+- After a call it may be either. Then it is the map's, but for `KeyboardInterrupt`, which nothing
+  that is written in C raises by itself, and for an exception without any argument, as those are
+  that another thread has set: what raised it is done again, and if it is fine then it was not that.
+
+Source: CPython's evaluation loop, which looks at RESUME, JUMP_BACKWARD and the CALLs.
+"""
+
+from __future__ import annotations
+
+from inspect import CO_VARARGS
+from opcode import opmap
+from threading import get_ident, main_thread
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from types import FrameType, TracebackType
+
+__all__ = ["NO_ROOM", "came_from_outside", "is_from_outside"]
+
+NO_ROOM: Final = (RecursionError, MemoryError)
+"""What may come of anything that is done at all, where the program has used up what there is."""
+
+_TRACEBACK: Final = vars(BaseException)["__traceback__"]
+_LOOKS: Final = frozenset(
+    code for name, code in opmap.items() if name == "RESUME" or "JUMP_BACKWARD" in name
+)
+_CALLS: Final = frozenset(code for name, code in opmap.items() if name.startswith("CALL"))
+
+
+def is_from_outside(error: BaseException) -> bool | None:
+    """Tell whether an exception came from outside of what raised it.
+
+    Args:
+        error: The exception, with the traceback that it has where it was caught.
+
+    Returns:
+        True if it is to reach the program, False if not; None if that has to be tried.
+    """
+    # Not by the attribute: a class of the program's may have one of its own.
+    traceback: TracebackType | None = _TRACEBACK.__get__(error)
+    if traceback is None:
+        return False
+    while traceback.tb_next is not None:
+        after = traceback.tb_next
+        if _operation(traceback) in _LOOKS or _has_been_given(after.tb_frame, traceback.tb_frame):
+            return True
+        traceback = after
+    operation = _operation(traceback)
+    if operation in _CALLS:
+        return True if isinstance(error, KeyboardInterrupt) else None if not error.args else False
+    return operation in _LOOKS
+
+
+def came_from_outside(error: BaseException) -> bool:
+    """Tell the same of what is not to be tried again: a sample, an action, an import.
+
+    In doubt it is their own. Signals interrupt the main thread alone; a scrape in the exporter's
+    thread is nobody's whom an exception would be meant for.
+
+    Args:
+        error: As for `is_from_outside`.
+    """
+    return get_ident() == main_thread().ident and is_from_outside(error) is True
+
+
+def _operation(traceback: TracebackType) -> int:
+    return traceback.tb_frame.f_code.co_code[traceback.tb_lasti]
+
+
+def _has_been_given(frame: FrameType, interrupted: FrameType) -> bool:
+    code, variables = frame.f_code, frame.f_locals
+    for name in code.co_varnames[: code.co_argcount]:
+        if variables.get(name) is interrupted:
+            return True
+    more = code.co_argcount + code.co_kwonlyargcount
+    spread = variables.get(code.co_varnames[more], ()) if code.co_flags & CO_VARARGS else ()
+    return type(spread) is tuple and any(each is interrupted for each in spread)
