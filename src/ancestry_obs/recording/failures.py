@@ -32,6 +32,7 @@ NO_ROOM: Final = (RecursionError, MemoryError)
 """What may come of anything that is done at all, where the program has used up what there is."""
 
 _TRACEBACK: Final = vars(BaseException)["__traceback__"]
+_RAISE: Final = opmap["RAISE_VARARGS"]
 _LOOKS: Final = frozenset(
     code for name, code in opmap.items() if name == "RESUME" or "JUMP_BACKWARD" in name
 )
@@ -71,7 +72,16 @@ def came_from_outside(error: BaseException) -> bool:
     Args:
         error: As for `is_from_outside`.
     """
-    return get_ident() == main_thread().ident and is_from_outside(error) is True
+    if get_ident() != main_thread().ident:
+        return False
+    # Ctrl-C may come in the midst of any instruction that calls C; a `raise` is the code's own.
+    if isinstance(error, KeyboardInterrupt):
+        traceback: TracebackType = _TRACEBACK.__get__(error)
+        while traceback.tb_next is not None:
+            traceback = traceback.tb_next
+        if _operation(traceback) != _RAISE:
+            return True
+    return is_from_outside(error) is True
 
 
 def _operation(traceback: TracebackType) -> int:

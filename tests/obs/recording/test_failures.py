@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import threading
+from collections import defaultdict
 from functools import partial
 
 import pytest
@@ -93,6 +94,13 @@ def test_ctrl_c_came_from_outside(handled):
         signal.raise_signal(signal.SIGINT)
 
     assert judged(work)
+
+
+def test_ctrl_c_in_the_midst_of_no_call_came_from_outside_too(handled):
+    handled(signal.SIGINT, signal.default_int_handler)
+    # Whoever subscripts this is interrupted by it.
+    interrupting = defaultdict(partial(signal.raise_signal, signal.SIGINT))
+    assert judged(lambda: interrupting[0])
 
 
 def result_of_a_cancelled_task():
