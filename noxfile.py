@@ -176,6 +176,14 @@ def _source_distribution(folder: str, pin: str) -> Path:
 
 
 @nox.session(python=NEWEST)
+def nightly(session: nox.Session) -> None:
+    """Run at length what the tests do in short: `check` under 10,000 mutated maps."""
+    _install(session, EVERYTHING, *TEST_TOOLS)
+    environment = {**LIVE, "MUTATED_MAPS": "10000"}
+    session.run("pytest", "-s", "tests/obs/cli/test_mutated_maps.py", env=environment)
+
+
+@nox.session(python=NEWEST)
 def lint(session: nox.Session) -> None:
     """Check style with every rule of ruff, and the direction of imports with import-linter."""
     session.install("ruff>=0.9", "import-linter>=2.1")

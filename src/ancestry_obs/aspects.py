@@ -18,6 +18,7 @@ from ancestry_obs.exceptions import CompileError
 from ancestry_obs.expressions import BUILTIN_FUNCTIONS
 from ancestry_obs.patcher import Pointcut
 from ancestry_obs.patcher.namespaces import subclasses_of
+from ancestry_obs.recording.failures import came_from_outside
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -148,14 +149,21 @@ class LabelFunctions(Mapping[str, Callable[..., object]]):
             return _late(self._modules[module], qualname)
         try:
             found = attrgetter(qualname)(importlib.import_module(module))
-        except Exception as error:
+        except BaseException as error:
+            if came_from_outside(error):
+                raise
             raise CompileError(
-                f"functions.{name}: cannot import {path!r}: {error}; it has to be "
+                f"functions.{name}: cannot import {path!r}: {_told(error)}; it has to be "
                 "'module:callable' of a module that can be imported"
             ) from error
         if not callable(found):
             raise CompileError(f"functions.{name}: {path!r} is no callable but {found!r:.60}")
         return found  # type: ignore[no-any-return]  # callable() narrows Any to nothing better
+
+
+def _told(error: BaseException) -> str:
+    # The text of such an exception, as `SystemExit(2)` has one, does not say what it is.
+    return str(error) if isinstance(error, Exception) else repr(error)
 
 
 def _late(module: ModuleType, qualname: str) -> Callable[..., object]:

@@ -36,6 +36,9 @@ __all__ = [
 ]
 
 
+_LONGEST_LINE = 1200
+
+
 @dataclass(frozen=True, slots=True)
 class Where:
     """A place in a map.
@@ -75,7 +78,18 @@ class Finding:
 
     def __str__(self) -> str:
         text = f"{self.where}: {self.message}"
-        return f"{text}; {self.remedy}" if self.remedy else text
+        return _readable(f"{text}; {self.remedy}" if self.remedy else text)
+
+
+def _readable(line: str) -> str:
+    """Make one line of a text: no control characters, and no middle that nobody would read."""
+    if len(line) > _LONGEST_LINE:
+        # The place stands at the beginning and the remedy at the end.
+        part = _LONGEST_LINE // 2
+        line = f"{line[:part]} ... {line[-part:]}"
+    if line.isprintable():
+        return line
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
 
 
 class ObservabilityError(Exception):

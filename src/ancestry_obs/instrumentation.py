@@ -113,13 +113,18 @@ class Instrumentation:
         if spec.metrics != self._spec.metrics:
             # First of all: if a name is taken, nothing has been changed yet.
             attach(self._collector(spec), self.registry)
+        # What the old map's targets had in common is of no use to the new one's.
+        self._runtime.shapes.clear()
         self._functions.replace(spec.functions)
         self._samples.retain(_alike(self._spec, spec))
         self._trackers.clear()
+        # What is dropped of a metric is counted under its name as long as there is one.
+        self._store.fold()
         for name in changes.metrics_removed:
             self._store.drop(name)
         self._declare(spec)
         self._patcher.apply(aspects.pointcuts(spec))
+        self._store.tidy(changes.metrics_removed)
         self._spec = spec
         return changes
 

@@ -16,7 +16,6 @@ import socket
 import sys
 import threading
 import weakref
-from functools import partial
 from typing import TYPE_CHECKING
 
 from ancestry_obs.collector import render
@@ -70,7 +69,7 @@ class Outlets:
         self._closed = False
         self._termination = Termination(self._end_by_signal)
         self._begin_process()
-        os.register_at_fork(after_in_child=partial(_begin_child, weakref.ref(self)))
+        _OUTLETS.add(self)
 
     def _begin_process(self) -> None:
         """Begin with nothing: a forked child has neither its parent's socket nor its threads."""
@@ -216,7 +215,13 @@ def _settled(path: str | None) -> str:
     return os.path.abspath(os.path.expanduser(path)) if path else ""  # noqa: PTH100, PTH111  as it is written, links included
 
 
-def _begin_child(reference: weakref.ref[Outlets]) -> None:
-    outlets = reference()
-    if outlets is not None:
+# What is registered for forks stays so: it is once for the process, not for each installation.
+_OUTLETS: weakref.WeakSet[Outlets] = weakref.WeakSet()
+
+
+def _begin_children() -> None:
+    for outlets in tuple(_OUTLETS):
         outlets._begin_process()  # noqa: SLF001  one module
+
+
+os.register_at_fork(after_in_child=_begin_children)

@@ -157,10 +157,15 @@ class TestLabelFunctions:
                 ),
             ),
             ("labels:missing", "functions.short: cannot import 'labels:missing': module 'labels'"),
+            (
+                "leaves:f",
+                "functions.short: cannot import 'leaves:f': SystemExit('bye'); it has to be",
+            ),
             ("labels:constant", "functions.short: 'labels:constant' is no callable but 3"),
         ],
     )
-    def test_one_that_cannot_be_had(self, labels, path, message):
+    def test_one_that_cannot_be_had(self, labels, make_module, path, message):
+        make_module("leaves", "raise SystemExit('bye')")
         functions = aspects.LabelFunctions((("short", path),))
         with pytest.raises(CompileError) as refused:
             functions["short"]

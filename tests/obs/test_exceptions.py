@@ -59,3 +59,16 @@ def test_every_error_is_exported_documented_and_in_the_tree():
     }
     assert errors | {"Where", "Finding"} == set(exceptions.__all__)
     assert all(name in (exceptions.__doc__ or "") for name in errors)
+
+
+def test_a_finding_of_any_length_is_a_line_with_its_place_and_its_remedy():
+    where = Where("my.toml", 3, "metrics." + "k" * 100_000)
+    line = str(Finding(f"found the text '{'x' * 100_000}'", where, "allowed: a, b"))
+    assert line.startswith("my.toml:3: metrics.kkk")
+    assert line.endswith("xxx'; allowed: a, b")
+    assert len(line) < 1300
+
+
+def test_a_finding_on_a_key_of_several_lines_is_one_line():
+    finding = Finding("the label 'a\n\u2028' is missing", Where("my.toml", 3, "a\n\u2028\x1b[2Jé"))
+    assert str(finding) == ("my.toml:3: a\\n\\u2028\\x1b[2Jé: the label 'a\\n\\u2028' is missing")

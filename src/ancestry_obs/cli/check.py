@@ -21,6 +21,7 @@ from ancestry_obs.cli.output import say, say_json
 from ancestry_obs.exceptions import Finding, MapError
 from ancestry_obs.lifecycle import build
 from ancestry_obs.mapfile import load, parse_target, resolve_map, worst_case_series
+from ancestry_obs.recording.failures import came_from_outside
 from ancestry_obs.settings import ObservabilitySettings
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def examine(spec: MapSpec) -> tuple[list[Finding], list[str]]:
     with _installed(spec) as instrumentation:
         findings = _findings(spec, instrumentation, _places(spec))
         targets = instrumentation.status().targets
-    return findings, [*_notes(targets), *_series(spec)]
+    return findings, [*_notes(targets), *_without_totals(spec), *_series(spec)]
 
 
 def woven(spec: MapSpec, target: str) -> tuple[dict[str, str], list[Finding]]:
@@ -152,7 +153,9 @@ def _import(target: str, where: Where) -> Iterator[Finding]:
     for name in _modules(parse_target(target).module):
         try:
             importlib.import_module(name)
-        except (Exception, SystemExit) as error:  # noqa: BLE001  a module may raise anything
+        except BaseException as error:  # a module may raise anything
+            if came_from_outside(error):
+                raise
             message = f"module {name!r} cannot be imported: {type(error).__name__}: {error}"
             yield Finding(message, where, "install it, or mend the target's module name")
 
@@ -191,6 +194,15 @@ def _notes(targets: tuple[TargetStatus, ...]) -> Iterator[str]:
             yield f"note: {each.target}: {each.reason}"
         for holder in each.unreached:
             yield f"note: {each.target}: not reached, stays unmeasured: {holder}"
+
+
+def _without_totals(spec: MapSpec) -> Iterator[str]:
+    for metric in spec.metrics:
+        if metric.buckets and metric.buckets[0] < 0:
+            yield (
+                f"note: {metric.where}: with a negative bucket there are no {metric.name}_sum and "
+                f'{metric.name}_count; count by {metric.name}_bucket{{le="+Inf"}}'
+            )
 
 
 def _series(spec: MapSpec) -> Iterator[str]:

@@ -1,19 +1,21 @@
 """Gauges read from live instances: instances come in as they are made, values go out at a scrape.
 
 Instances are held weakly and by identity, so that nothing here keeps one alive or calls its
-``__eq__`` or ``__hash__``. What is read is code of the program: it may raise, which is counted and
-leaves that instance out, and it is never run while a lock is held.
+``__eq__`` or ``__hash__``. What is read is code of the program: it may raise anything, such as the
+`CancelledError` of a task's ``result()``, which is counted and leaves that instance out; and it is
+never run while a lock is held. What a signal handler raises meanwhile is not the sample's, and goes
+on to whoever scrapes (`recording.failures`).
 """
 
 from __future__ import annotations
 
 import logging
-from contextlib import suppress
 from math import isfinite
 from typing import TYPE_CHECKING, TypeAlias
 from weakref import ReferenceType, ref
 
 from ancestry_obs.expressions import emit
+from ancestry_obs.recording.failures import came_from_outside
 from ancestry_obs.recording.limits import ERROR, label_text
 
 if TYPE_CHECKING:
@@ -164,7 +166,9 @@ class Tracker:
             if value is None:
                 return None
             number = _finite(value)
-        except Exception as error:  # noqa: BLE001 - the program's own code may raise anything
+        except BaseException as error:
+            if came_from_outside(error):
+                raise
             self._expression_failed("value", error)
             return None
         return number
@@ -175,11 +179,13 @@ class Tracker:
     def _label(self, instance: object, name: str, read: Callable[[object], object]) -> str:
         try:
             return label_text(read(instance))
-        except Exception as error:  # noqa: BLE001 - the program's own code may raise anything
+        except BaseException as error:
+            if came_from_outside(error):
+                raise
             self._expression_failed(name, error)
             return ERROR
 
-    def _expression_failed(self, what: str, error: Exception) -> None:
+    def _expression_failed(self, what: str, error: BaseException) -> None:
         self._failed(
             what,
             "the expression for %r failed with %s: %s; further failures are counted only",
@@ -194,9 +200,13 @@ class Tracker:
         # Once: every scrape, and every instance, has the same to say.
         if what not in self._said:
             self._said.add(what)
-            with suppress(Exception):
+            try:
                 told = why % details
                 logger.warning("%s: cannot sample %r, %s", spec.target, spec.metric, told)
+            # An exception's text is the program's own code, too.
+            except BaseException as error:
+                if came_from_outside(error):
+                    raise
 
 
 def _finite(value: object) -> float:

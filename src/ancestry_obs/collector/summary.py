@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Row", "summarize"]
 
 _MOST_ROWS = 12
+_BOUND = "le"
 """Nobody reads a line for each endpoint: labels are summed over until so few rows are left."""
 
 
@@ -57,13 +58,18 @@ def summarize(text: str, names: Mapping[str, str]) -> list[Row]:
 
 
 def _family(family: Metric, name: str) -> Iterator[Row]:
-    main = [each for each in family.samples if _is_main(family, each)]
+    main = _counts(family) if family.type == "histogram" else family.samples
     for key, samples in sorted(_groups(main).items()):
         yield Row(name, ", ".join(value for _, value in key), _value(family, key, samples))
 
 
-def _is_main(family: Metric, sample: Sample) -> bool:
-    return family.type != "histogram" or sample.name.endswith("_count")
+def _counts(histogram: Metric) -> list[Sample]:
+    """Give the last bucket of each series, which is its count; not each has one besides."""
+    return [
+        each._replace(labels={name: each.labels[name] for name in each.labels if name != _BOUND})
+        for each in histogram.samples
+        if each.labels.get(_BOUND) == "+Inf"
+    ]
 
 
 def _groups(samples: Sequence[Sample]) -> dict[_Key, list[Sample]]:
@@ -88,13 +94,15 @@ def _value(family: Metric, key: _Key, samples: Sequence[Sample]) -> str:
     return f"{min(numbers):.3g} to {max(numbers):.3g} in {len(numbers)} series"
 
 
-def _sum_of(family: Metric, labels: Mapping[str, str]) -> float:
-    return sum(
+def _sum_of(family: Metric, labels: Mapping[str, str]) -> float | None:
+    sums = [
         each.value
         for each in family.samples
         if each.name.endswith("_sum") and labels.items() <= each.labels.items()
-    )
+    ]
+    return sum(sums) if sums else None
 
 
-def _observations(count: float, total: float) -> str:
-    return f"{count:.0f}, mean {total / count:.2g}" if count else "0"
+def _observations(count: float, total: float | None) -> str:
+    mean = f", mean {total / count:.2g}" if count and total is not None else ""
+    return f"{count:.0f}{mean}"

@@ -82,7 +82,9 @@ def _histogram_writer(name: str, labels: tuple[str, ...], bounds: tuple[float, .
     for place, bound in enumerate(texts):
         small += _line(f"{name}_bucket", labels, f"v{place}", ".0", bound)
         any_size += _line(f"{name}_bucket", labels, f"number(v{place})", "", bound)
-    # With negative observations the sum may fall, so that the format leaves out both totals.
+    # With negative buckets the sum may fall, which OpenMetrics 1.0 allows no histogram, and without
+    # it no count. The older format would allow both; but a query should find the same series
+    # whichever of the two a server asks for, and Prometheus asks for OpenMetrics.
     if not bounds or bounds[0] >= 0:
         small += _line(f"{name}_count", labels, count, ".0") + _line(f"{name}_sum", labels, total)
         any_size += _line(f"{name}_count", labels, f"number({count})")

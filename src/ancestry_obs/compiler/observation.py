@@ -35,11 +35,14 @@ class ObservationWriter:
     Args:
         names: Makes identifiers.
         variables: The identifier of each variable besides the special ones.
+        steps: Whether the lines may run within another call's expression, though the call began
+            outside of it: as the rest of a generator does.
     """
 
-    def __init__(self, names: Names, variables: Mapping[str, str]) -> None:
+    def __init__(self, names: Names, variables: Mapping[str, str], *, steps: bool = False) -> None:
         self._names = names
         self._variables = variables
+        self._steps = steps
 
     def write(self, parts: Sequence[Part], side: str, ended: Sequence[str] = ()) -> list[str]:
         """Write the look-ups and the appends of what one moment records.
@@ -81,7 +84,7 @@ class ObservationWriter:
 
     def _attempt(self, part: Part, side: str, find: list[str], buffer: str) -> list[str]:
         """Write a look-up, and what to do where it fails: the slow path, or nothing at all."""
-        find = self._marked(find) if part.calls_program(side) else find
+        find = self._marked(part, find) if part.calls_program(side) else find
         return [
             "try:",
             *indented(find),
@@ -92,11 +95,15 @@ class ObservationWriter:
             "        raise",
         ]
 
-    def _marked(self, find: list[str]) -> list[str]:
+    def _marked(self, part: Part, find: list[str]) -> list[str]:
         """Note meanwhile that this thread evaluates expressions; see `Store.evaluating`."""
         names = self._names
+        me = f"{names.thread}()"
+        if self._steps:
+            # The mark is the other one's to take off.
+            me = f"None if {self._recorder(part)}.evaluating and {names.is_evaluating}() else {me}"
         return [
-            f"{names.me} = {names.thread}()",
+            f"{names.me} = {me}",
             "try:",
             f"    {names.mark}({names.me})",
             *indented(find),

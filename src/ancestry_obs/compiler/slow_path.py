@@ -63,7 +63,10 @@ class _MissWriter:
         other = f"{names.type}({error}) is not {names.KeyError}"
         lines = [
             f"{error} = {names.exception}()",
+            # A call within another one's expression: the mark is that one's to take off.
             f"{names.me} = {names.thread}()",
+            f"if {recorder}.evaluating and {names.is_evaluating}():",
+            f"    {names.me} = None",
             "try:",
             f"    {names.mark}({names.me})",
             # Anything but the miss itself: an expression failed, or something came from outside.
@@ -171,7 +174,9 @@ def failed_source(
         f"if {started} is None{guard}:",
         "    return",
         *([f"{names.elapsed} = {names.clock}() - {started}"] if is_timed else []),
-        *ObservationWriter(names, {name: name for name in variables}).write(raised, "raise"),
+        *ObservationWriter(names, {name: name for name in variables}, steps=True).write(
+            raised, "raise"
+        ),
     ]
     parameters = [*(names(f"r{index}") for index in recorders), started, *variables]
     return "\n".join([f"def {names.failed}({', '.join(parameters)}):", *indented(lines)])

@@ -96,10 +96,11 @@ class _Writer:
         self._returned = self._parts("return", "exit")
         self._raised = self._parts("raise", "exit")
         # Before the call parameters are what they are; after it the body may have changed them.
-        self._early = ObservationWriter(aspect.names, aspect.variables)
+        steps = aspect.kind != "function"
+        self._early = ObservationWriter(aspect.names, aspect.variables, steps=steps)
         self._saved = self._save()
         self._late_variables = {**aspect.variables, **self._saved_variables()}
-        self._late = ObservationWriter(aspect.names, self._late_variables)
+        self._late = ObservationWriter(aspect.names, self._late_variables, steps=steps)
         self._timed = any("elapsed" in part.variables for part in self._returned + self._raised)
 
     def write(self) -> Statements:

@@ -12,14 +12,21 @@ label function of its own.
 from __future__ import annotations
 
 import re
-from functools import lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["endpoint"]
 
-_CACHED_URLS: Final = 1024
-_CACHED_SEGMENTS: Final = 1024
 _LONGEST: Final = 200
+# Each segment that is looked at is two characters of the template, or is empty.
+_MOST_SEGMENTS: Final = 200
+# What is remembered, in number and in characters: a megabyte of ASCII at the most.
+_KNOWN_URLS: Final = 1024
+_KNOWN_WORDS: Final = 1024
+_LONGEST_KNOWN_URL: Final = 512
+_LONGEST_KNOWN_WORD: Final = 64
 
 _SCHEME_AND_HOST: Final = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*:)?//[^/]*")
 
@@ -37,37 +44,54 @@ _WORDS: Final = re.compile(
 _HEXADECIMAL: Final = re.compile(r"[0-9A-Fa-f]{8}")
 
 
-@lru_cache(maxsize=_CACHED_URLS)
-def endpoint(url: str) -> str:
-    """Reduce a URL to the template of its endpoint.
+class _Templates(dict[str, str]):
+    """The templates of URLs; a URL that is known costs one look-up in C."""
 
-    Args:
-        url: A full URL or a path, with or without a leading slash.
-
-    Returns:
-        The path with a leading slash: no scheme, user, host, query or fragment, no empty segments,
-        and ``:id`` for each segment that is a number, uuid, date, token, e-mail address,
-        percent-encoded text or anything else that is no plain word. At most 200 characters and
-        ``/:rest``.
-
-    Raises:
-        AttributeError: It is no text.
-
-    Example:
-        >>> endpoint("https://example.org/api/v2/samples/0B1C2D3E-0006/matches?page=2")
-        '/api/v2/samples/:id/matches'
-    """
-    path = url.partition("?")[0].partition("#")[0]
-    if "//" in path and (origin := _SCHEME_AND_HOST.match(path)):
-        path = path[origin.end() :]
-    template = "/" + "/".join([_segment(part) for part in path.split("/") if part])
-    if len(template) > _LONGEST:
-        return template[:_LONGEST].rpartition("/")[0] + "/:rest"
-    return template
+    def __missing__(self, url: str) -> str:
+        path = url.partition("?")[0].partition("#")[0]
+        if "//" in path and (origin := _SCHEME_AND_HOST.match(path)):
+            path = path[origin.end() :]
+        parts = path.split("/", _MOST_SEGMENTS)
+        template = "/" + "/".join([_words.get(part) or _segment(part) for part in parts if part])
+        if len(template) > _LONGEST:
+            template = template[:_LONGEST].rpartition("/")[0] + "/:rest"
+        # A text of another class may have anything as its attributes, which would be kept too.
+        if len(url) <= _LONGEST_KNOWN_URL and type(url) is str:
+            if len(self) >= _KNOWN_URLS:
+                self.clear()
+            self[url] = template
+        return template
 
 
-# Cached on its own: ids differ from call to call, the words around them do not.
-@lru_cache(maxsize=_CACHED_SEGMENTS)
+# Remembered on their own: ids differ from call to call, the words around them do not.
+_words: Final[dict[str, str]] = {}
+
+
 def _segment(part: str) -> str:
-    is_word = _WORDS.fullmatch(part) and not _HEXADECIMAL.search(part)
-    return part if is_word else ":id"
+    if not _WORDS.fullmatch(part) or _HEXADECIMAL.search(part):
+        return ":id"
+    if len(part) <= _LONGEST_KNOWN_WORD:
+        if len(_words) >= _KNOWN_WORDS:
+            _words.clear()
+        _words[part] = part
+    return part
+
+
+endpoint: Final[Callable[[str], str]] = _Templates().__getitem__
+"""Reduce a URL to the template of its endpoint.
+
+Args:
+    url: A full URL or a path, with or without a leading slash.
+
+Returns:
+    The path with a leading slash: no scheme, user, host, query or fragment, no empty segments, and
+    ``:id`` for each segment that is a number, uuid, date, token, e-mail address, percent-encoded
+    text or anything else that is no plain word. At most 200 characters and ``/:rest``.
+
+Raises:
+    AttributeError: It is no text.
+
+Example:
+    >>> endpoint("https://example.org/api/v2/samples/0B1C2D3E-0006/matches?page=2")
+    '/api/v2/samples/:id/matches'
+"""

@@ -1,15 +1,17 @@
 """The grammar of label expressions, as a walk over a syntax tree that refuses what is not listed.
 
-Allowed: names; attributes without a leading double underscore; literals (text, numbers, booleans,
-None); comparisons, with a tuple on the right side of ``in``; ``and``, ``or``, ``not``;
-``a if b else c``; subscripts and slices with constant bounds; ``+ - * / // %`` and a sign; calls of
-label functions by bare name with positional arguments.
+Allowed: names; attributes without a leading double underscore that are none of Python's own frames,
+code, generators, coroutines and tracebacks; literals (text, numbers, booleans, None); comparisons,
+with a tuple on the right side of ``in``; ``and``, ``or``, ``not``; ``a if b else c``; subscripts
+and slices with constant bounds; ``+ - * / // %`` and a sign; calls of label functions by bare name
+with positional arguments.
 
-Two things follow from the lists. No expression can build a value much bigger than what it is given:
-powers, shifts, f-strings (their width), and ``*`` or ``%`` with text are refused. And nothing
-but label functions is called, apart from what reading an attribute, comparing or subscripting calls
-in the program's own classes: that is the program's code, and a failure in it becomes the label
-value ``error``.
+Two things follow from the lists, and neither makes a map harmless: who writes it may name any
+function of any module as a label function. No expression can build a value much bigger than what it
+is given: powers, shifts, f-strings (their width), and ``*`` or ``%`` with text are refused. And
+nothing but label functions is called, apart from what reading an attribute, comparing or
+subscripting calls in the program's own classes: that is the program's code, and a failure in it
+becomes the label value ``error``.
 """
 
 from __future__ import annotations
@@ -30,6 +32,19 @@ MAX_DEPTH: Final = 30
 _LITERALS: Final = (str, int, float, bool, type(None))
 _ARITHMETIC: Final = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod)
 _UNARY: Final = (ast.Not, ast.USub, ast.UAdd)
+
+# How Python names the attributes of its own objects (`inspect` has the tables). Through one of them
+# an expression would reach every global of the program, and put what stands there on the page. By
+# prefix, since the next Python may have more of them.
+_INSIDES: Final = {
+    "_co_": "code",
+    "ag_": "async generators",
+    "co_": "code",
+    "cr_": "coroutines",
+    "f_": "frames",
+    "gi_": "generators",
+    "tb_": "tracebacks",
+}
 
 _INSTEAD: Final[dict[type[ast.AST], str]] = {
     ast.Lambda: "a lambda is not allowed; register a label function under [functions]",
@@ -101,6 +116,7 @@ class Grammar:
 
     def _Attribute(self, node: ast.Attribute) -> None:  # noqa: N802 - named after the node type
         _refuse_dunder(node.attr, node)
+        _refuse_insides(node)
         self.visit(node.value)
 
     def _Compare(self, node: ast.Compare) -> None:  # noqa: N802 - named after the node type
@@ -169,6 +185,17 @@ def _refuse_dunder(name: str, node: ast.AST) -> None:
     """Refuse ``__x``, which leads to Python's insides; one underscore is a private name's."""
     if name.startswith("__"):
         raise Refusal(f"the name {name!r} is not allowed: it starts with two underscores", node)
+
+
+def _refuse_insides(node: ast.Attribute) -> None:
+    """Refuse what leads from a value to the program around it; see `_INSIDES`."""
+    for prefix, owners in _INSIDES.items():
+        if node.attr.startswith(prefix):
+            raise Refusal(
+                f"the attribute {node.attr!r} is not allowed: those that begin with {prefix!r} are "
+                f"of Python's {owners}; read one of your own in a label function",
+                node,
+            )
 
 
 def _refuse_count(function: str, node: ast.Call) -> None:

@@ -47,8 +47,6 @@ class Expression:
         return self.source
 
 
-# A map says the same thing in many places.
-@lru_cache(maxsize=1024)
 def parse(source: str, *, allow_methods: bool = False) -> Expression:
     """Parse a label expression.
 
@@ -67,7 +65,12 @@ def parse(source: str, *, allow_methods: bool = False) -> Expression:
         >>> parse("'hit' if result is not None else 'miss'").names
         frozenset({'result'})
     """
-    text = source.strip()
+    return _parse(source.strip(), allow_methods)
+
+
+# A map says the same thing in many places. What is remembered has at most `MAX_LENGTH` characters.
+@lru_cache(maxsize=1024)
+def _parse(text: str, allow_methods: bool) -> Expression:  # noqa: FBT001 - a key of the cache
     tree = _syntax_tree(text)
     grammar = Grammar(allow_methods=allow_methods)
     try:

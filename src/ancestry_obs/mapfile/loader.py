@@ -25,7 +25,7 @@ from ancestry_obs.mapfile.parts import (
 from ancestry_obs.mapfile.reader import Reader
 from ancestry_obs.mapfile.report import Report
 from ancestry_obs.mapfile.specs import MapSpec
-from ancestry_obs.mapfile.toml_lines import locate_keys, syntax_error_line
+from ancestry_obs.mapfile.toml_lines import parse_toml, syntax_error_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,8 +60,8 @@ def load(source: str | Path | Mapping[str, Any] | MapSpec) -> MapSpec:
     if isinstance(source, Mapping):
         return _build(source, Report("<mapping>", {}), "<mapping>")
     path = resolve_map(source)
-    text, data = _read(path)
-    return _build(data, Report(str(path), locate_keys(text)), str(path))
+    data, lines = _read(path)
+    return _build(data, Report(str(path), lines), str(path))
 
 
 def resolve_map(name_or_path: str | Path) -> Path:
@@ -85,12 +85,12 @@ def resolve_map(name_or_path: str | Path) -> Path:
     return shipped if shipped.exists() else path
 
 
-def _read(path: Path) -> tuple[str, dict[str, Any]]:
+def _read(path: Path) -> tuple[dict[str, Any], dict[KeyPath, int]]:
     text = ""
     try:
         # Editors on Windows like to begin a file with a byte order mark, which TOML forbids.
         text = path.read_text("utf-8-sig")
-        return text, tomllib.loads(text)
+        return parse_toml(text)
     except FileNotFoundError:
         # With a dot in its stem it goes with a map, and is none itself.
         maps = (file.name for file in SHIPPED.glob("*.toml") if "." not in file.stem)

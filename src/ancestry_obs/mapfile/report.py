@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 __all__ = ["Report", "allowed_names", "key_text", "nearest_name"]
 
 
+_LONGEST_NAME = 500
+
+
 class Report:
     """The findings so far, and what is needed to say where one is.
 
@@ -64,7 +67,9 @@ def allowed_names(found: str, names: Iterable[str]) -> str:
 
 def nearest_name(found: str, names: Iterable[str]) -> str | None:
     """Give the name that an unknown one was probably meant to be."""
-    return next(iter(get_close_matches(found, names, n=1)), None)
+    # A search in a text of 100 kB takes half a second, and such a text is no name's misspelling.
+    near = get_close_matches(found, names, n=1) if len(found) <= _LONGEST_NAME else []
+    return next(iter(near), None)
 
 
 def _printable(name: str) -> str:

@@ -27,6 +27,7 @@ __all__ = ["Scalar", "Schema", "Shape", "choice", "flag", "is_accepted", "number
 
 Schema = dict[str, Any]
 
+_LEGIBLE: Final = 10**100
 _KINDS: Final = {str: "text", bool: "boolean", int: "number", float: "number"}
 
 
@@ -144,5 +145,8 @@ def _described(value: object) -> str:
         return "a table" if value else "an empty table"
     if isinstance(value, list | tuple):
         return "an array" if value else "an empty array"
+    if type(value) is int and abs(value) >= _LEGIBLE:
+        # Python refuses to write one of several thousand digits.
+        return "a number of more than a hundred digits"
     kind = _KINDS.get(type(value))
     return f"the {kind} {value!r}" if kind else f"a {type(value).__name__}"

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import re
 import tomllib
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-__all__ = ["KeyPath", "locate_keys", "syntax_error_line"]
+if TYPE_CHECKING:
+    from typing import Any
+
+__all__ = ["KeyPath", "locate_keys", "parse_toml", "syntax_error_line"]
 
 KeyPath = tuple[str | int, ...]
 
@@ -27,7 +30,34 @@ _STRING: Final = re.compile(
 )
 # Numbers, dates and booleans: whatever stands before the next delimiter.
 _SCALAR: Final = re.compile(r"[^,\]}#\n]*")
-_ERROR_LINE: Final = re.compile(r"\(at line (\d+), column \d+\)")
+_ERROR_LINE: Final = re.compile(r"\(at line (\d+)(?:, column \d+)?\)")
+
+
+def parse_toml(text: str) -> tuple[dict[str, Any], dict[KeyPath, int]]:
+    """Parse a document.
+
+    Args:
+        text: A TOML document.
+
+    Returns:
+        Its data, and the line of each key: see `locate_keys`.
+
+    Raises:
+        TOMLDecodeError: It is none, is nested deeper than can be parsed, or has a number of more
+            digits than Python reads. Of the last two `tomllib` makes errors of its own.
+    """
+    try:
+        return tomllib.loads(text), locate_keys(text)
+    except tomllib.TOMLDecodeError:
+        raise
+    except (RecursionError, ValueError) as error:
+        is_deep = isinstance(error, RecursionError)
+        lines = text.split("\n")
+        # Where it is likely to be: `tomllib` does not say.
+        amounts = [line.count("[") + line.count("{") if is_deep else len(line) for line in lines]
+        what = "Values are nested too deeply" if is_deep else "A number has too many digits"
+        message = f"{what} (at line {amounts.index(max(amounts)) + 1})"
+        raise tomllib.TOMLDecodeError(message) from None
 
 
 def locate_keys(text: str) -> dict[KeyPath, int]:

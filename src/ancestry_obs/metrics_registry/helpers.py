@@ -9,9 +9,11 @@ measures from then on, and no call asks whether they are.
 from __future__ import annotations
 
 import linecache
+import weakref
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from keyword import iskeyword
+from math import inf
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -79,6 +81,8 @@ def {function}({parameters}) -> {returns}:
         __number = {recorded}
     except __TypeError:
         raise __refusal({function!r}, ({given})) from None
+    except __OverflowError:
+        __number = __infinite
     {ending}
 """
 
@@ -106,7 +110,9 @@ class Helper:
         self.spec = spec
         self._globals: dict[str, Any] = {
             "__AbstractContextManager": AbstractContextManager,
+            "__OverflowError": OverflowError,
             "__TypeError": TypeError,
+            "__infinite": inf,
             "__refusal": self._refusal,
             "__track": _track,
         }
@@ -142,7 +148,10 @@ class Helper:
         source = _source(self.spec, name)
         file = f"<ancestry_obs helper {self.spec.name}.{name}>"
         # With its text in the cache, a traceback and a debugger can show the generated code.
-        linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
+        entry = (len(source), None, source.splitlines(keepends=True), file)
+        linecache.cache[file] = entry
+        # Each function has the helper among its globals, so that the text lasts as long as both.
+        weakref.finalize(self, _forget_text, file, entry).atexit = False
         # Not inherited: annotations are to be types, not their names.
         code = compile(source, file, "exec", dont_inherit=True)
         exec(code, self._globals)  # noqa: S102 - a template of ours with checked names
@@ -157,6 +166,12 @@ class Helper:
         _, parameters = _parameters(self.spec, _SHAPES[self.spec.type][function])
         call = f"metrics().{self.spec.name}.{function}()"
         return TypeError(f"{call} takes ({', '.join(parameters)}), got ({types})")
+
+
+def _forget_text(file: str, entry: object) -> None:
+    # A helper whose declaration has changed has the same names: that text is another one's.
+    if linecache.cache.get(file) is entry:
+        del linecache.cache[file]
 
 
 def _source(spec: MetricSpec, function: str) -> str:

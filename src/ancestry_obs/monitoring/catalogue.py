@@ -59,6 +59,11 @@ class Metric:
         return tuple(short[-1:] or self.label_names[:1])
 
     @property
+    def has_totals(self) -> bool:
+        """Whether a histogram has a sum and a count beside its buckets; see `collector.text`."""
+        return not self.buckets or self.buckets[0] >= 0
+
+    @property
     def any_series(self) -> str:
         """The name of a series that every instance of the metric has, for a list of values."""
         return f"{self.series}_count" if self.kind in {"histogram", "summary"} else self.series

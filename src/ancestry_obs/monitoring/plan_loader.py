@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ancestry_obs.exceptions import Finding, MapError, Where
 from ancestry_obs.mapfile.report import Report
-from ancestry_obs.mapfile.toml_lines import locate_keys, syntax_error_line
+from ancestry_obs.mapfile.toml_lines import parse_toml, syntax_error_line
 from ancestry_obs.monitoring.arrangement import completed, default_plan
 from ancestry_obs.monitoring.plan_language import PLAN
 from ancestry_obs.monitoring.plan_reader import PlanReader
 
 if TYPE_CHECKING:
+    from ancestry_obs.mapfile.toml_lines import KeyPath
     from ancestry_obs.monitoring.catalogue import Catalogue
     from ancestry_obs.monitoring.plan import Plan
 
@@ -69,8 +70,8 @@ def read_plan(path: Path, catalogue: Catalogue) -> Plan:
     Raises:
         MapError: It cannot be read or has mistakes.
     """
-    text, data = _parsed(path)
-    report = Report(str(path), locate_keys(text))
+    data, lines = _parsed(path)
+    report = Report(str(path), lines)
     reader = PlanReader(catalogue, report)
     plan = reader.plan(PLAN.check(data, (), report), path.name.split(".")[0])
     if report.findings:
@@ -78,11 +79,11 @@ def read_plan(path: Path, catalogue: Catalogue) -> Plan:
     return plan
 
 
-def _parsed(path: Path) -> tuple[str, dict[str, Any]]:
+def _parsed(path: Path) -> tuple[dict[str, Any], dict[KeyPath, int]]:
     text = ""
     try:
         text = path.read_text("utf-8")
-        return text, tomllib.loads(text)
+        return parse_toml(text)
     except tomllib.TOMLDecodeError as error:
         where = Where(str(path), syntax_error_line(error, text), "")
         raise MapError([Finding(f"not TOML: {error}", where)]) from None

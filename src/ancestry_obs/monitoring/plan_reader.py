@@ -173,6 +173,9 @@ class PanelReader:
         if view not in VIEWS[metric.kind]:
             message = f"a {metric.kind} cannot be shown as {view!r}"
             self._report.add((*path, "view"), message, allowed_names(view, VIEWS[metric.kind]))
+        if view == "mean" and not metric.has_totals:
+            message = f"{metric.name!r} has a negative bucket, and therefore no sum"
+            self._report.add((*path, "view"), message, "show its quantiles")
         for key, views in _ONLY_IN.items():
             if key in table and view not in views:
                 message = f"{key} means nothing to the view {view!r}"

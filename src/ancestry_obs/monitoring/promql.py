@@ -43,9 +43,12 @@ class Scope:
 
         Args:
             metric: The metric.
-            suffix: ``_bucket``, ``_count`` or ``_sum`` for one that has several series.
+            suffix: ``_bucket``, ``_count`` or ``_sum`` for one that has several series. Where
+                there is no count beside the buckets, the last of them is meant.
             matchers: More conditions, such as ``result="success"``.
         """
+        if suffix == "_count" and not metric.has_totals:
+            suffix, matchers = "_bucket", ('le="+Inf"', *matchers)
         chosen = [f'{v.label}=~"${v.label}"' for v in self.variables if metric in v.metrics]
         conditions = ",".join((*matchers, *chosen, *self.always))
         return f"{metric.series}{suffix}{{{conditions}}}" if conditions else metric.series + suffix

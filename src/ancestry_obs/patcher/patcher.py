@@ -54,6 +54,7 @@ _TO_COME = (
     "measured from the first scrape on: call install() below it, or start the program by "
     "`ancestry-obs run`"
 )
+_MOST_SAID = 1024
 _PATIENCE = 5.0
 """Seconds that an import or a report waits for another thread's task at most."""
 _NOT_ALONE = (
@@ -95,7 +96,7 @@ class Patcher:
         self._launched = ""
         self._said: set[tuple[str, str]] = set()
         self.renew_lock()
-        os.register_at_fork(after_in_child=partial(_renew_lock_of, weakref.ref(self)))
+        _PATCHERS.add(self)
 
     def apply(self, pointcuts: Sequence[Pointcut]) -> None:
         """Make the woven set equal to the wanted one.
@@ -409,6 +410,8 @@ class Patcher:
 
     def _say(self, target: str, reason: str) -> None:
         if (target, reason) not in self._said:
+            if len(self._said) >= _MOST_SAID:
+                self._said.clear()
             self._said.add((target, reason))
             _logger.warning("target %s: %s", target, reason)
 
@@ -417,7 +420,13 @@ def _label(name: str, module: ModuleType) -> str:
     return f"{name} as {name_of(module)}"
 
 
-def _renew_lock_of(reference: weakref.ref[Patcher]) -> None:
-    patcher = reference()
-    if patcher is not None:
+# What is registered for forks stays so: it is once for the process, not for each installation.
+_PATCHERS: weakref.WeakSet[Patcher] = weakref.WeakSet()
+
+
+def _renew_locks() -> None:
+    for patcher in tuple(_PATCHERS):
         patcher.renew_lock()
+
+
+os.register_at_fork(after_in_child=_renew_locks)

@@ -20,16 +20,19 @@ from __future__ import annotations
 
 from inspect import CO_VARARGS
 from opcode import opmap
+from threading import get_ident, main_thread
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from types import FrameType, TracebackType
 
-__all__ = ["NO_ROOM", "is_from_outside", "shown"]
+__all__ = ["NO_ROOM", "came_from_outside", "is_from_outside", "shown"]
 
 NO_ROOM: Final = (RecursionError, MemoryError)
 """What may come of anything that is done at all, where the program has used up what there is."""
 
+_TRACEBACK: Final = vars(BaseException)["__traceback__"]
+_RAISE: Final = opmap["RAISE_VARARGS"]
 _LOOKS: Final = frozenset(
     code for name, code in opmap.items() if name == "RESUME" or "JUMP_BACKWARD" in name
 )
@@ -45,7 +48,8 @@ def is_from_outside(error: BaseException) -> bool | None:
     Returns:
         True if it is to reach the program, False if not; None if that has to be tried.
     """
-    traceback = error.__traceback__
+    # Not by the attribute: a class of the program's may have one of its own.
+    traceback: TracebackType | None = _TRACEBACK.__get__(error)
     if traceback is None:
         return False
     while traceback.tb_next is not None:
@@ -54,9 +58,26 @@ def is_from_outside(error: BaseException) -> bool | None:
             return True
         traceback = after
     operation = _operation(traceback)
+    if isinstance(error, KeyboardInterrupt):
+        # Ctrl-C may come in the midst of any instruction that calls C.
+        return operation != _RAISE
     if operation in _CALLS:
-        return True if isinstance(error, KeyboardInterrupt) else None if not error.args else False
+        return False if error.args else None
     return operation in _LOOKS
+
+
+def came_from_outside(error: BaseException) -> bool:
+    """Tell the same of what is not to be tried again: a sample, an action, an import.
+
+    In doubt it is their own. Signals interrupt the main thread alone; a scrape in the exporter's
+    thread is nobody's whom an exception would be meant for.
+
+    Args:
+        error: As for `is_from_outside`.
+    """
+    if get_ident() != main_thread().ident:
+        return False
+    return is_from_outside(error) is True
 
 
 def _operation(traceback: TracebackType) -> int:

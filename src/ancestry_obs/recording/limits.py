@@ -22,7 +22,7 @@ LONGEST: Final = 256
 
 
 def label_text(value: object) -> str:
-    """Make a label's text of any value: a `str` that UTF-8 can express, of bounded length.
+    """Make a label's text of any value: exactly a `str`, that UTF-8 can express, of bounded length.
 
     Raises:
         Exception: Whatever the value's own ``__str__`` raises.
@@ -31,7 +31,13 @@ def label_text(value: object) -> str:
         >>> label_text(404), label_text(None)
         ('404', 'None')
     """
-    text = str(value)[:LONGEST]
+    text = str(value)
+    # ``__str__`` may give a text of another class, whose own methods would be called from here on,
+    # and by whoever writes the page. This makes a plain one of it, and calls none of them.
+    if type(text) is not str:
+        text = str.__str__(text)
+    if len(text) > LONGEST:
+        text = text[:LONGEST]
     # Prometheus' formats are UTF-8: one lone surrogate would make the whole page unreadable.
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 

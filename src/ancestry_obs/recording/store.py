@@ -26,7 +26,7 @@ from ancestry_obs.recording.failures import NO_ROOM
 from ancestry_obs.recording.family import Family
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from ancestry_obs.mapfile.specs import MetricSpec
 
@@ -121,6 +121,7 @@ class Store:
             # Nearly always it is the very same declaration, which is quicker seen than compared.
             if found is None or (found.spec is not spec and found.spec != spec):
                 name = f"{self.namespace}_{spec.name}" if self.namespace else spec.name
+                self._let_go(found)
                 found = self._families[spec.name] = Family(spec, name, self)
             return found
 
@@ -131,7 +132,20 @@ class Store:
             name: The name as the map writes it, without the namespace.
         """
         with self._lock:
-            self._families.pop(name, None)
+            self._let_go(self._families.pop(name, None))
+
+    def tidy(self, dropped: Collection[str]) -> None:
+        """Fold, and forget what was counted of metrics that there are no longer.
+
+        Args:
+            dropped: Their names, without the namespace.
+        """
+        with self._lock:
+            self.fold()
+            for failure in [each for each in self.expression_errors if each[1] in dropped]:
+                del self.expression_errors[failure]
+            for overflow in [each for each in self.overflows if each[0] in dropped]:
+                del self.overflows[overflow]
 
     def families(self) -> tuple[Family, ...]:
         """Give the families in the order they were declared."""
@@ -147,6 +161,9 @@ class Store:
         Args:
             target: ``module:qualname``, as failures name it.
         """
+        # A program that nobody scrapes may weave again and again, too.
+        if len(self._leaving) >= FULL:
+            self.fold()
         probe = Probe(target)
         self._probes.append(probe)
         return probe
@@ -159,6 +176,11 @@ class Store:
             user: The recorder that records there. Calls that are still running keep it alive.
         """
         weakref.finalize(user, self._leaving.append, probe).atexit = False
+
+    def _let_go(self, family: Family | None) -> None:
+        """Fold what helpers have recorded for a family that leaves once more, and never again."""
+        if family is not None:
+            self._leaving.append(family._probe)  # noqa: SLF001 - a part of the store
 
     def is_evaluating(self) -> bool:
         """Whether this thread evaluates expressions; see `evaluating`."""

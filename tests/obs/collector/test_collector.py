@@ -5,7 +5,7 @@ import threading
 import pytest
 from prometheus_client import CollectorRegistry, Gauge
 
-from ancestry_obs.collector import Samples, SelfMetrics
+from ancestry_obs.collector import Samples, SelfMetrics, render
 from ancestry_obs.collector.collector import BlockMetric, Collector
 from ancestry_obs.recording import Store
 
@@ -31,7 +31,12 @@ def test_with_negative_bounds_there_is_no_sum(setting, specs):
     spec = specs.metric("drift_seconds", "histogram", buckets=[-1, 1])
     setting.store.family(spec).observe((), 0.0)
     assert setting.value("app_drift_seconds_bucket", le="1.0") == 1
-    assert setting.value("app_drift_seconds_sum") is None
+    assert setting.value("app_drift_seconds_bucket", le="+Inf") == 1
+    for accept in ("text/plain", "application/openmetrics-text; version=1.0.0"):
+        page = render(setting.registry, accept)[0]
+        assert b"app_drift_seconds_bucket" in page
+        assert b"app_drift_seconds_sum" not in page
+        assert b"app_drift_seconds_count" not in page
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import asyncio
 import gc
 import logging
+import signal
+import tracemalloc
 import weakref
 
 import pytest
@@ -219,3 +222,131 @@ def test_a_sample_of_no_metric_is_not_read(setting, specs):
 def test_an_unknown_name_is_refused_when_the_tracker_is_made(setting, specs):
     with pytest.raises(ExpressionError, match="unknown name 'result'"):
         setting.samples.tracker(specs.sample("result"))
+
+
+class Panic(BaseException):
+    pass
+
+
+def cancelled_task():
+    async def make():
+        task = asyncio.ensure_future(asyncio.sleep(60))
+        task.cancel()
+        await asyncio.wait([task])
+        return task
+
+    return asyncio.run(make())
+
+
+class Job(Session):
+    def __init__(self, kind):
+        super().__init__()
+        self.kind = kind
+        self.task = cancelled_task() if kind is asyncio.CancelledError else None
+
+    def seconds(self):
+        if self.task is not None:
+            return self.task.result()
+        raise self.kind("from a sample")
+
+    @property
+    def place(self):
+        return self.seconds()
+
+
+KINDS = [
+    *(ValueError, RecursionError, MemoryError, StopIteration, SystemExit, KeyboardInterrupt),
+    *(GeneratorExit, asyncio.CancelledError, Panic, BaseException),
+]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_whatever_a_value_or_a_label_raises_costs_its_own_series_alone(setting, sample, kind):
+    session, broken = Session(4, "eu"), Job(kind)
+    register = sample()
+    register(broken)
+    register(session)
+    assert setting.value("app_uptime_seconds") == 4
+    assert errors(setting) == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_whatever_a_label_raises_is_the_label_error(setting, specs, kind):
+    setting.store.family(specs.metric("uptime_seconds", "gauge", ["place"]))
+    broken = Job(kind)
+    tracker = setting.samples.tracker(specs.sample("self.age", [("place", "self.place")]))
+    tracker.register(broken)
+    assert setting.value("app_uptime_seconds", place="error") == 1
+    assert errors(setting, "place") == 1
+
+
+def test_an_exception_whose_text_raises_is_counted_too(setting, sample, caplog):
+    class Silent(BaseException):
+        def __str__(self):
+            raise Panic
+
+    job = Job(Silent)
+    sample()(job)
+    assert setting.value("app_uptime_seconds") is None
+    assert errors(setting) == 1
+
+
+@pytest.mark.parametrize("value", ["self.seconds()", "self.age"])
+def test_an_interruption_of_a_sample_reaches_whoever_scrapes(setting, specs, value):
+    def expire(*_):
+        raise TimeoutError("time is up")
+
+    class Slow(Session):
+        @property
+        def zone(self):
+            return self.seconds()
+
+        @zone.setter
+        def zone(self, _):
+            pass
+
+        def seconds(self):
+            signal.raise_signal(signal.SIGUSR1)
+            return 1.0
+
+    slow = Slow()
+    setting.store.family(specs.metric("uptime_seconds", "gauge", ["zone"]))
+    setting.samples.tracker(specs.sample(value, [("zone", "self.zone")])).register(slow)
+    before = signal.signal(signal.SIGUSR1, expire)
+    try:
+        with pytest.raises(TimeoutError, match="time is up"):
+            setting.value("app_uptime_seconds")
+        signal.signal(signal.SIGUSR1, signal.default_int_handler)
+        with pytest.raises(KeyboardInterrupt):
+            setting.value("app_uptime_seconds")
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert not setting.store.expression_errors
+
+
+class Counted:
+    def __init__(self, size):
+        self.size = size
+
+
+def test_a_scrape_of_many_instances_keeps_none_of_them_and_takes_little_memory(setting, specs):
+    setting.store.family(specs.metric("uptime_seconds", "gauge", ["size"], most=3))
+    sample = specs.sample("1 / self.size", [("size", "text(self.size)")], aggregate="sum")
+    tracker = setting.samples.tracker(sample)
+    many = [Counted(size) for size in range(20_000)]
+    for each in many:
+        tracker.register(each)
+    tracemalloc.start()
+    try:
+        assert setting.value("app_uptime_seconds", size="1") == 1
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    # A reference to each, and what a page of five series takes.
+    assert peak < 8 * len(many) + 200_000
+    assert errors(setting) == 1
+    assert setting.store.overflows["uptime_seconds", "size"] == len(many) - 4
+    del many, each
+    gc.collect()
+    assert not tracker._instances
+    assert setting.value("app_uptime_seconds", size="1") is None

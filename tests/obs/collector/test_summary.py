@@ -51,3 +51,8 @@ def test_gauges_that_are_not_told_apart_are_a_range_and_no_sum():
     lines = ["# TYPE a gauge", *(f'a{{endpoint="/{n}"}} {n}.0' for n in range(20))]
     (row,) = summarize("\n".join(lines) + "\n", {"a": "a"})
     assert row == Row("a", "", "0 to 19 in 20 series")
+
+
+def test_a_histogram_with_negative_buckets_is_its_count_alone():
+    text = '# TYPE a histogram\na_bucket{x="y",le="-1.0"} 1.0\na_bucket{x="y",le="+Inf"} 3.0\n'
+    assert summarize(text, {"a": "a"}) == [Row("a", "y", "3")]

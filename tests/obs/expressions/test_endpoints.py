@@ -1,15 +1,18 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import re
 import string
+import sys
+import weakref
 from urllib.parse import quote
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ancestry_obs.expressions.endpoints import endpoint
+from ancestry_obs.expressions.endpoints import _words, endpoint
 
 UUID = "0a1b2c3d-4e5f-6789-abcd-ef0123456789"
 PROFILE = "08A1B2C3-0006-0000-0000-000000000000"
@@ -163,11 +166,52 @@ def test_what_is_no_text_is_refused(url):
         endpoint(url)
 
 
-def test_the_cache_is_bounded():
-    endpoint.cache_clear()
+def test_a_path_of_many_segments_is_looked_at_as_far_as_it_shows():
+    _words.clear()
+    many = "/".join(
+        f"q{chr(97 + number % 26) * (number // 26 % 20 + 1)}" for number in range(10**5)
+    )
+    assert endpoint(f"/x/{many}").endswith("/:rest")
+    assert len(_words) <= 201
+    assert endpoint("/" * 300 + "api/v1") == "/:id"
+
+
+KNOWN = endpoint.__self__
+
+
+def test_what_is_remembered_of_urls_is_bounded_in_number_and_in_bytes():
+    KNOWN.clear()
     for number in range(3000):
-        endpoint(f"/a/{number}")
-    assert endpoint.cache_info().currsize == 1024
+        endpoint(f"/a/{number}/" + "\N{SNOWMAN}" * 500)
+        assert len(KNOWN) <= 1024
+    assert KNOWN
+    for number in range(1200):
+        endpoint(f"/a/{number}/" + "q" * 200_000)
+    assert max(map(len, KNOWN)) <= 512
+    # Four bytes for a character at the most, and the template.
+    assert sum(sys.getsizeof(each) for item in KNOWN.items() for each in item) < 3_000_000
+
+
+def test_what_is_remembered_of_segments_is_words_and_bounded():
+    _words.clear()
+    letters = string.ascii_lowercase
+    for first, second, third in itertools.product(letters, letters, "bcdfg"):
+        endpoint(f"/{first}{second}{third}/{first * 20}-{second * 20}-{third * 24}-{first}/{UUID}")
+        assert len(_words) <= 1024
+    assert _words
+    assert UUID not in _words
+    assert max(map(len, _words)) <= 64
+
+
+def test_a_text_of_another_class_is_not_kept():
+    class Text(str):
+        __slots__ = ("__weakref__", "attachment")
+
+    text = Text("/kept/by/nobody")
+    watcher = weakref.ref(text)
+    assert endpoint(text) == "/kept/by/nobody"
+    del text
+    assert watcher() is None
 
 
 digits = st.integers(0, 10**12).map(str)

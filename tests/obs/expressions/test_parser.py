@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import ast
+import types
 import warnings
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from ancestry_obs.exceptions import ExpressionError
 from ancestry_obs.expressions import BUILTIN_FUNCTIONS, parse
 from ancestry_obs.expressions.grammar import MAX_DEPTH, MAX_LENGTH
+from ancestry_obs.expressions.parser import _parse
 
 ACCEPTED = [
     "result",
@@ -42,6 +44,13 @@ ACCEPTED = [
     "  result\n",
     "(a\n or b)",
     "ünder",
+    # A name is no attribute, and what only resembles one of Python's is none.
+    "f_name",
+    "self.family.code_page",
+    "self.f",
+    "self._f_x",
+    "result['gi_frame']",
+    "result['__typename']",
 ]
 
 REFUSED = {
@@ -64,6 +73,15 @@ REFUSED = {
     "self.__dict__['x']": "the name '__dict__' is not allowed",
     "self._\uff3fclass__": "the name '__class__' is not allowed",
     "a.__x": "the name '__x' is not allowed",
+    "rows.gi_frame.f_globals['os']": "the attribute 'f_globals' is not allowed: those that begin "
+    "with 'f_' are of Python's frames; read one of your own in a label function",
+    "rows.gi_frame": "the attribute 'gi_frame' is not allowed",
+    "rows.\uff47i_frame": "the attribute 'gi_frame' is not allowed",
+    "result.cr_code": "the attribute 'cr_code' is not allowed",
+    "result.ag_await": "the attribute 'ag_await' is not allowed",
+    "error.trace.tb_next": "the attribute 'tb_next' is not allowed",
+    "self.form.f_name": "the attribute 'f_name' is not allowed",
+    "code.co_consts[0]": "the attribute 'co_consts' is not allowed",
     "a.b()": "only label functions can be called, by bare name; methods cannot",
     "self.method()": "only label functions can be called",
     "a()()": "only label functions can be called",
@@ -150,6 +168,27 @@ def test_a_sample_may_call_nothing_else(source, message):
     with pytest.raises(ExpressionError) as caught:
         parse(source, allow_methods=True)
     assert message in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        types.AsyncGeneratorType,
+        types.CodeType,
+        types.CoroutineType,
+        types.FrameType,
+        types.GeneratorType,
+        types.TracebackType,
+    ],
+)
+def test_no_attribute_of_python_s_own_objects_can_be_read(kind):
+    data = (types.GetSetDescriptorType, types.MemberDescriptorType)
+    names = [name for name in dir(kind) if isinstance(getattr(kind, name), data)]
+    assert names
+    for name in names:
+        for allow_methods in (False, True):
+            with pytest.raises(ExpressionError, match="is not allowed"):
+                parse(f"self.part.{name}", allow_methods=allow_methods)
 
 
 def test_self_called_by_bare_name_is_a_label_function():
@@ -282,6 +321,7 @@ HOSTILE = [
         "exec('1')",
         "print(1)",
     ],
+    *[".gi_frame", ".f_globals", ".co_consts"],
     *[".mro()", "()", "(k=1)", ";", "#", "'", '"', "\\"],
     *("[x for x in y]", "\n", "\0"),
 ]
@@ -300,6 +340,9 @@ def assert_stays_in_the_grammar(text):
     spoken = [*expression.names, *expression.functions]
     spoken += [node.attr for node in nodes if isinstance(node, ast.Attribute)]
     assert not any(name.startswith("__") for name in spoken)
+    attributes = [node.attr for node in nodes if isinstance(node, ast.Attribute)]
+    insides = ("ag_", "co_", "cr_", "f_", "gi_", "tb_")
+    assert not any(name.startswith(insides) for name in attributes)
 
 
 @given(st.text(max_size=60))
@@ -325,3 +368,10 @@ def test_the_text_of_a_tree_parses_to_the_same_tree(expression_texts, data):
         assume(False)
     assert ast.dump(again.tree) == ast.dump(expression.tree)
     assert expression.functions <= BUILTIN_FUNCTIONS.keys()
+
+
+def test_what_is_remembered_of_expressions_is_bounded_in_number_and_in_characters():
+    assert parse(" " * 10**6 + "a") is parse("a")
+    for number in range(2000):
+        parse(f"a + {number}")
+    assert _parse.cache_info().currsize == 1024

@@ -18,6 +18,7 @@ from ancestry_obs.mapfile import (
     SampleSpec,
     Where,
     load,
+    report,
     resolve_map,
 )
 
@@ -272,6 +273,9 @@ def test_findings_have_the_line_of_their_key_and_come_in_that_order(toml, write,
         ("version = 1\n\nx = [\n", ":3: not TOML: "),
         ("version = 1\nversion = 1\n", ":2: not TOML: Cannot overwrite a value"),
         ("version = 1\n[metrics.a]\n[metrics.a]\n", ":3: not TOML: Cannot declare"),
+        (f"version = 1\nx = {'[' * 9000}\ny = 1\n", ":2: not TOML: Values are nested too deeply"),
+        (f"version = 1\nx = {'9' * 5000}\ny = 1\n", ":2: not TOML: A number has too many digits"),
+        (f"x = {'{a = ' * 9000}1{'}' * 9000}\ny = 1\n", ":1: not TOML: Values are nested too deep"),
     ],
 )
 def test_a_syntax_error_has_its_line(write, findings_of, text, finding):
@@ -350,17 +354,19 @@ def test_a_file_may_begin_with_a_byte_order_mark(toml, write):
     assert load(path) == spec
 
 
-def test_a_file_name_with_a_null_byte_is_told(findings_of):
-    assert findings_of("a\0/b.toml") == [
-        ": cannot be read: embedded null byte; name a readable file"
-    ]
+def test_a_file_name_with_a_null_byte_is_told():
+    with pytest.raises(MapError) as caught:
+        load("a\0/b.toml")
+    assert str(caught.value) == (
+        "a\\x00/b.toml: cannot be read: embedded null byte; name a readable file"
+    )
 
 
 def test_a_bucket_beyond_every_float_is_refused(good, change, findings_of):
     bad = change(good, "metrics.requests_seconds.buckets", [1, 10**400])
     assert findings_of(bad) == [
         (
-            f": metrics.requests_seconds.buckets[1]: found the number {10**400}; "
+            ": metrics.requests_seconds.buckets[1]: found a number of more than a hundred digits; "
             "allowed is a finite number; +Inf is added by itself"
         )
     ]
@@ -385,3 +391,22 @@ def test_a_function_is_not_named_by_a_keyword(good, change, findings_of):
     assert findings_of(change(good, "functions.if", "shop.labels:shorten")) == [
         ": functions.if: 'if' is a keyword of Python; choose another name"
     ]
+
+
+def test_a_number_that_python_refuses_to_write_is_described(write, findings_of):
+    number = f"0x{'f' * 5000}"
+    described = "found a number of more than a hundred digits; allowed is 1"
+    assert findings_of(write(f"version = {number}")) == [f":1: version: {described}"]
+    assert findings_of({"version": -(10**5000)}) == [f": version: {described}"]
+
+
+def test_no_name_is_looked_for_that_is_like_a_text_of_any_length(
+    good, change, findings_of, monkeypatch
+):
+    def refuse(found, *_, **__):
+        assert len(found) <= 500
+        return []
+
+    monkeypatch.setattr(report, "get_close_matches", refuse)
+    (found,) = findings_of(change(good, "metrics.requests_total.type", "x" * 100_000))
+    assert found.endswith("; allowed: counter, gauge, histogram, ratio, in_flight")

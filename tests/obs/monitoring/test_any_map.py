@@ -39,7 +39,7 @@ def maps(draw):
         # A family of each kind takes more names than its own, so they are kept apart.
         metric = {"type": kind, "help": "Something.", "labels": draw(LABELS)}
         if kind == "histogram":
-            metric["buckets"] = sorted(draw(st.sets(st.integers(1, 99), min_size=1, max_size=4)))
+            metric["buckets"] = sorted(draw(st.sets(st.integers(-9, 99), min_size=1, max_size=4)))
         metrics[f"{name}_total" if kind == "counter" else name] = metric
     return {"version": 1, "metrics": metrics}
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from ancestry_obs.exceptions import MapError
+from ancestry_obs.mapfile import load
 from ancestry_obs.monitoring import Catalogue, load_plan
 from ancestry_obs.monitoring.plan import State, Threshold
 from ancestry_obs.monitoring.plan_loader import plan_path, read_plan
@@ -178,6 +179,8 @@ def test_a_broken_entry_does_not_hide_the_others(findings_of):
 def test_a_file_that_is_no_toml_or_cannot_be_read(findings_of, shop, tmp_path):
     (found,) = findings_of("title = ")
     assert found.startswith("2: not TOML: ")
+    (found,) = findings_of(f"title = {'[' * 9000}")
+    assert found.startswith("2: not TOML: Values are nested too deeply")
     with pytest.raises(MapError, match=r"cannot be read: .*; name a UTF-8 file"):
         read_plan(tmp_path, shop)
 
@@ -214,3 +217,17 @@ def test_the_platforms_plan_shows_every_metric_of_its_map(generated):
 def test_a_namespace_changes_exposed_names_alone(generated):
     assert isinstance(generated.catalogue, Catalogue)
     assert generated.catalogue["api_requests_total"].series == "ancestry_api_requests_total"
+
+
+def test_what_has_no_sum_has_no_mean(tmp_path):
+    metrics = {"drift": {"type": "histogram", "help": "D.", "buckets": [-1, 0, 1]}}
+    path = tmp_path / "drift.monitoring.toml"
+    path.write_text(
+        'version = 1\n[[row]]\ntitle = "R"\n[[row.panel]]\nmetric = "drift"\nview = "mean"\n'
+    )
+    with pytest.raises(MapError) as caught:
+        read_plan(path, Catalogue(load({"version": 1, "metrics": metrics}), "shop"))
+    assert str(caught.value).endswith(
+        ":6: row[0].panel[0].view: 'drift' has a negative bucket, and therefore no sum; "
+        "show its quantiles"
+    )

@@ -5,6 +5,8 @@ from typing import get_args
 import promql_parser
 import pytest
 
+from ancestry_obs.mapfile import load
+from ancestry_obs.monitoring import Catalogue
 from ancestry_obs.monitoring.plan import VIEWS, Panel, View
 from ancestry_obs.monitoring.promql import EVERYWHERE, Scope
 from ancestry_obs.monitoring.queries import Query, queries
@@ -80,6 +82,19 @@ def test_a_table_of_quantiles_begins_with_the_count(shop):
 def test_a_heatmap_keeps_buckets_apart(shop):
     (query,) = asked(shop, "order_seconds", "heatmap")
     assert query.expression == "sum by (le) (increase(shop_order_seconds_bucket[$__rate_interval]))"
+
+
+def test_without_a_count_the_last_bucket_is_counted():
+    metrics = {"drift": {"type": "histogram", "help": "D.", "buckets": [-1, 0, 1]}}
+    drift = Catalogue(load({"version": 1, "metrics": metrics}), "shop")
+    (rate,) = asked(drift, "drift", "rate")
+    assert rate.expression.startswith('sum(rate(shop_drift_bucket{le="+Inf"}[$__rate_interval]))')
+    count, *_ = asked(drift, "drift", "quantile_table", by=())
+    assert 'shop_drift_bucket{le="+Inf"}' in count.expression
+    everything = "".join(
+        query.expression for view in VIEWS["histogram"] for query in asked(drift, "drift", view)
+    )
+    assert "_count" not in everything
 
 
 def test_a_mean_is_the_sum_by_the_count(shop):

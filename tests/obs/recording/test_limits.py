@@ -82,3 +82,19 @@ def test_a_lone_surrogate_is_replaced():
 
 def test_numbers_and_none_become_their_text():
     assert [label_text(value) for value in (1, True, 1.0, None)] == ["1", "True", "1.0", "None"]
+
+
+def test_a_text_of_another_class_becomes_a_plain_one_and_none_of_its_methods_runs():
+    def fail(*_):
+        raise RuntimeError("called")
+
+    names = ("__getitem__", "__len__", "__format__", "__eq__", "isascii", "encode", "translate")
+    text = type("Text", (str,), dict.fromkeys(names, fail))
+
+    class Speaker:
+        def __str__(self):
+            return text("\ud800" + "z" * 1000)
+
+    made = label_text(Speaker())
+    assert type(made) is str
+    assert made == "?" + "z" * (LONGEST - 1)

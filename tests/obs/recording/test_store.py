@@ -234,3 +234,29 @@ def test_a_retired_probe_is_folded_until_its_user_is_gone(store, metric):
     assert total(store) == 2
     buffer.append(1.0)
     assert total(store) == 2
+
+
+def test_what_a_metric_was_that_is_gone_is_folded_once_more_and_forgotten(store, metric):
+    kept = store.family(metric(name="kept_total", l=1))
+    gone = store.family(metric(name="gone_total", l=1))
+    for family in (kept, gone):
+        for label in "abc":
+            family.inc((label,), -1.0)
+        store.count_failure("m:f", family.spec.name, "l")
+    store.fold()
+    store.drop("gone_total")
+    store.tidy({"gone_total"})
+    assert {name for _, name, _ in store.expression_errors} == {"kept_total"}
+    assert {name for name, _ in store.overflows} == {"kept_total"}
+    assert [probe.target for probe in store._probes] == ["metrics():kept_total"]
+
+
+def test_probes_that_leave_do_not_pile_up_where_nobody_scrapes(store):
+    class User:
+        pass
+
+    for _ in range(10 * FULL):
+        user = User()
+        store.retire(store.probe("m:f"), user)
+        del user
+    assert len(store._probes) <= FULL + 1

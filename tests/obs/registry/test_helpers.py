@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import gc
 import inspect
+import linecache
 import threading
 import traceback
 from contextlib import AbstractContextManager, suppress
@@ -104,6 +106,19 @@ def test_wrong_arguments_are_refused_with_metrics_on_and_off(metric, records, ar
     assert records.seen == []
 
 
+def test_a_number_too_big_for_a_float_is_one_that_is_dropped(metric):
+    store = Store("ns")
+    spec = metric("wait_seconds", "histogram", "path")
+    helper = Helper(spec)
+    helper.connect(store.family(spec))
+    helper.observe("/a", 10**400)
+    helper.observe("/a", 2.0)
+    store.fold()
+    (((path,), series),) = store.family(spec).series()
+    assert (path, series.sum, sum(series.counts)) == ("/a", 2.0, 1)
+    assert list(store.expression_errors.values()) == [1]
+
+
 def test_a_wrong_type_says_what_is_taken(metric):
     helper = Helper(metric("wait_seconds", "histogram", "path"))
     with pytest.raises(TypeError) as caught:
@@ -169,3 +184,20 @@ def test_eight_threads_through_a_real_store(metric):
     store.fold()
     totals = {labels: series.value for labels, series in store.family(spec).series()}
     assert totals == {("0",): 8_000, ("1",): 8_000}
+
+
+def test_the_text_of_a_function_lasts_as_long_as_the_function(metric):
+    helper = Helper(metric("waits_total", "counter", "path"))
+    inc = helper.inc
+    file = inc.__code__.co_filename
+    del helper
+    gc.collect()
+    assert linecache.getlines(file)
+    # One that is declared anew has the same file name.
+    again = Helper(metric("waits_total", "counter", "path", "method"))
+    del inc
+    gc.collect()
+    assert "method: str" in linecache.getlines(file)[0]
+    del again
+    gc.collect()
+    assert file not in linecache.cache

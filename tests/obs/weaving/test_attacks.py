@@ -296,3 +296,78 @@ def test_functions_inside_one_whose_source_tells_nothing(
     ancestry_obs.uninstall()
     assert not any(is_woven(each) for each in (*before, *module.make(1)))
     assert before[0](1) == 3
+
+
+NESTED = """
+class Client:
+    reads = 0
+
+    def __init__(self):
+        self.rows = self.begin()
+
+    def begin(self):
+        rows = self.each()
+        next(rows)
+        return rows
+
+    def each(self):
+        yield 1
+        yield 2
+
+    def fails(self):
+        raise ValueError
+
+    @property
+    def name(self):
+        {what}
+        return self.x
+
+    @property
+    def x(self):
+        Client.reads += 1
+        return "v"
+
+    def get(self):
+        return 1
+"""
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        pytest.param("try: self.fails()\n        except ValueError: pass", id="raises"),
+        pytest.param("list(self.rows)", id="ends a generator"),
+        pytest.param("self.rows.close()", id="closes a generator"),
+        pytest.param(
+            "try: self.rows.throw(ValueError)\n        except ValueError: pass", id="throws"
+        ),
+    ],
+)
+@pytest.mark.parametrize("label", [None, "self.x", "'c'"])
+def test_a_label_that_leads_to_woven_calls_is_worked_out_once_a_call(
+    make_module, enabled, what, label
+):
+    make_module("nested", NESTED.format(what=what))
+    metrics = {
+        "gets_total": {"type": "counter", "help": "G.", "labels": {"l": {"max_values": 50}}},
+        "inner_seconds": {"type": "histogram", "help": "I.", "buckets": [1]},
+        "each_total": {"type": "counter", "help": "E.", "labels": {"l": {"max_values": 50}}},
+    }
+    inner = [{"metric": "inner_seconds"}]
+    if label:
+        inner.append({"metric": "each_total", "labels": {"l": label}})
+    named = [{"metric": "gets_total", "labels": {"l": "self.name"}}]
+    instruments = [
+        {"target": ["nested:Client.get", "nested:Client.x"], "record": named},
+        {"target": ["nested:Client.fails", "nested:Client.each"], "record": inner},
+    ]
+    spec = {"version": 1, "metrics": metrics, "instrument": instruments}
+    nested = importlib.import_module("nested")
+    ancestry_obs.install(spec, settings=enabled)
+    for _ in range(10):
+        nested.Client().get()
+    # At a miss it is worked out once more; here two labels read it, at ten calls each.
+    assert nested.Client.reads <= 40
+    assert target("nested:Client.get").calls == 10
+    assert target("nested:Client.x").calls == 0
+    assert not [each for each in gc.get_objects() if type(each) is Store and each.evaluating]
