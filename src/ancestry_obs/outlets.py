@@ -17,13 +17,13 @@ import weakref
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ancestry_obs.collector import render
+from ancestry_obs.collector import render, render_pieces
 from ancestry_obs.exceptions import ExporterError
 from ancestry_obs.metrics_exporter import Exporter, file_sd, get, start_exporter, write_textfile
 from ancestry_obs.metrics_exporter.push import Gateway
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from prometheus_client import CollectorRegistry
 
@@ -63,6 +63,8 @@ class Outlets:
         self._count_failure = count_failure
         self.failed = False
         self._closed = False
+        # The exporter may start late, and the program be in another folder by then.
+        self._web_config = settings.web_config and os.path.abspath(settings.web_config)  # noqa: PTH100 - a text, as it came
         self._begin_process()
         os.register_at_fork(after_in_child=partial(_begin_child, weakref.ref(self)))
 
@@ -121,7 +123,8 @@ class Outlets:
     def read_back(self) -> str:
         """Give the exposition as a scrape gets it: over HTTP where an exporter answers."""
         exporter = self.exporter
-        if exporter is None:
+        # Behind a certificate or a password the page is others' to read.
+        if exporter is None or exporter.access is not None:
             return self.render()[0].decode()
         try:
             return get(exporter.url).decode()
@@ -129,9 +132,18 @@ class Outlets:
             logger.warning("%s does not answer: %s", exporter.url, error)
             return self.render()[0].decode()
 
+    def _render_pieces(self, accept: str) -> tuple[Iterator[bytes], str]:
+        return render_pieces(self._registry, accept)
+
     def _start(self, host: str, port: int) -> None:
         try:
-            self._exporter = start_exporter(host, port, self.render, status=self._status)
+            self._exporter = start_exporter(
+                host,
+                port,
+                self._render_pieces,
+                status=self._status,
+                web_config=self._web_config,
+            )
         except ExporterError as error:
             self._say(f"metrics are not served: {error}")
             return
@@ -143,7 +155,11 @@ class Outlets:
     def _register(self, exporter: Exporter) -> None:
         if self._settings.file_sd:
             try:
-                self._registration = file_sd.register(self._settings.file_sd, exporter.address)
+                # The label that Prometheus takes the scheme of the address from.
+                labels = {"__scheme__": "https"} if exporter.scheme == "https" else None
+                self._registration = file_sd.register(
+                    self._settings.file_sd, exporter.address, labels
+                )
             except ExporterError as error:
                 self._say(str(error))
 

@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 from urllib.error import HTTPError
-from urllib.parse import unquote, urlsplit
 
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import basic_auth_handler, default_handler, pushadd_to_gateway
+
+from ancestry_obs.metrics_exporter.addresses import part_user
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -101,12 +102,10 @@ class _WithLastSuccess:
 
 def _address_and_handler(url: str) -> tuple[str, Callable[..., Callable[[], None]]]:
     """Part the address, which may be logged, from user and password, which must not be."""
-    parts = urlsplit(url)
-    user_info, _, host = parts.netloc.rpartition("@")
-    address = parts._replace(netloc=host).geturl()
-    if not user_info:
+    address, found = part_user(url)
+    if found is None:
         return address, default_handler
-    user, _, password = map(unquote, user_info.partition(":"))
+    user, password = found
     return address, partial(basic_auth_handler, username=user, password=password)
 
 

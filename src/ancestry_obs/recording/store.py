@@ -13,6 +13,7 @@ import threading
 import weakref
 from collections import Counter
 from contextlib import contextmanager
+from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
 from ancestry_obs.recording.buffers import FULL, Buffer, Overflow, Probe
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 __all__ = ["Failure", "Store"]
+
+# So many buffers are folded within two milliseconds, as long as they may be.
+_PORTION = 256
 
 Failure = tuple[str, str, str]
 """Target, metric, and the label whose expression failed (or ``value``, ``hit``, ``when``)."""
@@ -100,7 +104,7 @@ class Store:
 
     def series_count(self) -> int:
         """Count the series of all families."""
-        return sum(len(family.series()) for family in self.families())
+        return sum(map(len, self.families()))
 
     def probe(self, target: str) -> Probe:
         """Make a probe, whose buffers this store folds.
@@ -142,6 +146,7 @@ class Store:
         Run nothing of the host inside (no sample, no callback): it could wait for a lock of its own
         that another thread holds while that one waits here.
         """
+        self._fold_ahead()
         with self._lock:
             self.fold()
             outer, self._folding = self._folding, True
@@ -149,6 +154,13 @@ class Store:
                 yield
             finally:
                 self._folding = outer
+
+    def _fold_ahead(self) -> None:
+        """Fold what there is by now in portions, so that nobody waits for all of it."""
+        buffers = (each for probe in tuple(self._probes) for each in probe.snapshot() if each)
+        while portion := list(islice(buffers, _PORTION)):
+            with self._lock:
+                self._fold(portion)
 
     def relieve(self, *buffers: Buffer) -> None:
         """Fold full buffers from within a wrapped call, unless that would have to wait."""
