@@ -58,12 +58,20 @@ def _pieces(
 ) -> Iterator[bytes]:
     for metric in registry.collect():
         if isinstance(metric, BlockMetric):
-            for text in write_block(metric.block, openmetrics=openmetrics):
-                yield text.encode()
+            for text in write_block(metric.block, openmetrics=openmetrics, lost=metric.lost):
+                yield _encoded(text)
         else:
             yield encode(_Collected(metric)).removesuffix(_END)
     if openmetrics:
         yield _END
+
+
+def _encoded(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        # Half a character, such as in the name of a target, is no reason for no page.
+        return text.encode(errors="replace")
 
 
 class _Collected:

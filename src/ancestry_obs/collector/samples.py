@@ -8,8 +8,8 @@ leaves that instance out, and it is never run while a lock is held.
 from __future__ import annotations
 
 import logging
-from contextlib import suppress
 from math import isfinite
+from threading import current_thread, main_thread
 from typing import TYPE_CHECKING, TypeAlias
 from weakref import ReferenceType, ref
 
@@ -164,7 +164,9 @@ class Tracker:
             if value is None:
                 return None
             number = _finite(value)
-        except Exception as error:  # noqa: BLE001 - the program's own code may raise anything
+        except BaseException as error:
+            if _is_for_the_program(error):
+                raise
             self._expression_failed("value", error)
             return None
         return number
@@ -175,11 +177,13 @@ class Tracker:
     def _label(self, instance: object, name: str, read: Callable[[object], object]) -> str:
         try:
             return label_text(read(instance))
-        except Exception as error:  # noqa: BLE001 - the program's own code may raise anything
+        except BaseException as error:
+            if _is_for_the_program(error):
+                raise
             self._expression_failed(name, error)
             return ERROR
 
-    def _expression_failed(self, what: str, error: Exception) -> None:
+    def _expression_failed(self, what: str, error: BaseException) -> None:
         self._failed(
             what,
             "the expression for %r failed with %s: %s; further failures are counted only",
@@ -194,9 +198,20 @@ class Tracker:
         # Once: every scrape, and every instance, has the same to say.
         if what not in self._said:
             self._said.add(what)
-            with suppress(Exception):
+            try:
                 told = why % details
                 logger.warning("%s: cannot sample %r, %s", spec.target, spec.metric, told)
+            except BaseException as error:
+                if _is_for_the_program(error):
+                    raise
+
+
+def _is_for_the_program(error: BaseException) -> bool:
+    """Tell Ctrl-C from what the program's code raises by itself, such as a cancelled task's result.
+
+    Only the main thread is interrupted, and seldom reads: the exporter's threads do.
+    """
+    return isinstance(error, KeyboardInterrupt) and current_thread() is main_thread()
 
 
 def _finite(value: object) -> float:

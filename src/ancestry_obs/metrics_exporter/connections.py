@@ -74,7 +74,7 @@ class Connection(threading.Thread):
         wanted: Whether it is to be served at all.
         rendering: Whether a page is being made for it.
         active: Whether it is new, or a page is being made or sent.
-        held: How many bytes of a page are kept for it.
+        held: The body of a page that is kept for it; may be others' too.
         last_moved: When the other end last said or took something.
     """
 
@@ -84,7 +84,7 @@ class Connection(threading.Thread):
         self.wanted = True
         self.rendering = False
         self.active = True
-        self.held = 0
+        self.held = b""
         self.last_moved = monotonic()
         self._client = address
         self._server = server
@@ -138,7 +138,7 @@ class Connection(threading.Thread):
 
     def sent(self) -> None:
         """Note that the page is kept no longer."""
-        self.held = 0
+        self.held = b""
         self.active = False
         self._server.changed()
 

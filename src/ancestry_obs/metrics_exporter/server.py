@@ -14,6 +14,7 @@ import os
 import selectors
 import socket
 import threading
+from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
 from operator import itemgetter
@@ -30,6 +31,7 @@ from ancestry_obs.metrics_exporter.addresses import (
     public_host,
 )
 from ancestry_obs.metrics_exporter.connections import BUSY, Connection
+from ancestry_obs.metrics_exporter.page_making import PageMaking
 from ancestry_obs.metrics_exporter.pages import Pages
 
 if TYPE_CHECKING:
@@ -148,7 +150,11 @@ class Exporter:
         self.hosts = frozenset({"localhost", host.lower()}) if local else None
         self._pages = pages
         self._limits = limits
-        self._renderings = threading.BoundedSemaphore(limits.renderings)
+        self._making = PageMaking(
+            lambda path, accept, gzip: pages.answer(path, accept=accept, gzip=gzip),
+            limits.renderings,
+            limits.patience,
+        )
         self._connections: dict[Connection, None] = {}
         self._changed = threading.Event()
         self._wake_receiver, self._wake_sender = socket.socketpair()
@@ -198,14 +204,10 @@ class Exporter:
         """Make a page; for connections."""
         if path not in Pages.DEAR:
             return self._pages.answer(path, accept=accept, gzip=gzip)
-        if not self._renderings.acquire(timeout=self._limits.patience):
-            return None
-        try:
-            page = self._pages.answer(path, accept=accept, gzip=gzip)
-        finally:
-            self._renderings.release()
-        connection.held = len(page.body)
-        self._make_space(connection)
+        page = self._making.page(path, accept, gzip=gzip)
+        if page is not None:
+            connection.held = page.body
+            self._make_space(connection)
         return page
 
     def forget(self, connection: Connection) -> None:
@@ -305,14 +307,18 @@ class Exporter:
 
     def _make_space(self, newest: Connection) -> None:
         """Put off connections that keep pages they do not take, if too much of that waits."""
-        current = list(self._connections)
-        kept = sum(each.held for each in current if each.wanted and each is not newest)
+        # As of now, since every connection goes on meanwhile; several may keep the same page.
+        bodies = {each: each.held for each in list(self._connections) if each.wanted}
+        users = Counter(map(id, bodies.values()))
+        kept = sum({id(body): len(body) for body in bodies.values()}.values()) - len(newest.held)
         for connection in self._waiting():
             if kept <= self._limits.bytes:
                 break
-            if connection is not newest and connection.held:
-                kept -= connection.held
+            body = bodies.get(connection)
+            if body and body is not newest.held:
                 connection.hang_up()
+                users[id(body)] -= 1
+                kept -= 0 if users[id(body)] else len(body)
 
     def _waiting(self) -> list[Connection]:
         """Give the connections that may be put off, and first the one that waits for longest."""

@@ -31,7 +31,11 @@ def label_text(value: object) -> str:
         >>> label_text(404), label_text(None)
         ('404', 'None')
     """
-    text = str(value)[:LONGEST]
+    text = str(value)
+    if type(text) is not str:
+        # A class of its own may do anything when it is cut, joined or written.
+        text = str.__str__(text)
+    text = text[:LONGEST]
     # Prometheus' formats are UTF-8: one lone surrogate would make the whole page unreadable.
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 

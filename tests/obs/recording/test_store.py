@@ -81,6 +81,26 @@ def test_while_somebody_reads_nothing_moves(store, metric):
     assert total(store) == 5 + 2 * FULL
 
 
+def test_a_reader_lets_go_of_the_lock_between_portions(store, metric):
+    """What is buffered is folded in portions first; only what comes meanwhile is folded at once."""
+    family = store.family(metric(a=1000))
+    for number in range(600):
+        family.inc((str(number),))
+    fold, sizes = store._fold, []
+
+    def watched(buffers):
+        buffers = list(buffers)
+        sizes.append(sum(map(bool, buffers)))
+        fold(buffers)
+        if len(sizes) == 1:
+            family.inc(("0",))
+
+    store._fold = watched
+    with store.reading():
+        assert sum(series.value for _, series in family.series()) == 601
+    assert sizes == [256, 256, 88, 1]
+
+
 def test_a_wrapped_call_in_another_thread_does_not_wait_for_a_reader(store, metric):
     family = store.family(metric())
     with store.reading():
