@@ -69,7 +69,7 @@ class Limits:
     """
 
     connections: int = 32
-    renderings: int = 4
+    renderings: int = 2
     bytes: int = 64 << 20
     silence: float = 30.0
     patience: float = 8.0
