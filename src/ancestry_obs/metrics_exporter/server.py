@@ -62,17 +62,17 @@ class Limits:
         renderings: How many pages may be made at once.
         bytes: How much of pages may wait to be taken, beside those that move.
         silence: How long a connection may move nothing, in seconds.
-        patience: How long somebody waits for a place before they get a 503, in seconds. Prometheus
-            gives a whole scrape ten.
+        patience: How long somebody waits for a place before they get a 503, in seconds: longer than
+            a scraper does (Prometheus for ten), unless something here is stuck.
         grace: How long a connection that is new, or that a page is sent to, need not move before it
             may be put off for others, in seconds.
     """
 
-    connections: int = 32
+    connections: int = 64
     renderings: int = 2
     bytes: int = 64 << 20
     silence: float = 30.0
-    patience: float = 8.0
+    patience: float = 20.0
     grace: float = 0.25
 
 
