@@ -262,6 +262,8 @@ class Exporter:
             return
         if self._wait_for_room():
             self._serve(Connection(sock, address, self))
+        elif self._stopping.is_set():
+            sock.close()
         else:
             _turn_away(sock)
 

@@ -88,6 +88,19 @@ def test_stop_leaves_no_thread_and_no_socket(start, fetch, connect, receive):
     assert open_files() == before
 
 
+def test_who_comes_while_it_stops_gets_no_answer(start, connect, monkeypatch):
+    exporter = start()
+
+    def stopping():
+        exporter._stopping.set()
+        return False
+
+    monkeypatch.setattr(exporter, "_wait_for_room", stopping)
+    sock = connect(exporter)
+    assert sock.recv(1) == b""
+    exporter._stopping.clear()
+
+
 def test_stopping_twice_is_stopping_once(start):
     exporter = start()
     exporter.stop()
