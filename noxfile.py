@@ -28,7 +28,7 @@ PRESENT = [version for version in PYTHONS if _runs(version)]
 # found by its name, the Python that runs nox does.
 NEWEST = PRESENT[-1] if PRESENT else None
 
-EVERYTHING = ".[prometheus,platform,browser,dashboards]"
+EVERYTHING = ".[prometheus,platform,browser,web,dashboards]"
 TEST_TOOLS = (
     "pytest>=8.3",
     "hypothesis>=6.120",
@@ -36,6 +36,7 @@ TEST_TOOLS = (
     "promql-parser>=0.4",
     "gunicorn>=23",
     "pytest-xdist>=3.6",
+    "trustme>=1.2",
 )
 # Whose programs the toolkit measures, whoever of them holds the functions.
 LIBRARIES = (
@@ -195,7 +196,7 @@ def lint(session: nox.Session) -> None:
 @nox.session(python=NEWEST)
 def typing(session: nox.Session) -> None:
     """Type-check both packages strictly, and what runs foreign suites."""
-    stubs = ("types-requests", "types-cachetools", "types-psutil")
+    stubs = ("types-requests", "types-cachetools", "types-psutil", "types-PyYAML")
     session.install("-e", EVERYTHING, "mypy>=1.14", "pytest>=8.3", *stubs)
     session.run("mypy")
     plugins = [option for name in FOREIGN_PLUGINS for option in ("-m", name)]

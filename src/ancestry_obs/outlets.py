@@ -18,14 +18,14 @@ import threading
 import weakref
 from typing import TYPE_CHECKING
 
-from ancestry_obs.collector import render
+from ancestry_obs.collector import render, render_pieces
 from ancestry_obs.exceptions import ExporterError
 from ancestry_obs.metrics_exporter import Exporter, file_sd, get, start_exporter, write_textfile
 from ancestry_obs.metrics_exporter.push import Gateway
 from ancestry_obs.termination import Termination
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from prometheus_client import CollectorRegistry
 
@@ -68,6 +68,7 @@ class Outlets:
         self.failed = False
         self._closed = False
         self._termination = Termination(self._end_by_signal)
+        self._web_config = _settled(settings.web_config) or None
         self._begin_process()
         _OUTLETS.add(self)
 
@@ -136,7 +137,8 @@ class Outlets:
     def read_back(self) -> str:
         """Give the exposition as a scrape gets it: over HTTP where an exporter answers."""
         exporter = self.exporter
-        if exporter is None:
+        # Behind a certificate or a password the page is others' to read.
+        if exporter is None or exporter.access is not None:
             return self.render()[0].decode()
         try:
             return get(exporter.url).decode()
@@ -144,9 +146,18 @@ class Outlets:
             logger.warning("%s does not answer: %s", exporter.url, error)
             return self.render()[0].decode()
 
+    def _render_pieces(self, accept: str) -> tuple[Iterator[bytes], str]:
+        return render_pieces(self._registry, accept)
+
     def _start(self, host: str, port: int) -> None:
         try:
-            self._exporter = start_exporter(host, port, self.render, status=self._status)
+            self._exporter = start_exporter(
+                host,
+                port,
+                self._render_pieces,
+                status=self._status,
+                web_config=self._web_config,
+            )
         except ExporterError as error:
             self._say(f"metrics are not served: {error}")
             return
@@ -158,7 +169,9 @@ class Outlets:
     def _register(self, exporter: Exporter) -> None:
         if self._file_sd:
             try:
-                self._registration = file_sd.register(self._file_sd, exporter.address)
+                # The label that Prometheus takes the scheme of the address from.
+                labels = {"__scheme__": "https"} if exporter.scheme == "https" else None
+                self._registration = file_sd.register(self._file_sd, exporter.address, labels)
             except ExporterError as error:
                 self._say(str(error))
             else:

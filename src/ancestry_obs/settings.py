@@ -33,6 +33,8 @@ class ObservabilitySettings:
         file_sd: A ``.json`` file for Prometheus' file-based service discovery to register in.
         code_cache: A folder to keep woven code in, so that the next start need not compile it; only
             this user may be able to write to it.
+        web_config: A file with the exporter's certificate and users, in the web configuration
+            format of Prometheus' exporter-toolkit.
 
     Raises:
         SettingsError: A value is not allowed.
@@ -51,6 +53,7 @@ class ObservabilitySettings:
     textfile: str | None = None
     file_sd: str | None = None
     code_cache: str | None = None
+    web_config: str | None = None
 
     def __post_init__(self) -> None:
         for setting in fields(self):

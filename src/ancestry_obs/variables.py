@@ -32,6 +32,7 @@ VARIABLES: Final[dict[str, str]] = {
     "textfile": "METRICS_TEXTFILE",
     "file_sd": "METRICS_FILE_SD",
     "code_cache": "METRICS_CODE_CACHE",
+    "web_config": "METRICS_WEB_CONFIG",
 }
 
 _BOOLEANS: Final = {
@@ -246,4 +247,5 @@ _RULES: Final[dict[str, tuple[Callable[[object], bool], str]]] = {
     "textfile": (_is_file(".prom"), "a file that ends in .prom (others are not collected)"),
     "file_sd": (_is_file(".json"), "a file that ends in .json"),
     "code_cache": (_is_text, "a folder that only this user can write to"),
+    "web_config": (_is_text, "a file in the web configuration format of Prometheus' exporters"),
 }

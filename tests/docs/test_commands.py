@@ -11,6 +11,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import trustme
+
+from ancestry_obs.metrics_exporter.web_config import read_web_config
 
 _READY = {
     "ancestry run": "Holding on",
@@ -166,12 +169,30 @@ def test_a_command_that_ci_does_not_have_is_told(repository):
 
 @pytest.mark.real
 @pytest.mark.parametrize(
-    ("name", "command"), [("nightly.yml", "check rules"), ("prometheus.yml", "check config")]
+    ("name", "command"),
+    [
+        ("nightly.yml", "check rules"),
+        ("prometheus.yml", "check config"),
+        ("tls.yml", "check config"),
+        ("web.yml", "check web-config"),
+    ],
 )
 def test_configurations_are_what_prometheus_reads(name, command, pages, folder, shell):
     _require("promtool")
+    pair = trustme.CA().issue_cert("host-7")
+    pair.cert_chain_pems[0].write_to_path(folder / "exporter.crt")
+    pair.private_key_pem.write_to_path(folder / "exporter.key")
+    for file in ("issuer.crt", "password"):
+        (folder / file).touch()
     (folder / name).write_text(pages["docs/monitoring.md"].block(name).text, "utf-8")
     shell(f"promtool {command} {name}")
+
+
+def test_the_web_configuration_is_what_the_exporter_reads(pages, folder):
+    (folder / "web.yml").write_text(pages["docs/monitoring.md"].block("web.yml").text, "utf-8")
+    config = read_web_config(folder / "web.yml")
+    assert config.tls.cert_file == folder / "exporter.crt"
+    assert list(config.users) == ["prometheus"]
 
 
 @pytest.mark.live

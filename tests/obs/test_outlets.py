@@ -12,6 +12,7 @@ import threading
 from dataclasses import replace
 
 import pytest
+import trustme
 from prometheus_client import CollectorRegistry, Gauge
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -122,6 +123,29 @@ class TestServing:
         assert entry["targets"] == [exporter.address]
         way.stop_exporter()
         assert json.loads(file.read_text()) == []
+
+    def test_a_web_config_encrypts_and_is_told_to_prometheus(self, outlets, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        pair = trustme.CA().issue_cert("localhost")
+        pair.cert_chain_pems[0].write_to_path("a.crt")
+        pair.private_key_pem.write_to_path("a.key")
+        text = "tls_server_config: {cert_file: a.crt, key_file: a.key}"
+        (tmp_path / "web.yml").write_text(text)
+        settings = replace(SETTINGS, file_sd=str(tmp_path / "sd.json"), web_config="web.yml")
+        way = outlets(settings)
+        monkeypatch.chdir("/")
+        assert way.start_exporter(None, None).url.startswith("https://")
+        (entry,) = json.loads((tmp_path / "sd.json").read_text())
+        assert entry["labels"]["__scheme__"] == "https"
+        # No certificate is asked for what is here already.
+        assert "up 1.0" in way.read_back()
+
+    def test_a_web_config_that_cannot_be_used_serves_nothing(self, outlets, tmp_path, caplog):
+        way = outlets(replace(SETTINGS, web_config=str(tmp_path / "web.yml")))
+        assert way.start_exporter(None, None) is None
+        assert "metrics are not served: " in way.error
+        assert way.error.endswith("No such file or directory; correct METRICS_WEB_CONFIG")
+        assert caplog.messages == [way.error]
 
     def test_a_file_sd_that_cannot_be_written_is_said(self, outlets, tmp_path):
         file = tmp_path / "missing" / "workers.json"

@@ -39,6 +39,7 @@ def test_the_defaults_are_the_plans():
         textfile=None,
         file_sd=None,
         code_cache=None,
+        web_config=None,
     )
 
 
@@ -55,6 +56,7 @@ def test_every_setting_has_its_variable():
             "METRICS_TEXTFILE": "/tmp/a.prom",
             "METRICS_FILE_SD": "targets.json",
             "METRICS_CODE_CACHE": "cache",
+            "METRICS_WEB_CONFIG": "web.yml",
         }
     )
     assert given_values == ObservabilitySettings(
@@ -67,6 +69,7 @@ def test_every_setting_has_its_variable():
         textfile="/tmp/a.prom",
         file_sd="targets.json",
         code_cache="cache",
+        web_config="web.yml",
     )
 
 

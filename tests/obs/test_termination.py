@@ -296,7 +296,14 @@ def collect():
 ancestry_obs.get_registry().register(Collector(collect))
 held = lock
 """,
-    "the store's, in a scrape": "held = installed._store.reading()",
+    "the store, in a scrape": """
+class Held:
+    def __enter__(self):
+        installed._store._folding = threading.get_ident()
+    def __exit__(self, *_):
+        installed._store._folding = 0
+held = Held()
+""",
     "the registry's": "held = ancestry_obs.get_registry()._lock",
     "an exporter's that starts": "held = installed._outlets._lock",
 }

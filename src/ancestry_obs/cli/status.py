@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import ssl
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
@@ -11,6 +13,7 @@ from ancestry_obs.cli.output import say, say_json, table
 from ancestry_obs.exceptions import ExporterError
 from ancestry_obs.installation_status import Status
 from ancestry_obs.metrics_exporter import get
+from ancestry_obs.metrics_exporter.addresses import part_user
 
 if TYPE_CHECKING:
     import argparse
@@ -44,17 +47,37 @@ def fetch(url: str) -> Status:
         ExporterError: nothing answers there, or something that is no exporter of ours.
     """
     page = _status_page(url)
+    shown, user = part_user(page)
     try:
         return Status.from_dict(json.loads(get(page)))
-    except (HTTPError, ValueError) as error:
-        raise ExporterError(
-            f"{page}: does not answer as an exporter of ancestry-obs does; is it another program?"
-        ) from error
+    except HTTPError as error:
+        with error:
+            raise ExporterError(f"{shown}: {_refusal(error.code, user)}") from error
+    except ValueError as error:
+        raise ExporterError(f"{shown}: {_refusal(0, user)}") from error
     except OSError as error:
-        raise ExporterError(
-            f"{page}: no exporter answers there ({getattr(error, 'reason', error)}); is the "
-            "program running with metrics on?"
-        ) from error
+        raise ExporterError(f"{shown}: {_silence(getattr(error, 'reason', error))}") from error
+
+
+def _refusal(code: int, user: tuple[str, str] | None) -> str:
+    if code == HTTPStatus.UNAUTHORIZED:
+        if user is not None:
+            return "the exporter does not know this user with this password; correct them"
+        return "only users may read there; write the address as https://user:password@host:port"
+    if code == HTTPStatus.MISDIRECTED_REQUEST:
+        return "the exporter listens on its own machine and has another name there; use localhost"
+    if code == HTTPStatus.BAD_REQUEST:
+        return "does not take this request; does it want https?"
+    return "does not answer as an exporter of ancestry-obs does; is it another program?"
+
+
+def _silence(reason: object) -> str:
+    if isinstance(reason, ssl.SSLCertVerificationError):
+        return (
+            f"its certificate is not trusted ({reason.verify_message}); set SSL_CERT_FILE to the "
+            "file with the certificate of its issuer"
+        )
+    return f"no exporter answers there ({reason}); is the program running with metrics on?"
 
 
 def _status_page(url: str) -> str:
@@ -65,8 +88,15 @@ def _status_page(url: str) -> str:
     except ValueError:
         usable = False
     if not usable:
-        raise ExporterError(f"{url}: is no http address; write one such as http://127.0.0.1:9000")
+        raise ExporterError(
+            f"{_shown(url)}: is no http address; write one such as http://127.0.0.1:9000"
+        )
     return f"{parts.scheme}://{parts.netloc}/status"
+
+
+def _shown(url: str) -> str:
+    """Leave out what may be a password, of a text that may be no URL at all."""
+    return url.rpartition("@")[2]
 
 
 def describe(status: Status) -> str:

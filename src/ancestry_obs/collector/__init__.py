@@ -8,9 +8,18 @@ is recorded where, and who asks, is known to others.
 """
 
 from ancestry_obs.collector.collector import Collector
-from ancestry_obs.collector.exposition import render
+from ancestry_obs.collector.exposition import render, render_pieces
 from ancestry_obs.collector.samples import Samples
 from ancestry_obs.collector.self_metrics import SelfMetrics, TargetState
 from ancestry_obs.collector.summary import Row, summarize
 
-__all__ = ["Collector", "Row", "Samples", "SelfMetrics", "TargetState", "render", "summarize"]
+__all__ = [
+    "Collector",
+    "Row",
+    "Samples",
+    "SelfMetrics",
+    "TargetState",
+    "render",
+    "render_pieces",
+    "summarize",
+]

@@ -1,23 +1,25 @@
 """A metric at the moment of a scrape: series come in, a block of plain numbers goes out.
 
 A block is what both ways of writing read, so that they cannot tell different numbers, and is taken
-while the store's lock is held, so that nobody has to hold it while text is written.
+while the store's lock is held, so that nobody has to hold it while text is written. Under the lock
+numbers are copied as they are; rows are made of them where they are written, a few at a time: all
+of them at once would be so many new objects that Python looks through every object there is, and
+all threads would stand still meanwhile.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, overload
 
 from prometheus_client.utils import floatToGoString
 
-from ancestry_obs.recording import HistogramSeries
-
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
-    from ancestry_obs.recording import Family, Series
+    from ancestry_obs.recording import Family
 
 __all__ = ["SUFFIXES", "Block", "Kind", "Row", "block_of", "go_number"]
 
@@ -68,19 +70,68 @@ class Block:
 
 
 def block_of(family: Family, sampled: Mapping[tuple[str, ...], float]) -> Block:
-    """Take a family's numbers; the store's lock must be held (`Store.reading`).
+    """Take a family's numbers; nothing may be folded meanwhile (`Store.read`).
 
     Args:
         family: The metric.
         sampled: What live instances said, by label values; it hides a recorded series.
     """
-    rows: list[Row] = [
-        (labels, _numbers(series)) for labels, series in family.series() if labels not in sampled
-    ]
-    rows += [(labels, (value,)) for labels, value in sampled.items()]
+    labels, series = family.columns()
     kind, spec = _kind(family), family.spec
     name = family.name.removesuffix("_total") if kind == "counter" else family.name
+    numbers: list[tuple[float, ...]]
+    if kind == "histogram":
+        # One series holds still while the lock is held, so that its numbers belong together.
+        numbers = [(*each.counts, each.sum) for each in series]  # type: ignore[union-attr] # the kind is the metric's
+    else:
+        numbers = [(each.value,) for each in series]  # type: ignore[union-attr] # as above
+    if sampled:
+        kept = [place for place, each in enumerate(labels) if each not in sampled]
+        labels = [labels[place] for place in kept] + list(sampled)
+        numbers = [numbers[place] for place in kept] + [(each,) for each in sampled.values()]
+    rows = _Rows(labels, numbers, cumulative=kind == "histogram")
     return Block(name, kind, spec.help, family.label_names, rows, spec.buckets)
+
+
+class _Rows(Sequence[Row]):
+    """The rows of a metric, each made when it is asked for.
+
+    Args:
+        labels: The label values of each series.
+        numbers: What was copied of each: its numbers, or a histogram's counts and its sum.
+        cumulative: Whether it is a histogram's.
+    """
+
+    def __init__(
+        self,
+        labels: list[tuple[str, ...]],
+        numbers: list[tuple[float, ...]],
+        *,
+        cumulative: bool,
+    ) -> None:
+        self._labels = labels
+        self._numbers = numbers
+        self._cumulative = cumulative
+
+    def __len__(self) -> int:
+        return len(self._labels)
+
+    @overload
+    def __getitem__(self, place: int) -> Row: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[Row]: ...
+    def __getitem__(self, place: int | slice) -> Row | list[Row]:
+        if not isinstance(place, slice):
+            numbers = self._numbers[place]
+            return self._labels[place], _added_up(numbers) if self._cumulative else numbers
+        taken = self._numbers[place]
+        return list(
+            zip(
+                self._labels[place],
+                map(_added_up, taken) if self._cumulative else taken,
+                strict=True,
+            )
+        )
 
 
 def _kind(family: Family) -> Kind:
@@ -92,8 +143,6 @@ def _kind(family: Family) -> Kind:
             return "gauge"
 
 
-def _numbers(series: Series) -> tuple[float, ...]:
-    if not isinstance(series, HistogramSeries):
-        return (series.value,)
-    counts = tuple(accumulate(series.counts))
-    return (*counts, counts[-1], series.sum)
+def _added_up(numbers: tuple[float, ...]) -> tuple[float, ...]:
+    counts = tuple(accumulate(numbers[:-1]))
+    return (*counts, counts[-1], numbers[-1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -76,7 +77,7 @@ class Collector:
         """
         began = self._clock()
         for block in self.blocks():
-            yield BlockMetric(block)
+            yield BlockMetric(block, partial(self._store.count_failure, "", block.name, "value"))
         self._self_metrics.scraped(self._clock() - began)
 
     def blocks(self) -> list[Block]:
@@ -99,11 +100,13 @@ class BlockMetric(Metric):
 
     Args:
         block: The metric and its numbers.
+        lost: Counts a series that cannot be written.
     """
 
-    def __init__(self, block: Block) -> None:
+    def __init__(self, block: Block, lost: Callable[[], object] = int) -> None:
         super().__init__(block.name, block.help, block.kind)
         self.block = block
+        self.lost = lost
         self._samples: list[Sample] | None = None
 
     @property

@@ -120,7 +120,7 @@ class SelfMetrics:
 
     def _series(self) -> Block:
         rows: list[Row] = [
-            ((family.spec.name,), (len(family.series()),)) for family in self._store.families()
+            ((family.spec.name,), (len(family),)) for family in self._store.families()
         ]
         return _block("series", "gauge", "Recorded series of each metric.", ("metric",), rows)
 

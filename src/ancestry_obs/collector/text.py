@@ -34,12 +34,15 @@ _SHAPES_KEPT = 1024
 _PIECE_ROWS = 64
 
 
-def write_block(block: Block, *, openmetrics: bool) -> Iterator[str]:
+def write_block(
+    block: Block, *, openmetrics: bool, lost: Callable[[], object] = int
+) -> Iterator[str]:
     """Write a metric.
 
     Args:
         block: The metric and its numbers.
         openmetrics: Whether the format is OpenMetrics and not Prometheus' own.
+        lost: Called for each series that cannot be written; the others are.
 
     Yields:
         The HELP and TYPE lines, then the lines of the samples, piece by piece.
@@ -50,7 +53,21 @@ def write_block(block: Block, *, openmetrics: bool) -> Iterator[str]:
         write = _plain_writer(block.name, block.label_names, SUFFIXES[block.kind])
     yield _header(block, openmetrics=openmetrics)
     for start in range(0, len(block.rows), _PIECE_ROWS):
-        yield "".join(write(_escaped(block.rows[start : start + _PIECE_ROWS])))
+        rows = block.rows[start : start + _PIECE_ROWS]
+        try:
+            yield "".join(write(_escaped(rows)))
+        except Exception:  # noqa: BLE001 - one series of the piece is something else than it should
+            yield "".join(_one_by_one(write, rows, lost))
+
+
+def _one_by_one(write: Writer, rows: Sequence[Row], lost: Callable[[], object]) -> Iterator[str]:
+    for row in rows:
+        try:
+            (text,) = write(_escaped([row]))
+        except Exception:  # noqa: BLE001 - whatever it is, it costs itself alone
+            lost()
+        else:
+            yield text
 
 
 def _header(block: Block, *, openmetrics: bool) -> str:

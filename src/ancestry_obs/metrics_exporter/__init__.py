@@ -4,9 +4,13 @@ In comes a function that renders the exposition; out go bytes on a socket or in 
 bytes say is the collector's business, and when to start and stop the composition root's.
 
     addresses   host and port: listen, name, explain
-    server      the threads                               `start_exporter`, `Exporter`
-    handler     HTTP: methods, keep-alive, compression
-    pages       what stands at which path
+    server      the listening thread, what all share      `start_exporter`, `Exporter`
+    connections one connection and its thread
+    handler     HTTP: methods, keep-alive, what is refused
+    access      TLS and users, kept up with their file
+    passwords   who may read; `web_config` and `yaml_tables` read the file
+    page_making few pages at once, shared by who waits
+    pages       what stands at which path, compressed
     client      asks an exporter for a page               `get`
     textfile    a file replaced in one step               `write_textfile`
     push        to a Pushgateway, for batch runs          imported by name: needs prometheus_client

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import errno
+from ipaddress import ip_address
+from urllib.parse import unquote, urlsplit
 
 from ancestry_obs.exceptions import ExporterError
 from ancestry_obs.unpatched import socket
 
-__all__ = ["authority", "listen", "local_host", "public_host"]
+__all__ = [
+    "authority",
+    "host_of",
+    "is_loopback",
+    "listen",
+    "local_host",
+    "part_user",
+    "public_host",
+]
 
 _LAST_PORT = 65_535
+# Whoever finds no place waits here, where it costs the program nothing.
+_BACKLOG = 1024
 # An IPv6 wildcard would be answered under ::1; the others under 127.0.0.1.
 _EVERY_INTERFACE = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared with, not bound
 
@@ -24,6 +36,21 @@ def authority(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
+def part_user(url: str) -> tuple[str, tuple[str, str] | None]:
+    """Part a URL, which may be logged, from the user and the password in it, which must not be.
+
+    Example:
+        >>> part_user("https://ada:s%40cret@localhost:9000/metrics")
+        ('https://localhost:9000/metrics', ('ada', 's@cret'))
+    """
+    parts = urlsplit(url)
+    user_info, _, host = parts.netloc.rpartition("@")
+    if not user_info:
+        return url, None
+    user, _, password = map(unquote, user_info.partition(":"))
+    return parts._replace(netloc=host).geturl(), (user, password)
+
+
 def local_host(host: str) -> str:
     """Give the host under which this machine itself reaches a listener on ``host``."""
     return _EVERY_INTERFACE.get(host, host)
@@ -32,6 +59,29 @@ def local_host(host: str) -> str:
 def public_host(host: str) -> str:
     """Give the host under which others reach it: this machine's name for every interface."""
     return socket.gethostname() if host in _EVERY_INTERFACE else host
+
+
+def host_of(authority: str) -> str:
+    """Give the host of an authority in lower case, whatever its port.
+
+    Example:
+        >>> host_of("Localhost:9000"), host_of("[::1]:9000"), host_of("::1")
+        ('localhost', '::1', '::1')
+    """
+    if authority.startswith("["):
+        host = authority[1:].partition("]")[0]
+    else:
+        # More than one colon is an address of IPv6 without its brackets.
+        host = authority if authority.count(":") > 1 else authority.partition(":")[0]
+    return host.lower().removesuffix(".")
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a text is an address that this machine alone reaches; a name is none."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -54,7 +104,7 @@ def listen(host: str, port: int) -> socket.socket:
         )
     try:
         family, address = _resolve(host, port)
-        listener = socket.create_server(address, family=family, backlog=128)
+        listener = socket.create_server(address, family=family, backlog=_BACKLOG)
     except OSError as error:
         message = f"cannot serve metrics on {authority(host, port)}: {error}; {_remedy(error)}"
         raise ExporterError(message) from error

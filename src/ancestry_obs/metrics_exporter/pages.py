@@ -2,25 +2,42 @@
 
 Nothing here knows sockets or HTTP beyond the status code, and nothing here raises: a page whose
 function fails becomes a 500 with one line of text, and the log says so once until it works again.
+A page is compressed as it is written, so that the whole of it is never kept beside what is sent.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Mapping
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from io import BytesIO
+from itertools import chain
+from typing import Final
 
 __all__ = ["Page", "Pages", "Render", "StatusReport"]
 
 logger = logging.getLogger("ancestry_obs")
 
-Render = Callable[[str], tuple[bytes, str]]
-"""From the Accept header (empty if there is none) to the exposition and its content type."""
+Render = Callable[[str], tuple[bytes | Iterable[bytes], str]]
+"""From the Accept header (empty if there is none) to the exposition and its content type.
+
+The exposition is one piece or many.
+"""
 
 StatusReport = Callable[[], Mapping[str, object]]
 """Gives the state of the instrumentation in a form that `json` can write."""
+
+# An exposition repeats itself so much that the fastest level leaves a thirtieth of it. Level 6
+# takes two to three times as long, to leave a tenth less of that at best (docs/performance.md).
+_GZIP_LEVEL: Final = 1
+_GZIP_FORMAT: Final = 16 + zlib.MAX_WBITS
+# Below this a packet carries the page anyway.
+_GZIP_FROM_BYTES: Final = 1024
+# Whoever compresses lets the others run, and may have to wait to run again: not for every few rows.
+_PIECE_BYTES: Final = 1 << 20
 
 _TEXT = "text/plain; charset=utf-8"
 _INDEX = """\
@@ -51,12 +68,14 @@ class Page:
     Args:
         status: The HTTP status.
         content_type: With its charset.
-        body: Not compressed.
+        body: What is sent.
+        encoding: How the body is compressed; empty if it is not.
     """
 
     status: HTTPStatus
     content_type: str
     body: bytes
+    encoding: str = ""
 
 
 class Pages:
@@ -72,23 +91,26 @@ class Pages:
         b'up 1\n'
     """
 
+    DEAR: Final = frozenset({"/metrics", "/status"})
+    """The pages that cost something, and run code of the program."""
+
     def __init__(self, render: Render, status: StatusReport) -> None:
-        self._render = render
         self._status = status
         self._failing: set[str] = set()
-        self._routes: dict[str, Callable[[str], Page]] = {
+        self._routes: dict[str, Callable[[str], tuple[bytes | Iterable[bytes], str]]] = {
             "/": self._index,
-            "/metrics": self._metrics,
+            "/metrics": render,
             "/status": self._status_page,
             "/-/healthy": self._healthy,
         }
 
-    def answer(self, path: str, *, accept: str) -> Page:
+    def answer(self, path: str, *, accept: str, gzip: bool = False) -> Page:
         """Give the page at a path.
 
         Args:
             path: Without the query.
             accept: The request's Accept header, or an empty text.
+            gzip: Whether it may be compressed; a small page is not.
 
         Returns:
             The page; 404 if there is none, 500 if its function failed.
@@ -98,7 +120,7 @@ class Pages:
             known = ", ".join(sorted(self._routes))
             return Page(HTTPStatus.NOT_FOUND, _TEXT, f"No such page; there are {known}\n".encode())
         try:
-            page = route(accept)
+            page = _page(*route(accept), gzip=gzip)
         except Exception as error:  # noqa: BLE001 - program code runs in here and may raise anything
             return self._failure(path, error)
         self._failing.discard(path)
@@ -113,16 +135,48 @@ class Pages:
         body = text.encode(errors="backslashreplace")
         return Page(HTTPStatus.INTERNAL_SERVER_ERROR, _TEXT, body)
 
-    def _metrics(self, accept: str) -> Page:
-        body, content_type = self._render(accept)
-        return Page(HTTPStatus.OK, content_type, body)
-
-    def _status_page(self, _accept: str) -> Page:
+    def _status_page(self, _accept: str) -> tuple[bytes, str]:
         text = json.dumps(self._status(), indent=2, default=str)
-        return Page(HTTPStatus.OK, "application/json", f"{text}\n".encode())
+        return f"{text}\n".encode(), "application/json"
 
-    def _index(self, _accept: str) -> Page:
-        return Page(HTTPStatus.OK, "text/html; charset=utf-8", _INDEX.encode())
+    def _index(self, _accept: str) -> tuple[bytes, str]:
+        return _INDEX.encode(), "text/html; charset=utf-8"
 
-    def _healthy(self, _accept: str) -> Page:
-        return Page(HTTPStatus.OK, _TEXT, b"OK\n")
+    def _healthy(self, _accept: str) -> tuple[bytes, str]:
+        return b"OK\n", _TEXT
+
+
+def _page(content: bytes | Iterable[bytes], content_type: str, *, gzip: bool) -> Page:
+    pieces = iter((content,) if isinstance(content, bytes) else _gathered(content))
+    first = next(pieces)
+    if not gzip or len(first) < _GZIP_FROM_BYTES:
+        # What is one piece is not copied.
+        body = content if isinstance(content, bytes) else _joined(chain((first,), pieces))
+        return Page(HTTPStatus.OK, content_type, body)
+    body = _joined(_compressed(chain((first,), pieces)))
+    return Page(HTTPStatus.OK, content_type, body, "gzip")
+
+
+def _joined(pieces: Iterable[bytes]) -> bytes:
+    # Not `bytes.join`, in which all threads stand still until the whole page is copied.
+    page = BytesIO()
+    page.writelines(pieces)
+    return page.getvalue()
+
+
+def _compressed(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    compressor = zlib.compressobj(_GZIP_LEVEL, zlib.DEFLATED, _GZIP_FORMAT)
+    yield from map(compressor.compress, pieces)
+    yield compressor.flush()
+
+
+def _gathered(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Make large pieces of small ones, and one of none."""
+    waiting, size = [], 0
+    for piece in pieces:
+        waiting.append(piece)
+        size += len(piece)
+        if size >= _PIECE_BYTES:
+            yield b"".join(waiting)
+            waiting, size = [], 0
+    yield b"".join(waiting)

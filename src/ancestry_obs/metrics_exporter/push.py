@@ -15,12 +15,12 @@ from functools import partial
 from http.client import HTTPException
 from typing import TYPE_CHECKING
 from urllib.error import HTTPError
-from urllib.parse import unquote, urlsplit
 from urllib.request import Request
 
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import pushadd_to_gateway
 
+from ancestry_obs.metrics_exporter.addresses import part_user
 from ancestry_obs.metrics_exporter.timed_http import Deadline, opener
 
 if TYPE_CHECKING:
@@ -135,11 +135,10 @@ class _WithLastSuccess:
 
 def _address_and_credentials(url: str) -> tuple[str, str]:
     """Part the address, which may be logged, from user and password, which must not be."""
-    parts = urlsplit(url)
-    user_info, _, host = parts.netloc.rpartition("@")
-    user, _, password = map(unquote, user_info.partition(":"))
-    credentials = b64encode(f"{user}:{password}".encode()).decode() if user_info else ""
-    return parts._replace(netloc=host).geturl(), credentials
+    address, found = part_user(url)
+    if found is None:
+        return address, ""
+    return address, b64encode(":".join(found).encode()).decode()
 
 
 def _reason(error: Exception) -> str:

@@ -1,9 +1,10 @@
-"""The listening socket, its thread and the threads of its connections.
+"""The listening socket, its thread, and what the connections share.
 
 In come a host, a port and the functions behind the pages; out comes an `Exporter` that serves
 until it is stopped. It never blocks or ends the program: every thread is a daemon, every read and
-write has a time limit, and a client that hangs on a connection is put off when somebody else needs
-the place.
+write has a time limit, and of connections, pages that are made at once and bytes that wait to be
+taken there is a fixed number. Whoever comes when there is no place waits for one; the connection
+that has moved nothing for longest is put off for it.
 """
 
 from __future__ import annotations
@@ -11,12 +12,24 @@ from __future__ import annotations
 import logging
 import os
 import selectors
+from collections import Counter
 from contextlib import suppress
-from typing import TYPE_CHECKING, Self
+from dataclasses import dataclass
+from operator import itemgetter
+from time import monotonic
+from typing import TYPE_CHECKING, Final, Self
 from weakref import WeakSet
 
-from ancestry_obs.metrics_exporter.addresses import authority, listen, local_host, public_host
-from ancestry_obs.metrics_exporter.handler import Handler
+from ancestry_obs.metrics_exporter.access import Access
+from ancestry_obs.metrics_exporter.addresses import (
+    authority,
+    is_loopback,
+    listen,
+    local_host,
+    public_host,
+)
+from ancestry_obs.metrics_exporter.connections import BUSY, Connection
+from ancestry_obs.metrics_exporter.page_making import PageMaking
 from ancestry_obs.metrics_exporter.pages import Pages
 from ancestry_obs.unpatched import socket, threading
 
@@ -25,23 +38,50 @@ if TYPE_CHECKING:
 
     from ancestry_obs.metrics_exporter.pages import Page, Render, StatusReport
 
-__all__ = ["Exporter", "start_exporter"]
+__all__ = ["Exporter", "Limits", "start_exporter"]
 
 logger = logging.getLogger("ancestry_obs")
 
-_MOST_CONNECTIONS = 32
-_IO_SECONDS = 30.0
+# Connections that were put off keep their thread until they notice.
+_THREADS_PER_CONNECTION: Final = 2
 # How long `stop` waits for a page that is being rendered; program code may run in there.
-_STOP_SECONDS = 5.0
+_STOP_SECONDS: Final = 5.0
 # How long the acceptor rests when the process has no file descriptor left.
-_REST_SECONDS = 0.1
-_FULL = b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+_REST_SECONDS: Final = 0.1
 
 _live: WeakSet[Exporter] = WeakSet()
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What an exporter may take of the program.
+
+    Args:
+        connections: How many there may be at once.
+        renderings: How many pages may be made at once.
+        bytes: How much of pages may wait to be taken, beside those that move.
+        silence: How long a connection may move nothing, in seconds.
+        patience: How long somebody waits for a place before they get a 503, in seconds: longer than
+            a scraper does (Prometheus for ten), unless something here is stuck.
+        grace: How long a connection that is new, or that a page is sent to, need not move before it
+            may be put off for others, in seconds.
+    """
+
+    connections: int = 64
+    renderings: int = 2
+    bytes: int = 64 << 20
+    silence: float = 30.0
+    patience: float = 20.0
+    grace: float = 0.25
+
+
 def start_exporter(
-    host: str, port: int, render: Render, *, status: StatusReport = dict
+    host: str,
+    port: int,
+    render: Render,
+    *,
+    status: StatusReport = dict,
+    web_config: str | os.PathLike[str] | None = None,
 ) -> Exporter:
     """Serve the pages from a thread of its own.
 
@@ -51,19 +91,26 @@ def start_exporter(
         port: The port; 0 lets the system choose one, which `Exporter.port` then tells.
         render: Gives the exposition for an Accept header.
         status: Gives what ``/status`` shows.
+        web_config: A file with certificate and users, in the format of Prometheus'
+            exporter-toolkit; without it everybody who reaches the port may read.
 
     Returns:
         The exporter, already answering.
 
     Raises:
-        ExporterError: The address cannot be listened on; the message says why and what to do.
+        ExporterError: The address cannot be listened on, or the web configuration cannot be used;
+            the message says why and what to do.
 
     Example:
         >>> with start_exporter("127.0.0.1", 0, lambda accept: (b"", "text/plain")) as exporter:
         ...     exporter.url == f"http://127.0.0.1:{exporter.port}/metrics"
         True
     """
-    return Exporter(host, port, Pages(render, status))
+    access = None if web_config is None else Access(web_config)
+    return Exporter(host, port, Pages(render, status), access=access)
+
+
+_LIMITS: Final = Limits()
 
 
 class Exporter:
@@ -73,12 +120,13 @@ class Exporter:
         host: The address to listen on.
         port: The port, or 0.
         pages: What to serve.
-        limit: How many connections there may be at once.
-        timeout: How long a connection may be silent, in seconds.
+        access: Who may read, and how it is encrypted; everybody and not at all if `None`.
+        limits: What it may take of the program.
 
     Attributes:
         host: As given.
         port: The one that is really listened on.
+        hosts: The names that requests may be meant for; any if `None`.
     """
 
     def __init__(
@@ -87,16 +135,27 @@ class Exporter:
         port: int,
         pages: Pages,
         *,
-        limit: int = _MOST_CONNECTIONS,
-        timeout: float = _IO_SECONDS,
+        access: Access | None = None,
+        limits: Limits = _LIMITS,
     ) -> None:
         self._listener = listen(host, port)
         self.host = host
-        self.port: int = self._listener.getsockname()[1]
+        address, self.port = self._listener.getsockname()[:2]
+        self.access = access
+        self.silence = limits.silence
+        # A web page elsewhere cannot reach a loopback address but by a name that it has pointed
+        # there; where others reach it, any of them has a name of its own for it.
+        local = is_loopback(address.partition("%")[0])
+        self.hosts = frozenset({"localhost", host.lower()}) if local else None
         self._pages = pages
-        self._limit = limit
-        self._timeout = timeout
-        self._connections: dict[_Connection, None] = {}
+        self._limits = limits
+        self._making = PageMaking(
+            lambda path, accept, gzip: pages.answer(path, accept=accept, gzip=gzip),
+            limits.renderings,
+            limits.patience,
+        )
+        self._connections: dict[Connection, None] = {}
+        self._changed = threading.Event()
         self._wake_receiver, self._wake_sender = socket.socketpair()
         self._stopping = threading.Event()
         self._stop_lock = threading.Lock()
@@ -105,11 +164,18 @@ class Exporter:
         )
         self._acceptor.start()
         _live.add(self)
+        if not local:
+            self._warn_of_everybody()
 
     @property
     def url(self) -> str:
         """The page to scrape, as it can be opened on this machine."""
-        return f"http://{authority(local_host(self.host), self.port)}/metrics"
+        return f"{self.scheme}://{authority(local_host(self.host), self.port)}/metrics"
+
+    @property
+    def scheme(self) -> str:
+        """``https`` where connections are encrypted."""
+        return "http" if self.access is None or not self.access.encrypted else "https"
 
     @property
     def address(self) -> str:
@@ -123,13 +189,34 @@ class Exporter:
                 return
             self._stopping.set()
             self._wake_sender.send(b"!")
+            self._changed.set()
         self._join(self._acceptor)
         self._close_sockets()
         connections = list(self._connections)
         for connection in connections:
             connection.hang_up()
+        give_up = monotonic() + _STOP_SECONDS
         for connection in connections:
-            self._join(connection, _STOP_SECONDS)
+            self._join(connection, max(0.0, give_up - monotonic()))
+
+    def page(self, connection: Connection, path: str, accept: str, *, gzip: bool) -> Page | None:
+        """Make a page; for connections."""
+        if path not in Pages.DEAR:
+            return self._pages.answer(path, accept=accept, gzip=gzip)
+        page = self._making.page(path, accept, gzip=gzip)
+        if page is not None:
+            connection.held = page.body
+            self._make_space(connection)
+        return page
+
+    def forget(self, connection: Connection) -> None:
+        """Take note that a connection is over; for connections."""
+        self._connections.pop(connection, None)
+        self.changed()
+
+    def changed(self) -> None:
+        """Take note that there may be room for another connection; for connections."""
+        self._changed.set()
 
     def __enter__(self) -> Self:
         return self
@@ -168,25 +255,96 @@ class Exporter:
             return  # whoever knocked has left again
         except OSError:
             logger.debug("exporter: cannot accept a connection", exc_info=True)
+            # Of the file descriptors that are missing, some may be our own.
+            self._put_off_one()
             self._stopping.wait(_REST_SECONDS)
             return
-        if self._make_room():
-            connection = _Connection(sock, address, self)
-            self._connections[connection] = None
-            connection.start()
+        if self._wait_for_room():
+            self._serve(Connection(sock, address, self))
+        elif self._stopping.is_set():
+            sock.close()
         else:
             _turn_away(sock)
 
-    def _make_room(self) -> bool:
-        """Put off the oldest connection that is not being rendered for, if there are too many."""
-        current = [connection for connection in list(self._connections) if connection.wanted]
-        if len(current) < self._limit:
-            return True
-        for connection in current:
-            if not connection.rendering:
-                connection.hang_up()
+    def _serve(self, connection: Connection) -> None:
+        self._connections[connection] = None
+        try:
+            connection.start()
+        except RuntimeError:
+            # The system has no thread left.
+            logger.debug("exporter: cannot serve a connection", exc_info=True)
+            self._connections.pop(connection, None)
+            _turn_away(connection.sock)
+
+    def _wait_for_room(self) -> bool:
+        give_up = monotonic() + self._limits.patience
+        while not self._stopping.is_set():
+            self._changed.clear()
+            # What changed before the line above is seen by this one.
+            if self._make_room():
                 return True
+            left = give_up - monotonic()
+            if left <= 0:
+                return False
+            # What no longer moves tells nobody.
+            self._changed.wait(min(left, self._limits.grace))
         return False
+
+    def _make_room(self) -> bool:
+        """Put off the connection that has moved nothing for longest, if there are too many."""
+        current = list(self._connections)
+        if (
+            sum(each.wanted for each in current) >= self._limits.connections
+            and not self._put_off_one()
+        ):
+            return False
+        return len(current) < _THREADS_PER_CONNECTION * self._limits.connections
+
+    def _put_off_one(self) -> bool:
+        for connection in self._waiting()[:1]:
+            connection.hang_up()
+            return True
+        return False
+
+    def _make_space(self, newest: Connection) -> None:
+        """Put off connections that keep pages they do not take, if too much of that waits."""
+        # As of now, since every connection goes on meanwhile; several may keep the same page.
+        bodies = {each: each.held for each in list(self._connections) if each.wanted}
+        users = Counter(map(id, bodies.values()))
+        kept = sum({id(body): len(body) for body in bodies.values()}.values()) - len(newest.held)
+        for connection in self._waiting():
+            if kept <= self._limits.bytes:
+                break
+            body = bodies.get(connection)
+            if body and body is not newest.held:
+                connection.hang_up()
+                users[id(body)] -= 1
+                kept -= 0 if users[id(body)] else len(body)
+
+    def _waiting(self) -> list[Connection]:
+        """Give the connections that may be put off, and first the one that waits for longest."""
+        grace = self._limits.grace
+        found = [(each.waits_since(grace), each) for each in list(self._connections)]
+        waiting = [(since, each) for since, each in found if since is not None]
+        return [each for _, each in sorted(waiting, key=itemgetter(0))]
+
+    def _warn_of_everybody(self) -> None:
+        access = self.access
+        missing = [
+            what
+            for what, there in (
+                ("TLS", access is not None and access.encrypted),
+                ("users", access is not None and access.protected),
+            )
+            if not there
+        ]
+        if missing:
+            logger.warning(
+                "metrics at %s can be read from other machines, without %s; set METRICS_WEB_CONFIG,"
+                " or METRICS_EXPORT_HOST=127.0.0.1",
+                self.url,
+                " and ".join(missing),
+            )
 
     def _forget_in_child(self) -> None:
         """Close what `fork` copied; the parent's connections stay open, as nothing is shut down."""
@@ -199,52 +357,15 @@ class Exporter:
         self._connections.clear()
 
 
-class _Connection(threading.Thread):
-    """One connection and the thread that serves it."""
-
-    def __init__(self, sock: socket.socket, address: object, exporter: Exporter) -> None:
-        super().__init__(name="ancestry-obs-exporter-connection", daemon=True)
-        self.sock = sock
-        self.wanted = True
-        self.rendering = False
-        self._client = address
-        self._exporter = exporter
-
-    def run(self) -> None:
-        try:
-            with self.sock:
-                self.sock.settimeout(self._exporter._timeout)  # noqa: SLF001 - one module
-                Handler(self.sock, self._client, self)
-        except OSError:
-            logger.debug("exporter: connection lost", exc_info=True)
-        finally:
-            self._exporter._connections.pop(self, None)  # noqa: SLF001 - one module
-
-    def page(self, path: str, accept: str) -> Page:
-        """Give a page, and let nobody put this connection off meanwhile."""
-        self.rendering = True
-        try:
-            return self._exporter._pages.answer(path, accept=accept)  # noqa: SLF001 - one module
-        finally:
-            self.rendering = False
-
-    def hang_up(self) -> None:
-        """Wake the thread out of any read or write; it then ends by itself."""
-        self.wanted = False
-        with suppress(OSError):
-            self.sock.shutdown(socket.SHUT_RDWR)
-
-
-# Not epoll: a forked child would share it with the parent and change what the parent waits for.
-_selector: type[selectors.BaseSelector] = getattr(
-    selectors, "PollSelector", selectors.SelectSelector
-)
+def _selector() -> selectors.BaseSelector:
+    # Not epoll: a forked child would share it with the parent and change what the parent waits for.
+    return getattr(selectors, "PollSelector", selectors.SelectSelector)()
 
 
 def _turn_away(sock: socket.socket) -> None:
     with sock, suppress(OSError):
         sock.setblocking(False)
-        sock.send(_FULL)
+        sock.send(BUSY)
 
 
 def _forget_all_in_child() -> None:

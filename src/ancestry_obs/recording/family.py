@@ -68,6 +68,19 @@ class Family:
         """Give a snapshot of the series with their label values, in the order they appeared."""
         return list(self._series.items())
 
+    def __len__(self) -> int:
+        return len(self._series)
+
+    def columns(self) -> tuple[list[tuple[str, ...]], list[Series]]:
+        """Give the same as two lists of one length, which no pairs are made for.
+
+        Pairs would be so many new objects at once that Python looks through all there are.
+        """
+        series = self._series
+        # Each is one step, in which no call can add a series; between them one may.
+        labels = list(series)
+        return labels, list(series.values())[: len(labels)]
+
     def admit(self, values: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[Overflow, ...]]:
         """Apply the labels' limits.
 

@@ -34,6 +34,8 @@ _T = TypeVar("_T")
 
 __all__ = ["Failure", "Store"]
 
+# So many buffers are folded within two milliseconds, as long as they may be.
+
 Failure = tuple[str, str, str]
 """Target, metric, and the label whose expression failed (or ``value``, ``hit``, ``when``)."""
 
@@ -153,7 +155,7 @@ class Store:
 
     def series_count(self) -> int:
         """Count the series of all families."""
-        return sum(len(family.series()) for family in self.families())
+        return sum(map(len, self.families()))
 
     def probe(self, target: str) -> Probe:
         """Make a probe, whose buffers this store folds.

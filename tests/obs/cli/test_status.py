@@ -6,12 +6,15 @@ import socket
 import threading
 from contextlib import contextmanager
 
+import bcrypt
 import pytest
+import trustme
 
 import ancestry_obs
 from ancestry_obs.cli.status import describe, fetch
 from ancestry_obs.exceptions import ExporterError
 from ancestry_obs.installation_status import Status, TargetStatus
+from ancestry_obs.metrics_exporter import client, start_exporter
 
 STATUS = Status(
     enabled=True,
@@ -113,6 +116,69 @@ def test_another_program_is_recognised(command, status, body):
     )
 
 
+@pytest.mark.parametrize(
+    ("status", "user", "said"),
+    [
+        (
+            401,
+            "",
+            "only users may read there; write the address as https://user:password@host:port",
+        ),
+        (
+            401,
+            "ada:secret@",
+            "the exporter does not know this user with this password; correct them",
+        ),
+        (
+            421,
+            "",
+            "the exporter listens on its own machine and has another name there; use localhost",
+        ),
+        (400, "", "does not take this request; does it want https?"),
+    ],
+)
+def test_an_exporter_that_refuses(status, user, said, command):
+    with answering(status, b"") as address:
+        answer = command("status", f"http://{user}{address}")
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err == f"ancestry-obs: http://{address}/status: {said}\n"
+
+
+@pytest.mark.live
+def test_an_encrypted_exporter(command, tmp_path, monkeypatch):
+    issuer = trustme.CA()
+    pair = issuer.issue_cert("127.0.0.1")
+    pair.cert_chain_pems[0].write_to_path(tmp_path / "a.crt")
+    pair.private_key_pem.write_to_path(tmp_path / "a.key")
+    issuer.cert_pem.write_to_path(tmp_path / "issuer.crt")
+    hashed = bcrypt.hashpw(b"s@cret", bcrypt.gensalt(4)).decode()
+    (tmp_path / "web.yml").write_text(
+        "tls_server_config: {cert_file: a.crt, key_file: a.key}\n"
+        f"basic_auth_users: {{ada: {hashed}}}\n"
+    )
+    with start_exporter(
+        "127.0.0.1",
+        0,
+        lambda accept: (b"", accept),
+        status=STATUS.as_dict,
+        web_config=tmp_path / "web.yml",
+    ) as exporter:
+        url = exporter.url.replace("https://", "https://ada:s%40cret@")
+        # A context of certificates is kept for the life of a command.
+        client._opener.cache_clear()
+        answer = command("status", url)
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "issuer.crt"))
+        client._opener.cache_clear()
+        assert fetch(url) == STATUS
+    client._opener.cache_clear()
+    page = exporter.url.replace("/metrics", "/status")
+    assert answer.code == 2
+    assert answer.err.startswith(f"ancestry-obs: {page}: its certificate is not trusted (")
+    assert answer.err.endswith(
+        "); set SSL_CERT_FILE to the file with the certificate of its issuer\n"
+    )
+
+
 def test_nobody_there(command):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
@@ -148,3 +214,7 @@ def test_no_address(command, url):
     assert answer.err == (
         f"ancestry-obs: {url}: is no http address; write one such as http://127.0.0.1:9000\n"
     )
+
+
+def test_no_address_shows_no_password(command):
+    assert "secret" not in command("status", "ftp://ada:secret@x").err

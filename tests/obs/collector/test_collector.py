@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry, Gauge
 
 from ancestry_obs.collector import Samples, SelfMetrics, render
 from ancestry_obs.collector.collector import BlockMetric, Collector
-from ancestry_obs.recording import Store
+from ancestry_obs.recording import Buffer, Store
 
 
 def test_collect_folds_what_is_buffered(setting, specs):
@@ -108,6 +108,58 @@ def test_the_store_is_free_while_families_are_written(setting, specs):
     folded = threading.Event()
     threading.Thread(target=lambda: (setting.store.fold(), folded.set()), daemon=True).start()
     assert folded.wait(5)
+
+
+@pytest.mark.parametrize("kind", ["histogram", "counter"])
+def test_rows_are_made_as_they_are_read(kind, setting, specs):
+    family = setting.store.family(
+        specs.metric("x_total", kind, ["a"], buckets=[1, 2] if kind == "histogram" else ())
+    )
+    for number in range(5):
+        family.observe((str(number),), number)
+    (block, *_) = setting.collector.blocks()
+    assert len(block.rows) == 5
+    assert list(block.rows) == [block.rows[place] for place in range(5)] == block.rows[0:5]
+    assert [labels for labels, _ in block.rows] == [(str(number),) for number in range(5)]
+    expected = (1, 1, 1, 1, 1.0) if kind == "histogram" else (1.0,)
+    assert block.rows[1] == (("1",), expected)
+    with pytest.raises(IndexError):
+        block.rows[5]
+
+
+def test_what_is_recorded_later_changes_no_block(setting, specs):
+    family = setting.store.family(specs.metric("wait_seconds", "histogram", buckets=[1]))
+    family.observe((), 0.5)
+    (block, *_) = setting.collector.blocks()
+    family.observe((), 0.5)
+    setting.store.fold()
+    assert list(block.rows) == [((), (1, 1, 1, 0.5))]
+
+
+def test_metrics_that_one_call_feeds_agree_on_every_page(setting, specs, workers):
+    """Scrapes fold buffers in portions, and calls fold one that is full."""
+    labels = [(str(number),) for number in range(300)]
+    wait = setting.store.family(specs.metric("wait_seconds", "histogram", ["a"], buckets=[1]))
+    calls = setting.store.family(specs.metric("calls_total", "counter", ["a"]))
+    probe = setting.store.probe("program:f")
+    buffers = [Buffer(probe, (wait.at(values),), (calls.at(values),)) for values in labels]
+    for number, buffer in enumerate(buffers):
+        probe.open(number, lambda buffer=buffer: buffer)
+
+    def work(_number):
+        for buffer in buffers:
+            buffer.append(0.5)
+            if len(buffer) >= 4:
+                setting.store.relieve(buffer)
+
+    with workers(work, threads=2, at_least=50) as callers:
+        while callers.at_their_share:
+            histogram, counter = setting.collector.blocks()[:2]
+            counts = {values: numbers[-2] for values, numbers in histogram.rows}
+            assert counts == {values: number for values, (number,) in counter.rows}
+            callers.let_them_work()
+    counter = setting.collector.blocks()[1]
+    assert sum(number for _, (number,) in counter.rows) == callers.pieces * 300
 
 
 def test_samples_are_made_only_for_who_reads_them(setting, specs):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import string
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
@@ -12,7 +13,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from ancestry_obs.collector import render
+from ancestry_obs.collector import render, render_pieces
 
 PLAIN = ""
 TEXT = "text/plain;version=1.0.0;escaping=allow-utf-8"
@@ -146,3 +147,45 @@ def test_no_series_tells_when_it_was_created(setting, specs):
     setting.store.family(specs.metric("calls_total", "counter")).inc(())
     for accept in (PLAIN, OPENMETRICS):
         assert b"_created" not in render(setting.registry, accept)[0]
+
+
+class Unwritable(str):
+    __slots__ = ()
+
+    def __format__(self, spec):
+        raise RuntimeError("no text of this")
+
+
+@pytest.mark.parametrize("accept", [PLAIN, OPENMETRICS])
+@pytest.mark.parametrize("kind", ["gauge", "histogram"])
+def test_a_series_that_cannot_be_written_costs_itself_alone(kind, accept, setting, specs):
+    spec = specs.metric("odd", kind, ["a"], buckets=[1] if kind == "histogram" else ())
+    family = setting.store.family(spec)
+    for number in range(130):
+        # As no way in would let it: what is here is the last resort.
+        family.at((Unwritable(f"bad{number}") if number in {3, 70} else f"n{number}",))
+    body, _ = render(setting.registry, accept)
+    written = body.count(b"\napp_odd{") if kind == "gauge" else body.count(b"\napp_odd_count{")
+    assert written == 128
+    setting.store.fold()
+    assert setting.store.expression_errors["", "app_odd", "value"] == 2
+    assert (
+        b'expression_errors_total{label="value",metric="app_odd",target=""} 2'
+        in (render(setting.registry, accept)[0])
+    )
+
+
+def test_half_a_character_in_a_name_is_replaced(setting):
+    setting.targets = [SimpleNamespace(target="program:f\ud800", state="installed", calls=1)]
+    assert b'target="program:f?"} 1.0' in render(setting.registry)[0]
+
+
+def test_a_page_comes_in_pieces(setting, specs):
+    family = setting.store.family(specs.metric("level", "gauge", ["a"]))
+    for number in range(129):
+        family.set((str(number),), number)
+    pieces, content_type = render_pieces(setting.registry, OPENMETRICS)
+    pieces = list(pieces)
+    assert len(pieces) > 3
+    setting.self_metrics.scrapes = 0
+    assert (b"".join(pieces), content_type) == render(setting.registry, OPENMETRICS)

@@ -4,11 +4,14 @@ import asyncio
 import gc
 import logging
 import signal
+import threading
 import tracemalloc
 import weakref
+from asyncio import CancelledError
 
 import pytest
 
+from ancestry_obs.collector import render
 from ancestry_obs.exceptions import ExpressionError
 
 
@@ -110,6 +113,55 @@ def test_an_instance_that_raises_is_left_out_and_counted(setting, sample):
         register(session)
     assert setting.value("app_uptime_seconds") == 4
     assert errors(setting) == 1
+
+
+class Leaves(BaseException):
+    """What only a `BaseException` clause catches."""
+
+
+@pytest.mark.parametrize(
+    "error", [CancelledError, GeneratorExit, SystemExit, KeyboardInterrupt, Leaves]
+)
+def test_whatever_an_instance_raises_costs_itself_alone(error, setting, sample):
+    class Broken(Session):
+        def seconds(self):
+            raise error
+
+        @property
+        def text(self):
+            raise error
+
+    register = sample(labels=[("zone", "self.zone")])
+    ways = [Session(4, "eu"), Broken(), Session(5, Named(error))]
+    for session in ways:
+        register(session)
+    pages = []
+    # As the exporter does: not in the main thread, which alone is ever interrupted.
+    thread = threading.Thread(target=lambda: pages.append(render(setting.registry)[0]))
+    thread.start()
+    thread.join()
+    assert b'app_uptime_seconds{zone="eu"} 4.0\n' in pages[0]
+    assert b'app_uptime_seconds{zone="error"} 5.0\n' in pages[0]
+    assert (errors(setting), errors(setting, "zone")) == (1, 1)
+
+
+class Named:
+    def __init__(self, error):
+        self._error = error
+
+    def __str__(self):
+        raise self._error
+
+
+def test_an_interruption_of_the_main_thread_reaches_the_program(setting, sample):
+    class Interrupted(Session):
+        def seconds(self):
+            raise KeyboardInterrupt
+
+    session = Interrupted()
+    sample()(session)
+    with pytest.raises(KeyboardInterrupt):
+        render(setting.registry)
 
 
 @pytest.mark.parametrize("value", ["7", b"7", float("nan"), float("inf"), [1], 10**400])

@@ -6,7 +6,15 @@ import pytest
 
 from ancestry_obs.exceptions import ExporterError
 from ancestry_obs.metrics_exporter import addresses
-from ancestry_obs.metrics_exporter.addresses import authority, listen, local_host, public_host
+from ancestry_obs.metrics_exporter.addresses import (
+    authority,
+    host_of,
+    is_loopback,
+    listen,
+    local_host,
+    part_user,
+    public_host,
+)
 
 
 def test_an_ipv6_address_is_bracketed():
@@ -21,6 +29,42 @@ def test_the_host_to_open_here(host, local):
 def test_the_host_to_open_elsewhere():
     assert public_host("0.0.0.0") == socket.gethostname()
     assert public_host("10.0.0.1") == "10.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("authority", "host"),
+    [
+        ("Localhost:9000", "localhost"),
+        ("a.example.", "a.example"),
+        ("[::1]:9000", "::1"),
+        ("::1", "::1"),
+        ("[::1", "::1"),
+        ("", ""),
+    ],
+)
+def test_the_host_of_an_authority(authority, host):
+    assert host_of(authority) == host
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [("127.0.0.1", True), ("127.9.9.9", True), ("::1", True), ("::", False), ("localhost", False)],
+)
+def test_loopback(host, expected):
+    assert is_loopback(host) is expected
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("http://localhost:9000/x?y", ("http://localhost:9000/x?y", None)),
+        ("https://ada:s%40c@[::1]:9000/x", ("https://[::1]:9000/x", ("ada", "s@c"))),
+        ("http://ada@a.example", ("http://a.example", ("ada", ""))),
+        ("http://a:b:c@a.example", ("http://a.example", ("a", "b:c"))),
+    ],
+)
+def test_user_and_password_of_a_url(url, expected):
+    assert part_user(url) == expected
 
 
 @pytest.mark.live

@@ -2,12 +2,18 @@ from __future__ import annotations
 
 import runpy
 import socket
+import ssl
 import threading
 from urllib.error import HTTPError, URLError
 
+import bcrypt
 import pytest
 
 from ancestry_obs.metrics_exporter import client, get
+from ancestry_obs.metrics_exporter.access import Access
+
+TLS = "tls_server_config: {cert_file: exporter.crt, key_file: exporter.key}\n"
+HASH = bcrypt.hashpw(b"s@cret", bcrypt.gensalt(4)).decode()
 
 pytestmark = pytest.mark.live
 
@@ -57,3 +63,20 @@ def test_a_proxy_is_not_asked(start, monkeypatch):
     # The environment is read when the module is imported.
     fresh = runpy.run_path(client.__file__)
     assert fresh["get"](start().url) == b"up 1\n"
+
+
+def test_certificate_and_user(start, web_config, monkeypatch):
+    path = web_config(f"{TLS}basic_auth_users: {{ada: {HASH}}}\n")
+    url = start(access=Access(path)).url.replace("https://", "https://ada:%s@")
+    client._opener.cache_clear()
+    with pytest.raises(URLError) as refused:
+        get(url % "s%40cret")
+    assert isinstance(refused.value.reason, ssl.SSLCertVerificationError)
+    monkeypatch.setenv("SSL_CERT_FILE", str(path.with_name("issuer.crt")))
+    # Certificates are read once.
+    client._opener.cache_clear()
+    assert get(url % "s%40cret") == b"up 1\n"
+    with pytest.raises(HTTPError, match="401") as refused:
+        get(url % "wrong")
+    refused.value.close()
+    client._opener.cache_clear()

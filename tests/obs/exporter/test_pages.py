@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import json
 import logging
 from html.parser import HTMLParser
@@ -75,3 +76,28 @@ def test_a_failure_is_a_500_and_is_logged_once_until_it_works_again(caplog):
     )
     assert [str(record.exc_info[1]) for record in caplog.records] == ["first", "third"]
     assert caplog.messages[0] == "/metrics cannot be rendered; it answers 500 meanwhile"
+
+
+def test_a_page_of_many_pieces():
+    pieces = Pages(lambda accept: (iter([b"a 1\n"] * 400_000), "text/plain"), dict)
+    plain = pieces.answer("/metrics", accept="")
+    assert (plain.body, plain.encoding) == (b"a 1\n" * 400_000, "")
+    packed = pieces.answer("/metrics", accept="", gzip=True)
+    assert packed.encoding == "gzip"
+    assert gzip.decompress(packed.body) == plain.body
+    assert len(packed.body) < 20_000
+
+
+def test_a_page_without_a_piece():
+    pages = Pages(lambda accept: (iter(()), "text/plain"), dict)
+    assert pages.answer("/metrics", accept="", gzip=True).body == b""
+
+
+def test_a_failure_between_pieces_is_a_500():
+    def fragile():
+        yield b"a 1\n"
+        raise RuntimeError("no more")
+
+    page = Pages(lambda accept: (fragile(), "text/plain"), dict).answer("/metrics", accept="")
+    assert page.status == 500
+    assert b"no more" in page.body

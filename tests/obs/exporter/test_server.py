@@ -1,19 +1,26 @@
 from __future__ import annotations
 
+import http.client
 import os
 import socket
 import subprocess
 import sys
 import threading
 import urllib.request
+from contextlib import ExitStack, closing
 from pathlib import Path
+from types import SimpleNamespace
 
+import bcrypt
 import pytest
 
 from ancestry_obs.exceptions import ExporterError
 from ancestry_obs.metrics_exporter import start_exporter
 
 pytestmark = pytest.mark.live
+
+TLS = "tls_server_config: {cert_file: exporter.crt, key_file: exporter.key}\n"
+USERS = f"basic_auth_users: {{ada: {bcrypt.hashpw(b'secret', b'$2b$04$abcdefghijklmnopqrstuu').decode()}}}\n"
 
 
 def ours():
@@ -44,11 +51,12 @@ def test_every_interface_is_told_as_something_to_open():
         assert exporter.address == f"{socket.gethostname()}:{exporter.port}"
 
 
-def test_ipv6():
+@pytest.mark.parametrize("host", ["::1", "::"])
+def test_ipv6(host):
     if not socket.has_ipv6:
         pytest.skip("this Python has no IPv6")
     try:
-        exporter = start_exporter("::1", 0, render)
+        exporter = start_exporter(host, 0, render)
     except ExporterError as error:
         pytest.skip(f"this machine has no IPv6: {error}")
     with exporter:
@@ -80,6 +88,19 @@ def test_stop_leaves_no_thread_and_no_socket(start, fetch, connect, receive):
     assert open_files() == before
 
 
+def test_who_comes_while_it_stops_gets_no_answer(start, connect, monkeypatch):
+    exporter = start()
+
+    def stopping():
+        exporter._stopping.set()
+        return False
+
+    monkeypatch.setattr(exporter, "_wait_for_room", stopping)
+    sock = connect(exporter)
+    assert sock.recv(1) == b""
+    exporter._stopping.clear()
+
+
 def test_stopping_twice_is_stopping_once(start):
     exporter = start()
     exporter.stop()
@@ -99,43 +120,271 @@ def test_a_stuck_client_blocks_nobody(start, fetch, connect):
 
 
 def test_when_full_the_oldest_connection_is_put_off(start, fetch, connect):
-    exporter = start(limit=2)
+    exporter = start(connections=2, grace=0)
     stuck = [connect(exporter) for _ in range(2)]
     assert fetch(exporter)[1] == b"up 1\n"
     assert stuck[0].recv(1) == b""
 
 
-def test_a_connection_that_is_over_is_forgotten(start, fetch):
+def test_a_connection_that_is_over_is_forgotten(start, fetch, wait_until):
     exporter = start()
     for _ in range(3):
         fetch(exporter)
-    for thread in ours():
-        if thread is not exporter._acceptor:
-            thread.join()
-    assert list(exporter._connections) == []
+    wait_until(exporter, lambda connections: not connections)
 
 
 def test_a_silent_connection_is_closed_after_its_time(start, connect):
-    sock = connect(start(timeout=0.01))
+    sock = connect(start(silence=0.01))
     assert sock.recv(1) == b""
 
 
-def test_when_all_are_being_served_a_new_one_is_turned_away(start, fetch, connect):
-    rendering, go_on = threading.Event(), threading.Event()
+@pytest.fixture
+def held_up():
+    """A page that is being made until it is told to go on."""
+    rendering, go_on = threading.Semaphore(0), threading.Event()
 
-    def slow(_accept):
-        rendering.set()
+    def render(_accept):
+        rendering.release()
         assert go_on.wait(10)
         return b"late\n", "text/plain"
 
-    exporter = start(slow, limit=1)
+    yield SimpleNamespace(render=render, rendering=rendering, go_on=go_on)
+    go_on.set()
+
+
+ASK = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+
+
+def read_all(sock):
+    return b"".join(iter(lambda: sock.recv(65536), b""))
+
+
+def test_when_all_are_being_served_a_new_one_waits_for_its_turn(start, connect, held_up):
+    exporter = start(held_up.render, connections=1)
     first = connect(exporter)
-    first.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-    assert rendering.wait(10)
+    first.sendall(ASK)
+    assert held_up.rendering.acquire(timeout=10)
+    second = connect(exporter)
+    second.sendall(ASK)
+    held_up.go_on.set()
+    for sock in (first, second):
+        assert read_all(sock).endswith(b"\r\n\r\nlate\n")
+
+
+def test_whoever_waits_for_too_long_is_turned_away(start, connect, held_up):
+    exporter = start(held_up.render, connections=1, patience=0)
+    first = connect(exporter)
+    first.sendall(ASK)
+    assert held_up.rendering.acquire(timeout=10)
     second = connect(exporter)
     assert second.recv(65536).startswith(b"HTTP/1.1 503 ")
-    go_on.set()
-    assert b"".join(iter(lambda: first.recv(65536), b"")).endswith(b"\r\n\r\nlate\n")
+    held_up.go_on.set()
+    assert read_all(first).endswith(b"\r\n\r\nlate\n")
+
+
+def test_pages_that_are_made_at_once_are_bounded(start, fetch, connect, held_up):
+    exporter = start(held_up.render, renderings=1, patience=0)
+    first = connect(exporter)
+    first.sendall(ASK)
+    assert held_up.rendering.acquire(timeout=10)
+    assert fetch(exporter)[0].status == 503
+    # What costs nothing is there at any time.
+    assert fetch(exporter, "/-/healthy")[1] == b"OK\n"
+    held_up.go_on.set()
+    assert read_all(first).endswith(b"\r\n\r\nlate\n")
+    assert fetch(exporter)[1] == b"late\n"
+
+
+def test_stopping_waits_for_nobody_who_waits(start, connect, held_up):
+    exporter = start(held_up.render, connections=1)
+    first = connect(exporter)
+    first.sendall(ASK)
+    assert held_up.rendering.acquire(timeout=10)
+    second = connect(exporter)
+    second.sendall(ASK)
+    threading.Timer(0, held_up.go_on.set).start()
+    exporter.stop()
+    assert ours() == []
+
+
+def test_the_one_that_moves_nothing_is_put_off_first(start, connect, wait_until):
+    exporter = start()
+    socks = [connect(exporter) for _ in range(4)]
+    wait_until(exporter, lambda connections: len(connections) == 4)
+    first, second, third, fourth = exporter._connections
+    first.rendering = True
+    for moved, each in enumerate((third, second, first)):
+        each.last_moved = -100 + moved
+    assert exporter._waiting() == [third, second]
+    assert exporter._put_off_one()
+    assert socks[2].recv(1) == b""
+    assert exporter._put_off_one()
+    assert socks[1].recv(1) == b""
+    # One has a page made for it, the other is new.
+    assert not exporter._put_off_one()
+    assert (first.wanted, fourth.wanted) == (True, True)
+
+
+# More than the system takes for a connection whose other end reads nothing.
+LARGE = 5_000_000
+
+
+def test_pages_that_nobody_takes_are_bounded(start, fetch, connect):
+    exporter = start(lambda accept: (b"x" * LARGE, "text/plain"), bytes=2 * LARGE, grace=0)
+    slow = []
+    for _ in range(5):
+        slow.append(connect(exporter))
+        slow[-1].sendall(ASK)
+        # It has its page as soon as anything of it comes.
+        assert slow[-1].recv(1) == b"H"
+    assert len(fetch(exporter)[1]) == LARGE
+    held = {id(each.held): len(each.held) for each in list(exporter._connections)}
+    assert sum(held.values()) <= 3 * LARGE
+    # The first ones were put off, the last ones were not.
+    assert len(read_all(slow[0])) < LARGE
+    assert len(read_all(slow[-1])) > LARGE
+
+
+def slow_reader(port):
+    """Ask, and take next to nothing of the answer."""
+    sock = socket.socket()
+    # What the system takes for it is not to be what this test waits for.
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    sock.settimeout(60)
+    sock.connect(("127.0.0.1", port))
+    sock.sendall(ASK)
+    return sock
+
+
+def test_500_slow_readers_and_a_scrape(start):
+    exporter = start(lambda accept: (b"x" * LARGE, "text/plain"), bytes=2 * LARGE, grace=0.05)
+    threads = threading.active_count()
+    with ExitStack() as stack:
+        for _ in range(500):
+            stack.enter_context(slow_reader(exporter.port))
+        client = stack.enter_context(
+            closing(http.client.HTTPConnection("127.0.0.1", exporter.port, timeout=60))
+        )
+        client.request("GET", "/metrics")
+        response = client.getresponse()
+        assert (response.status, len(response.read())) == (200, LARGE)
+        assert threading.active_count() - threads <= 128
+        # They share what they asked for at once.
+        assert len({id(each.held) for each in list(exporter._connections)}) < 64
+
+
+WITHOUT_FILES = """
+import resource, socket, time
+from ancestry_obs.metrics_exporter import start_exporter
+
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+exporter = start_exporter("127.0.0.1", 0, lambda accept: (b"up 1\\n", "text/plain"))
+print(exporter.port, flush=True)
+files = []
+while True:
+    try:
+        files.append(open("/dev/null"))
+    except OSError:
+        break
+print("full", flush=True)
+began = time.process_time()
+input()
+busy = time.process_time() - began
+for file in files:
+    file.close()
+print(f"{busy:.3f}", flush=True)
+input()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="this system has no such limit")
+def test_without_file_descriptors_it_waits_and_answers_again():
+    command = [sys.executable, "-c", WITHOUT_FILES]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, **pipes) as process:
+        port = int(process.stdout.readline())
+        assert process.stdout.readline() == "full\n"
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as sock:
+            sock.sendall(ASK)
+            # There is no answer while there is nothing to answer with.
+            sock.settimeout(0.5)
+            with pytest.raises(TimeoutError):
+                sock.recv(1)
+            process.stdin.write("\n")
+            process.stdin.flush()
+            busy = float(process.stdout.readline())
+            sock.settimeout(10)
+            assert read_all(sock).endswith(b"up 1\n")
+        process.stdin.write("\n")
+    # It did not spin: half a second of waiting is a few tries.
+    assert busy < 0.25
+    assert process.returncode == 0
+
+
+def test_its_own_idle_connections_give_their_files_back(start, fetch, connect, ask, wait_until):
+    exporter = start()
+    idle = connect(exporter)
+    assert ask(idle) == b"OK\n"
+    wait_until(exporter, lambda connections: not any(each.active for each in connections))
+    listener, exporter._listener = exporter._listener, _Short(exporter._listener)
+    assert fetch(exporter)[1] == b"up 1\n"
+    assert idle.recv(1) == b""
+    exporter._listener = listener
+
+
+class _Short:
+    """A listener without a file descriptor for the first one who comes."""
+
+    def __init__(self, listener):
+        self._listener = listener
+        self._failed = False
+
+    def accept(self):
+        if not self._failed:
+            self._failed = True
+            raise OSError(24, "Too many open files")
+        return self._listener.accept()
+
+
+def test_without_a_thread_a_connection_is_turned_away(start, fetch, monkeypatch):
+    exporter = start()
+
+    def refuse(_thread):
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("ancestry_obs.metrics_exporter.server.Connection.start", refuse)
+        assert fetch(exporter)[0].status == 503
+    assert list(exporter._connections) == []
+    assert fetch(exporter)[0].status == 200
+
+
+@pytest.mark.parametrize(
+    ("host", "config", "missing"),
+    [
+        ("0.0.0.0", None, "TLS and users"),
+        ("0.0.0.0", "", "users"),
+        ("0.0.0.0", USERS, "TLS"),
+        ("0.0.0.0", TLS + USERS, None),
+        ("127.0.0.1", None, None),
+        ("localhost", None, None),
+    ],
+)
+def test_a_warning_where_others_can_read_it(host, config, missing, web_config, caplog):
+    path = None if config is None else web_config(config)
+    with start_exporter(host, 0, render, web_config=path) as exporter:
+        url = exporter.url
+    said = (
+        f"metrics at {url} can be read from other machines, without {missing}; set "
+        "METRICS_WEB_CONFIG, or METRICS_EXPORT_HOST=127.0.0.1"
+    )
+    assert caplog.messages == ([said] if missing else [])
+
+
+def test_a_web_config_that_cannot_be_used_serves_nothing(tmp_path):
+    with pytest.raises(ExporterError, match="cannot be read"):
+        start_exporter("127.0.0.1", 0, render, web_config=tmp_path / "web.yml")
+    assert ours() == []
 
 
 def test_two_scrapes_are_rendered_at_once(start, fetch):
@@ -158,7 +407,7 @@ def test_two_scrapes_are_rendered_at_once(start, fetch):
 def test_a_client_that_leaves_in_the_midst_is_no_error(start, fetch, connect, caplog):
     exporter = start(lambda accept: (b"x" * 10_000_000, "text/plain"))
     sock = connect(exporter)
-    sock.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+    sock.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
     sock.recv(1)
     sock.close()
     assert fetch(exporter, "/-/healthy")[0].status == 200

@@ -114,3 +114,12 @@ def test_more_label_values_than_the_memo_holds_lose_nothing(store, metric):
 def test_the_full_name_has_the_namespace(store, metric):
     family = store.family(metric(name="x_total", a=1, b=1))
     assert (family.name, family.label_names) == ("ns_x_total", ("a", "b"))
+
+
+def test_labels_and_series_in_two_columns(store, metric):
+    family = store.family(metric(a=9))
+    for value in ("x", "y"):
+        family.inc((value,))
+    labels, series = family.columns()
+    assert list(zip(labels, series, strict=True)) == family.series()
+    assert len(family) == len(labels) == 2

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -74,6 +75,41 @@ def test_the_text_of_a_label_is_short_and_can_be_written_as_utf_8(value):
     assert type(text) is str
     assert len(text) <= LONGEST
     text.encode("utf-8")
+
+
+class Shouting(str):
+    """A text that does anything else than a text does."""
+
+    __slots__ = ()
+
+    def __str__(self):
+        return self
+
+    def __getitem__(self, place):
+        return self
+
+    def isascii(self):
+        return True
+
+    def encode(self, *arguments):
+        raise RuntimeError("loud")
+
+    __format__ = __hash__ = __eq__ = encode
+
+
+class Spoken:
+    def __init__(self, text):
+        self._text = text
+
+    def __str__(self):
+        return self._text
+
+
+@pytest.mark.parametrize("wrap", [Shouting, lambda text: Spoken(Shouting(text))])
+def test_a_class_of_its_own_becomes_a_plain_text(wrap):
+    text = label_text(wrap("ä" * 300))
+    assert type(text) is str
+    assert text == "ä" * LONGEST
 
 
 def test_a_lone_surrogate_is_replaced():

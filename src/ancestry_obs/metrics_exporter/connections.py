@@ -1,0 +1,178 @@
+"""One connection, and the thread that serves it.
+
+The handshake, the request and the page are all the thread's: whoever is slow with one of them is
+slow alone. What all connections share, and how many there may be, is the server's.
+"""
+
+from __future__ import annotations
+
+import logging
+import ssl
+from contextlib import suppress
+from http import HTTPStatus
+from time import monotonic
+from typing import TYPE_CHECKING, Final, Protocol
+
+from ancestry_obs.metrics_exporter.handler import Handler
+from ancestry_obs.metrics_exporter.pages import Page
+from ancestry_obs.unpatched import socket, threading
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from ancestry_obs.metrics_exporter.access import Access
+
+__all__ = ["BUSY", "Connection", "Server"]
+
+logger = logging.getLogger("ancestry_obs")
+
+# What has been agreed on within this time is agreed on for good.
+_HANDSHAKE_SECONDS: Final = 10.0
+BUSY: Final = b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+_NO_TLS: Final = (
+    b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 24\r\n\r\n"
+    b"This is an HTTPS server\n"
+)
+
+
+class Server(Protocol):
+    """What a connection asks of the exporter that it belongs to."""
+
+    @property
+    def access(self) -> Access | None:
+        """Who may read, and how it is encrypted."""
+
+    @property
+    def hosts(self) -> Collection[str] | None:
+        """The names that requests may be meant for; any if `None`."""
+
+    @property
+    def silence(self) -> float:
+        """How long a connection may move nothing, in seconds."""
+
+    def page(self, connection: Connection, path: str, accept: str, *, gzip: bool) -> Page | None:
+        """Give a page; `None` if there is no time for it."""
+
+    def changed(self) -> None:
+        """Take note that a connection may be put off now."""
+
+    def forget(self, connection: Connection) -> None:
+        """Take note that a connection is over."""
+
+
+class Connection(threading.Thread):
+    """A connection with its thread.
+
+    Args:
+        sock: What was accepted.
+        address: Who is on the other end.
+        server: The exporter.
+
+    Attributes:
+        sock: What is read and written, encrypted or not.
+        wanted: Whether it is to be served at all.
+        rendering: Whether a page is being made for it.
+        active: Whether it is new, or a page is being made or sent.
+        held: The body of a page that is kept for it; may be others' too.
+        last_moved: When the other end last said or took something.
+    """
+
+    def __init__(self, sock: socket.socket, address: object, server: Server) -> None:
+        super().__init__(name="ancestry-obs-exporter-connection", daemon=True)
+        self.sock = sock
+        self.wanted = True
+        self.rendering = False
+        self.active = True
+        self.held = b""
+        self.last_moved = monotonic()
+        self._client = address
+        self._server = server
+
+    @property
+    def hosts(self) -> Collection[str] | None:
+        """See `Server.hosts`."""
+        return self._server.hosts
+
+    @property
+    def headers(self) -> Iterable[tuple[str, str]]:
+        """See `Access.headers`."""
+        access = self._server.access
+        return () if access is None else access.headers
+
+    def run(self) -> None:
+        """Serve until the connection is closed."""
+        try:
+            self._encrypt()
+            with self.sock:
+                if self.wanted and self._agree():
+                    self.sock.settimeout(self._server.silence)
+                    Handler(self.sock, self._client, self)
+        except OSError:
+            logger.debug("exporter: connection lost", exc_info=True)
+        finally:
+            self.sock.close()
+            self._server.forget(self)
+
+    def refusal(self, authorization: str) -> HTTPStatus | None:
+        """See `Access.refusal`."""
+        access = self._server.access
+        return None if access is None else access.refusal(authorization)
+
+    def page(self, path: str, accept: str, *, gzip: bool) -> Page:
+        """Give a page, and let nobody put this connection off meanwhile."""
+        self.rendering = self.active = True
+        try:
+            page = self._server.page(self, path, accept, gzip=gzip)
+        finally:
+            self.moved()
+            self.rendering = False
+            self._server.changed()
+        if page is None:
+            return Page(HTTPStatus.SERVICE_UNAVAILABLE, "text/plain", b"Too many scrapes at once\n")
+        return page
+
+    def moved(self) -> None:
+        """Note that the other end has said or taken something."""
+        self.last_moved = monotonic()
+
+    def sent(self) -> None:
+        """Note that the page is kept no longer."""
+        self.held = b""
+        self.active = False
+        self._server.changed()
+
+    def waits_since(self, grace: float) -> float | None:
+        """Tell since when it does nothing but keep its place; `None` if it may not be put off.
+
+        Args:
+            grace: How long an active one need not move, in seconds.
+        """
+        if not self.wanted or self.rendering:
+            return None
+        moves = self.active and monotonic() - self.last_moved < grace
+        return None if moves else self.last_moved
+
+    def hang_up(self) -> None:
+        """Wake the thread out of any read or write; it then ends by itself."""
+        self.wanted = False
+        with suppress(OSError):
+            # Not `SSLSocket.shutdown`, which takes the encryption from under a thread that uses it.
+            socket.socket.shutdown(self.sock, socket.SHUT_RDWR)
+
+    def _encrypt(self) -> None:
+        if self._server.access is not None:
+            # Whoever hung up meanwhile had the other socket; `wanted` tells.
+            self.sock.settimeout(min(_HANDSHAKE_SECONDS, self._server.silence))
+            self.sock = self._server.access.encrypt(self.sock)
+
+    def _agree(self) -> bool:
+        if self._server.access is None:
+            return True
+        try:
+            self._server.access.handshake(self.sock)
+        except ssl.SSLError as error:
+            logger.debug("exporter: no handshake with %s: %s", self._client, error)
+            if error.reason == "HTTP_REQUEST":
+                socket.socket.send(self.sock, _NO_TLS)
+            return False
+        return True
