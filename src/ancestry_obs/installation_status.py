@@ -70,6 +70,7 @@ class Status:
         map: the map's file as it was named.
         url: where the exporter answers; empty while none does.
         exporter_error: why no exporter answers, or none can be found, although one was asked for.
+        end_error: why a signal would end the program before its metrics are written or pushed.
         targets: every target, in the map's order.
     """
 
@@ -77,6 +78,7 @@ class Status:
     map: str = ""
     url: str = ""
     exporter_error: str = ""
+    end_error: str = ""
     targets: tuple[TargetStatus, ...] = ()
 
     @property

@@ -143,6 +143,7 @@ class Instrumentation:
             map=self._spec.source,
             url=exporter.url if exporter else "",
             exporter_error=self._outlets.error,
+            end_error=self._outlets.end_error,
             targets=self._targets(holders=True),
         )
 

@@ -123,7 +123,7 @@ def install(
         if not values.get("enable_prometheus_metrics"):
             metrics().declare(lambda: _load(source).metrics)
             return Disabled()
-        _current.map = source
+        _current.map = _settled(source)
         _current.instrumentation = build(_load(source), settings or _settings(values), registry)
         if registry is None:
             _current.instrumentation.publish()
@@ -176,6 +176,13 @@ def _load(source: MapSource) -> MapSpec:
     return load(source)
 
 
+def _settled(source: MapSource) -> MapSource:
+    """Tell where a map's file is, whatever folder the program is in when it is read again."""
+    if isinstance(source, (str, os.PathLike)) and os.path.exists(source):  # noqa: PTH110  see above
+        return os.path.abspath(source)  # noqa: PTH100  see above
+    return source
+
+
 def uninstall() -> None:
     """Leave every class and module as it was found; nothing happens without an installation."""
     with _current.lock:
@@ -207,7 +214,7 @@ def reload(map: MapSource | None = None) -> MapDiff:  # noqa: A002  as in `insta
             return MapDiff()
         source = map if map is not None else _current.map or DEFAULT_MAP
         changes = _current.instrumentation.reload(_load(source))
-        _current.map = source
+        _current.map = _settled(source)
         return changes
 
 

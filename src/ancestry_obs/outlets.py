@@ -1,8 +1,10 @@
 """The ways out of the process, as the settings choose them: one object for each installation.
 
 A registry comes in; out go an HTTP exporter with its `file_sd` entry while the program runs, and a
-textfile and a push when it ends. None of them may disturb the program: what fails is logged once
-and kept for `status()`.
+textfile and a push when it ends, by itself or by a signal. None of them may disturb the program:
+what fails is logged once and kept for `status()`.
+
+Where the files are is settled when they are asked for: the program may change its folder.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from ancestry_obs.collector import render
 from ancestry_obs.exceptions import ExporterError
 from ancestry_obs.metrics_exporter import Exporter, file_sd, get, start_exporter, write_textfile
 from ancestry_obs.metrics_exporter.push import Gateway
+from ancestry_obs.termination import Termination
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,11 +60,14 @@ class Outlets:
         count_failure: Callable[[], object] = int,
     ) -> None:
         self._settings = settings
+        self._textfile = _settled(settings.textfile)
+        self._file_sd = _settled(settings.file_sd)
         self._registry = registry
         self._status = status
         self._count_failure = count_failure
         self.failed = False
         self._closed = False
+        self._termination = Termination(self._end_by_signal)
         self._begin_process()
         _OUTLETS.add(self)
 
@@ -70,7 +76,13 @@ class Outlets:
         self._lock = threading.RLock()
         self._exporter: Exporter | None = None
         self._registration: file_sd.Registration | None = None
+        self._lets_out = False
         self.error = ""
+
+    @property
+    def end_error(self) -> str:
+        """Why a signal would end the program before the ways out are done; empty otherwise."""
+        return self._termination.error
 
     @property
     def exporter(self) -> Exporter | None:
@@ -104,11 +116,15 @@ class Outlets:
 
     def arrange_end(self) -> None:
         """See to it that the end of the program writes and pushes what the settings ask for."""
-        atexit.register(self._end, os.getpid())
+        self._lets_out = True
+        atexit.register(self._end)
+        if self._textfile or self._settings.push_url or self._file_sd:
+            self._termination.arm()
 
     def close(self) -> None:
         """Give out nothing any more, whatever a hook in a call that is still running asks for."""
         self._closed = True
+        self._termination.disarm()
         atexit.unregister(self._end)
         self.stop_exporter()
         atexit.unregister(self.stop_exporter)
@@ -140,11 +156,13 @@ class Outlets:
         self._register(self._exporter)
 
     def _register(self, exporter: Exporter) -> None:
-        if self._settings.file_sd:
+        if self._file_sd:
             try:
-                self._registration = file_sd.register(self._settings.file_sd, exporter.address)
+                self._registration = file_sd.register(self._file_sd, exporter.address)
             except ExporterError as error:
                 self._say(str(error))
+            else:
+                self._termination.arm()
 
     def _withdraw(self) -> None:
         registration, self._registration = self._registration, None
@@ -161,25 +179,40 @@ class Outlets:
         if message != said:
             logger.warning("%s", message)
 
-    def _end(self, process: int) -> None:
-        # A forked child leaves through the same door, but the run is its parent's.
-        if process == os.getpid():
-            if self._settings.textfile:
-                self._write(self._settings.textfile)
-            if self._settings.push_url:
-                self._push(self._settings.push_url)
+    def _end(self) -> None:
+        with self._termination.at_end() as is_to_do:
+            if is_to_do:
+                self._write()
+                self._push()
 
-    def _write(self, path: str) -> None:
+    def _end_by_signal(self) -> None:
+        self.failed = True
+        self._write()
+        with self._lock:
+            self._withdraw()
+        # Last: it may take longest.
+        self._push()
+
+    def _write(self) -> None:
+        if not self._lets_out or not self._textfile:
+            return
         try:
-            write_textfile(path, self.render()[0])
+            write_textfile(self._textfile, self.render()[0])
         except Exception as error:  # noqa: BLE001  other collectors in the registry may raise anything
             logger.warning("metrics are not written: %s", error)
 
-    def _push(self, url: str) -> None:
+    def _push(self) -> None:
+        url = self._settings.push_url
+        if not self._lets_out or not url:
+            return
         # An exception that nobody caught has been noted by the interpreter before it ends.
         succeeded = not self.failed and getattr(sys, "last_value", None) is None
         job = self._settings.metrics_namespace or "ancestry_obs"
         Gateway(url, job, socket.gethostname()).push(self._registry, succeeded=succeeded)
+
+
+def _settled(path: str | None) -> str:
+    return os.path.abspath(os.path.expanduser(path)) if path else ""  # noqa: PTH100, PTH111  as it is written, links included
 
 
 # What is registered for forks stays so: it is once for the process, not for each installation.

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import http.server
 import os
 import pickle
+import resource
+import subprocess
 import sys
 import threading
+from functools import partial
 from textwrap import dedent
+from types import SimpleNamespace
 
 import pytest
 
@@ -145,4 +150,79 @@ def in_child():
         os.waitpid(pid, 0)
         return pickle.loads(answer)
 
+    return run
+
+
+_SHOP_MAP = """\
+version = 1
+[metrics.prices_total]
+type = "counter"
+help = "Prices asked for."
+[[instrument]]
+target = "shop:price"
+record = [{ metric = "prices_total" }]
+"""
+_SHOP_HOOK = """\
+[[hook]]
+target = "shop:open_shop"
+after = "exporter.start"
+"""
+_SHOP_PROGRAM = """\
+import ancestry_obs, logging, os, sys
+logging.basicConfig(format="%(message)s")
+ancestry_obs.install()
+import shop
+shop.price("book")
+"""
+
+
+@pytest.fixture
+def gateway():
+    """Stand in for a Pushgateway; gives its address and what was sent to it."""
+    received = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            received.append((self.path, body))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_): ...
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        url = f"http://127.0.0.1:{server.server_address[1]}"
+        yield SimpleNamespace(url=url, received=received)
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def program(tmp_path):
+    """Run a program whose `.env` has the settings, to its end."""
+    (tmp_path / "shop.py").write_text("def price(name): ...\ndef open_shop(): ...\n")
+
+    def run(ending="", *, hook=True, largest_file=resource.RLIM_INFINITY, **variables):
+        (tmp_path / "shop.toml").write_text(_SHOP_MAP + (_SHOP_HOOK if hook else ""))
+        (tmp_path / "program.py").write_text(_SHOP_PROGRAM + ending)
+        settings = {
+            "PROMETHEUS_METRICS_ENABLED": "true",
+            "METRICS_EXPORT_PORT": "0",
+            "INSTRUMENTATION_MAP": "shop.toml",
+        } | variables
+        (tmp_path / ".env").write_text("".join(f"{k}={v}\n" for k, v in settings.items()))
+        return subprocess.run(
+            [sys.executable, "program.py"],
+            cwd=tmp_path,
+            env={k: v for k, v in os.environ.items() if k not in settings},
+            preexec_fn=partial(resource.setrlimit, resource.RLIMIT_FSIZE, (largest_file,) * 2),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    run.folder = tmp_path
     return run

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import gc
-import http.server
 import json
 import logging
 import os
 import re
 import signal
-import subprocess
-import sys
 import threading
 from dataclasses import replace
-from types import SimpleNamespace
 
 import pytest
 from prometheus_client import CollectorRegistry, Gauge
@@ -25,27 +21,6 @@ from ancestry_obs.outlets import Outlets
 from ancestry_obs.settings import ObservabilitySettings
 
 SETTINGS = ObservabilitySettings(enable_prometheus_metrics=True, metrics_export_port=0)
-MAP = """\
-version = 1
-[metrics.prices_total]
-type = "counter"
-help = "Prices asked for."
-[[instrument]]
-target = "shop:price"
-record = [{ metric = "prices_total" }]
-"""
-HOOK = """\
-[[hook]]
-target = "shop:open_shop"
-after = "exporter.start"
-"""
-PROGRAM = """\
-import ancestry_obs, logging, os, sys
-logging.basicConfig(format="%(message)s")
-ancestry_obs.install()
-import shop
-shop.price("book")
-"""
 
 
 @pytest.fixture
@@ -177,57 +152,6 @@ def test_outlets_that_nobody_uses_are_forgotten(outlets):
     assert os.waitpid(child, 0)[1] == 0
 
 
-@pytest.fixture
-def gateway():
-    """Stand in for a Pushgateway; gives its address and what was sent to it."""
-    received = []
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_POST(self):
-            body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-            received.append((self.path, body))
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, *_): ...
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        url = f"http://127.0.0.1:{server.server_address[1]}"
-        yield SimpleNamespace(url=url, received=received)
-        server.shutdown()
-        thread.join()
-
-
-@pytest.fixture
-def program(tmp_path):
-    """Run a program whose `.env` has the settings, to its end."""
-    (tmp_path / "shop.py").write_text("def price(name): ...\ndef open_shop(): ...\n")
-
-    def run(ending="", *, hook=True, **variables):
-        (tmp_path / "shop.toml").write_text(MAP + (HOOK if hook else ""))
-        (tmp_path / "program.py").write_text(PROGRAM + ending)
-        settings = {
-            "PROMETHEUS_METRICS_ENABLED": "true",
-            "METRICS_EXPORT_PORT": "0",
-            "INSTRUMENTATION_MAP": "shop.toml",
-        } | variables
-        (tmp_path / ".env").write_text("".join(f"{k}={v}\n" for k, v in settings.items()))
-        return subprocess.run(
-            [sys.executable, "program.py"],
-            cwd=tmp_path,
-            env={k: v for k, v in os.environ.items() if k not in settings},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-
-    run.folder = tmp_path
-    return run
-
-
 ENDINGS = {
     "": True,
     "sys.exit(0)": True,
@@ -249,7 +173,8 @@ class TestAtTheEnd:
     def test_a_textfile_that_cannot_be_written_is_a_warning(self, program):
         done = program(METRICS_TEXTFILE="missing/shop.prom")
         assert done.returncode == 0
-        assert done.stderr.startswith("metrics are not written: cannot write missing/shop.prom: ")
+        file = program.folder / "missing" / "shop.prom"
+        assert done.stderr.startswith(f"metrics are not written: cannot write {file}: ")
         assert done.stderr.count("\n") == 1
 
     def test_a_collector_that_raises_is_a_warning(self, program):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ancestry_obs.exceptions import ObservabilityError
 from ancestry_obs.mapfile import load
+from ancestry_obs.metrics_exporter.textfile import replace_file
 from ancestry_obs.monitoring import Catalogue, load_plan
 from ancestry_obs.settings import ObservabilitySettings
 
@@ -48,12 +49,18 @@ def _namespace(given: str | None) -> str:
 def written(path: Path, text: str) -> str:
     """Write a file, and its folder if need be; give what to tell about it.
 
+    A file is there whole or as it was before; what is none, such as a pipe, is written to.
+
     Raises:
         ObservabilityError: It cannot be written there.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, "utf-8")
+        if path.exists() and not path.is_file():
+            path.write_text(text, "utf-8")
+        else:
+            # What a link leads to is replaced, not the link.
+            replace_file(path.resolve(), text.encode())
     except OSError as error:
         raise ObservabilityError(
             f"{path}: cannot be written ({error.strerror}); name another place with -o"

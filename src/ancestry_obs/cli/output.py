@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from typing import TYPE_CHECKING
+
+from ancestry_obs.exceptions import ObservabilityError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -12,8 +16,22 @@ __all__ = ["say", "say_json", "table"]
 
 
 def say(text: str = "") -> None:
-    """Print to stdout."""
-    print(text)  # noqa: T201  a command prints
+    """Print to stdout.
+
+    Raises:
+        ObservabilityError: it cannot be written: the disk is full, or who reads it has gone.
+    """
+    try:
+        print(text, flush=True)  # noqa: T201  a command prints
+    except OSError as error:
+        # What is left in the buffer must not fail once more when Python ends ("Note on SIGPIPE" in
+        # the documentation of `signal`).
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+        raise ObservabilityError(
+            f"standard output cannot be written ({error.strerror}); send it elsewhere"
+        ) from error
 
 
 def say_json(data: object) -> None:

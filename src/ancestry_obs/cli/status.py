@@ -75,6 +75,7 @@ def describe(status: Status) -> str:
     lines = [f"map {status.map}, {len(rows)} targets", ""]
     lines += [table(("STATE", "CALLS", "ERRORS", "TARGET"), rows), ""]
     lines += [f"exporter: {status.exporter_error}"] if status.exporter_error else []
+    lines += [f"end: {status.end_error}"] if status.end_error else []
     for each in status.targets:
         lines += [f"{each.target}: {each.reason}"] if each.reason else []
         lines += [f"{each.target}: not reached: {holder}" for holder in each.unreached]

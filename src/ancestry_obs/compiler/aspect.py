@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 from ancestry_obs.compiler.advice import merge
 from ancestry_obs.compiler.keys import may_call_program, plan_keys
+from ancestry_obs.compiler.permits import can_take
 from ancestry_obs.compiler.signature import Names, Signature, shown_parameters, signature_of
 from ancestry_obs.compiler.streams import Stream, plan_streams
 from ancestry_obs.exceptions import CompileError, ExpressionError
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from ancestry_obs.compiler.advice import Advice, Runtime
     from ancestry_obs.compiler.keys import Key
+    from ancestry_obs.compiler.permits import Permit, Way
     from ancestry_obs.mapfile.specs import RecordSpec
 
 __all__ = ["SPECIAL", "Aspect", "InnerTest", "Kind", "Part", "kind_of"]
@@ -42,6 +44,18 @@ class InnerTest(Protocol):
     @property
     def plain(self) -> Container[int]:
         """The ids of types whose instances no such call can have as its first argument."""
+
+    @property
+    def permit(self) -> Permit:
+        """What an override hands over with such a call."""
+
+    @property
+    def own(self) -> Way | None:
+        """Where `super()` leads from this method for instances of its very class, if known."""
+
+    @property
+    def find(self) -> Callable[[int], Way | None]:
+        """Give the same for instances of a type, by its id."""
 
     def is_inner(self, first: object) -> bool:
         """Tell it of a call; to be called from the method's own frame."""
@@ -182,6 +196,24 @@ class Aspect:
         return "__class__" in code.co_freevars and test.has_own(code)
 
     @cached_property
+    def takes_permits(self) -> bool:
+        """Whether a call can be told at once to have been counted by an override.
+
+        What runs in several steps may be made by one and begun by another.
+        """
+        is_asked = self.inner_test is not None and self.signature.first is not None
+        return is_asked and self.kind == "function" and can_take(self.signature)
+
+    @cached_property
+    def gives_permits(self) -> bool:
+        """Whether its calls of the method above can be told to have been counted here."""
+        if not (self.takes_permits and self.knows_its_class):
+            return False
+        space = getattr(self.function, "__globals__", {})
+        builtins = getattr(self.function, "__builtins__", {})
+        return space.get("super", builtins.get("super")) is super
+
+    @cached_property
     def shape(self) -> Hashable:
         """What the statements depend on; equal for targets to which the same ones do justice."""
         runtime, advice = self.runtime, self.advice
@@ -195,6 +227,8 @@ class Aspect:
             tuple(self._alias),
             self.inner_test is not None,
             self.knows_its_class,
+            self.takes_permits,
+            self.gives_permits,
             self.names.prefix,
             tuple(map(self._place_of, advice.read)),
         )

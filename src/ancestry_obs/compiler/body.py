@@ -39,11 +39,13 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from ancestry_obs.compiler.code import NamesToConstants
-from ancestry_obs.compiler.lines import AS_BEFORE, NEEDS_ROOM, NOWHERE
+from ancestry_obs.compiler.lines import AS_BEFORE, NEEDS_ROOM, NOWHERE, settled
+from ancestry_obs.compiler.permits import called_as, going_up, taken_first
 from ancestry_obs.compiler.trees import Block, shared
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from types import CodeType
 
     from ancestry_obs.compiler.statements import Statements
     from ancestry_obs.compiler.trees import Place, Tree
@@ -74,21 +76,25 @@ class Template:
         parameters: The placeholder of each parameter, in order.
 
     Attributes:
-        entry, begin, leave, failure: The blocks of `statements`.
+        take, entry, begin, give, leave, recall, failure: The blocks of `statements`.
     """
 
     statements: Statements
     prefix: str
     parameters: tuple[str, ...]
+    take: Block = field(init=False)
     entry: Block = field(init=False)
     begin: Block = field(init=False)
+    give: Block = field(init=False)
     leave: Block = field(init=False)
+    recall: Block = field(init=False)
     failure: Block = field(init=False)
 
     def __post_init__(self) -> None:
-        differing = {*self.parameters, *self.statements.saved.values()}
-        for name in ("entry", "begin", "leave", "failure"):
-            text = getattr(self.statements, name)
+        statements = self.statements
+        differing = {*self.parameters, *statements.saved.values(), statements.method}
+        for name in ("take", "entry", "begin", "give", "leave", "recall", "failure"):
+            text = getattr(statements, name)
             words = frozenset(_WORD.findall(text))
             constants = frozenset(filter(self.is_constant, words))
             object.__setattr__(self, name, shared(text, constants, words & differing))
@@ -119,10 +125,17 @@ class Put(NamedTuple):
     Attributes:
         trees: To be given back once it is compiled.
         returned: The variable that each ``return`` of it reads last of all; empty if there is none.
+        takes: Whether it begins with taking a permit.
     """
 
     trees: list[Tree]
     returned: str
+    takes: bool
+
+    def finished(self, code: CodeType) -> CodeType:
+        """Give what was compiled of the function as its source cannot say it."""
+        code = settled(code, self.returned)
+        return taken_first(code) if self.takes else code
 
 
 def weave_body(function: Function, template: Template, parameters: Iterable[str], line: int) -> Put:
@@ -137,7 +150,9 @@ def weave_body(function: Function, template: Template, parameters: Iterable[str]
     names = dict(zip(template.parameters, parameters, strict=True))
     weaving = _Weaving(function, template, names, line)
     weaving.weave()
-    return Put(weaving.trees, "" if weaving.is_protected else template.statements.result)
+    statements = template.statements
+    returned = "" if weaving.is_protected else statements.result
+    return Put(weaving.trees, returned, bool(statements.take))
 
 
 def calling_function(text: str, template: Template, line: int) -> Function:
@@ -165,13 +180,17 @@ class _Weaving:
         self._names = names
         self.trees: list[Tree] = []
         self.is_protected = False
+        self._gives = False
         self._copies: dict[str, str] = {}
+        statements = template.statements
+        self._names[statements.method] = function.name
+        is_asked = statements.saved or statements.give
+        self._assigned = set(_assigned(function.body)) if is_asked else set()
         self._keep_parameters()
 
     def _keep_parameters(self) -> None:
         """Read a parameter itself at the end of the call, unless the body gives it a new value."""
-        saved = self._template.statements.saved
-        assigned = set(_assigned(self._function.body)) if saved else set()
+        saved, assigned = self._template.statements.saved, self._assigned
         for placeholder, copy in saved.items():
             name = self._names[placeholder]
             if name in assigned or any(_is_mangled(name, each) for each in assigned):
@@ -187,12 +206,28 @@ class _Weaving:
         documentation, body = body[:documented], body[documented:]
         alone = self._template.alone if _ends_once(body) else None
         self._template = alone or self._template
-        entry = self._entry(self._first)
+        entry = [*self._put(self._first, self._template.take), *self._entry(self._first)]
         if self._template.statements.is_entry_only:
             function.body = [*documentation, *entry, *body]
             return
+        entry += self._give(body)
         around = self._around(body) if alone is None else self._before_one_end(body)
         function.body = [*documentation, *entry, *around]
+
+    def _give(self, body: list[ast.stmt]) -> Iterator[ast.stmt]:
+        """Give permits to calls of the method above, where the body has any."""
+        statements, function = self._template.statements, self._function
+        first = next(iter(self._template.parameters), "")
+        if not statements.give or self._names[first] in self._assigned:
+            return
+        spread = {each.arg for each in (function.args.vararg, function.args.kwarg) if each}
+        for block, statement, call in [*going_up(body, function, spread - self._assigned)]:
+            place = block.index(statement)
+            block[place:place] = self._put(_start(statement), self._template.give)
+            statement.value = called_as(call, statements.up, self._names[first])
+            self._gives = True
+        if self._gives:
+            yield _assignment(self._first, statements.way, None)
 
     def _put(self, where: Place, block: Block) -> list[ast.stmt]:
         tree = block.at(where, self._names)
@@ -232,7 +267,8 @@ class _Weaving:
             yield from leave
 
     def _guarded(self, body: list[ast.stmt]) -> ast.stmt:
-        failure = self._put(NOWHERE, self._template.failure)
+        failure = self._put(NOWHERE, self._template.recall) if self._gives else []
+        failure = [*failure, *self._put(NOWHERE, self._template.failure)]
         again = _at(NOWHERE, ast.Raise(None, None))
         handler = _at(NOWHERE, ast.ExceptHandler(None, None, [*failure, again]))
         return _at(self._first, ast.Try(body, [handler], [], []))

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import logging
 import sys
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from ancestry_obs.recording.failures import came_from_outside
+from ancestry_obs.recording.failures import is_from_outside, shown
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -36,7 +35,7 @@ UNBOUND: Final = _Unbound()
 def isolated(
     action: Callable[..., object], name: str, target: str, store: Store
 ) -> Callable[..., None]:
-    """Wrap an action so that nothing it raises leaves it; what interrupts it does.
+    """Wrap an action so that nothing it raises leaves it.
 
     Args:
         action: What a hook or a sample's tracker does.
@@ -50,13 +49,12 @@ def isolated(
         try:
             action(*args)
         except BaseException as error:
-            if came_from_outside(error):
+            if is_from_outside(error):
                 raise
-            with suppress(Exception):
-                store.count_failure(target, "", name)
-                if not said:
-                    said.append(True)
-                    _LOG.warning("%s: the action %r failed: %r", target, name, error)
+            store.count_failure(target, "", name)
+            if not said:
+                said.append(True)
+                _LOG.warning("%s: the action %r failed: %s", target, name, shown(error))
 
     return run
 

@@ -21,7 +21,7 @@ from ancestry_obs.compiler.code import (
     with_inside_of,
 )
 from ancestry_obs.compiler.definitions import Definitions, decorators
-from ancestry_obs.compiler.lines import first_line, settled
+from ancestry_obs.compiler.lines import first_line
 from ancestry_obs.compiler.shape import shape_of
 from ancestry_obs.compiler.visibility import looks_at_locals
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from types import CodeType
 
     from ancestry_obs.compiler.aspect import Aspect
-    from ancestry_obs.compiler.body import Function
+    from ancestry_obs.compiler.body import Function, Put
     from ancestry_obs.compiler.definitions import Key
     from ancestry_obs.compiler.trees import Tree
 
@@ -128,7 +128,7 @@ class _Source:
     def __init__(self, text: str) -> None:
         self._text = text
         self._lent: list[Tree] = []
-        self._returned: dict[Key, str] = {}
+        self._put: dict[Key, Put] = {}
         self.results: dict[int, CodeType | str] = {}
 
     def weave(self, groups: Sequence[Sequence[Aspect]]) -> None:
@@ -165,7 +165,7 @@ class _Source:
                 names, line = first.signature.names, first_line(code)
                 put = weave_body(woven[-1], template, names, line)
                 self._lent += put.trees
-                self._returned[key_of(code)] = put.returned
+                self._put[key_of(code)] = put
         return definitions, woven
 
     def _weave_together(self, groups: Sequence[Sequence[Aspect]]) -> None:
@@ -183,7 +183,7 @@ class _Source:
             if code is None or code.co_freevars != original.co_freevars:
                 self._refuse([aspect], "statements inside would change its variables")
             else:
-                finished = settled(code, self._returned[key_of(original)])
+                finished = self._put[key_of(original)].finished(code)
                 self.results[id(aspect)] = with_inside_of(finished, original)
 
     def _prove(self, definitions: Definitions, aspects: Sequence[Aspect]) -> None:

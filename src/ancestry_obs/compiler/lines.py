@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     _Handled = tuple[int, int, int, int]
     _Position = tuple[int | None, int | None, int | None, int | None]
 
-__all__ = ["AS_BEFORE", "NEEDS_ROOM", "NOWHERE", "first_line", "settled"]
+__all__ = ["AS_BEFORE", "NEEDS_ROOM", "NOWHERE", "UNKNOWN", "first_line", "line_table", "settled"]
 
 
 def _place(number: int) -> dict[str, int]:
@@ -70,8 +70,9 @@ _TAKES_ALL: Final = bytes([_HANDLES, opmap["POP_TOP"]])
 # The last steps of a handler that an exception leaves, and those that go back to where it raised.
 _LEAVES: Final = bytes([opmap["COPY"], 3, opmap["POP_EXCEPT"], 0, opmap["RERAISE"], 1])
 _GOES_BACK: Final = bytes([opmap["COPY"], 2, opmap["POP_EXCEPT"], 0, opmap["RERAISE"], 2])
-# Where nobody has looked yet how code ends, exceptions leave it from no line.
-_UNKNOWN: Final = (3, 14)
+UNKNOWN: Final = (3, 14)
+"""From this Python on nobody has looked yet how code begins and ends."""
+
 _LONG, _NO_COLUMNS, _NO_PLACE = 14, 13, 15  # kinds of entries in a table of lines
 _MOST: Final = 8  # code units of one such entry
 _MORE: Final = 64  # in both tables the bit that says that a number goes on
@@ -93,7 +94,8 @@ def settled(code: CodeType, returned: str) -> CodeType:
             empty if there is none.
     """
     code = _taking_out(code, returned)
-    if sys.version_info < _UNKNOWN:
+    # Elsewhere exceptions leave it from no line.
+    if sys.version_info < UNKNOWN:
         code = _left_where_raised(code)
     has_open = any(line == AS_BEFORE["lineno"] for _, _, line in code.co_lines())
     return _on_lines_before(code) if has_open else code
@@ -158,7 +160,7 @@ def _on_lines_before(code: CodeType) -> CodeType:
             if line is None and code.co_code[2 * unit] in _RETURNS:
                 line = first_line(code)
             positions[unit] = (line, line, None, None)
-    return code.replace(co_linetable=bytes(_line_table(positions, code.co_firstlineno)))
+    return code.replace(co_linetable=bytes(line_table(positions, code.co_firstlineno)))
 
 
 def _predecessors(code: CodeType, wanted: Iterable[int]) -> dict[int, list[int]]:
@@ -187,7 +189,13 @@ def _predecessors(code: CodeType, wanted: Iterable[int]) -> dict[int, list[int]]
     return before
 
 
-def _line_table(positions: Iterable[_Position], first: int) -> Iterator[int]:
+def line_table(positions: Iterable[_Position], first: int) -> Iterator[int]:
+    """Yield the bytes of a table of lines.
+
+    Args:
+        positions: Where each unit of the code is.
+        first: The code's first line.
+    """
     current = first
     for (line, end_line, column, end_column), units in groupby(positions):
         numbers = []

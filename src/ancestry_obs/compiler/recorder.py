@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from ancestry_obs.recording.buffers import Buffer, LatestBuffer, SecondsBuffer
-from ancestry_obs.recording.failures import is_from_outside
+from ancestry_obs.recording.failures import is_from_outside, shown
 from ancestry_obs.recording.limits import ERROR, label_text
 
 if TYPE_CHECKING:
@@ -262,13 +262,12 @@ class Recorder:
             if (metric, what) not in self._said:
                 self._said |= {(metric, what)}
                 _LOG.warning(
-                    "%s: metric %r: the expression for %r failed with %s: %s; "
+                    "%s: metric %r: the expression for %r failed with %s; "
                     "further failures are counted only",
                     self.probe.target,
                     metric,
                     what,
-                    type(error).__name__,
-                    _shown(error),
+                    shown(error),
                 )
 
     def unlabelled(self, elapsed: float | None) -> tuple[Buffer, float] | None:
@@ -290,12 +289,3 @@ class Recorder:
             return None
         texts = (ERROR,) * len(stream.labels)
         return self.open(texts, valued=value is not None), 1.0 if value is None else value
-
-
-def _shown(error: BaseException) -> str:
-    try:
-        return str(error)
-    except BaseException as another:
-        if is_from_outside(another):
-            raise
-        return "(it cannot be shown)"

@@ -162,6 +162,7 @@ class Shape:
             **{names(f"r{index}"): recorder for index, recorder in enumerate(recorders)},
             names.call: call,
             names.inner: aspect.inner_test,
+            names.permit: aspect.inner_test and aspect.inner_test.permit,
         }
         if self._bound:
             own[names.bind] = binder(aspect.shown, self._bound)

@@ -39,6 +39,12 @@ class Statements:
         leave: Where a call returns; reads the result's name.
         failure: Where an exception leaves the body.
         names: The names that the code keeps as variables of its own; all others are constants.
+        take: Before everything else: takes the permit of a call that came up from an override.
+        give: Before a call of the method above: finds out where it leads, and gives its permit.
+        recall: Where an exception leaves the body: takes back a permit that nobody took.
+        way: The name that tells which permit was given; none at first.
+        up: The name that has the method above, if it is known.
+        method: What stands for the method's name.
         started: The name that tells whether a call is still to be recorded.
         result: The name that holds what the body returned.
         saved: The names that keep parameters as they came in, by placeholder.
@@ -54,6 +60,12 @@ class Statements:
     started: str
     result: str
     saved: dict[str, str]
+    take: str
+    give: str
+    recall: str
+    way: str
+    up: str
+    method: str
     alone: Statements | None = None
 
     @property
@@ -102,6 +114,12 @@ class _Writer:
             started=names.started,
             result=names.result,
             saved=self._saved,
+            take="\n".join(self._taking()),
+            give="\n".join(self._giving()),
+            recall=f"if {names.way} is not None:\n    {names.way}.permit.first = None",
+            way=names.way,
+            up=names.up,
+            method=names.method,
         )
         if not self._ends() or not self._begins_with_the_clock():
             return statements
@@ -167,6 +185,7 @@ class _Writer:
         yield from (names.started, names.elapsed, names.result, names.me)
         for part in self._aspect.parts:
             yield from (names(f"buffer{part.index}"), names(f"value{part.index}"))
+        yield from (names.kind, names.way, names.up)
         # What the loop around an async generator needs.
         yield from (names.driven, names.box, names.step, names.thrown)
         yield from (names(f"gate{part.index}") for part in self._gates)
@@ -176,6 +195,8 @@ class _Writer:
 
     def _entry(self) -> list[str]:
         names, guard = self._names, self._guard()
+        kind = f"{names.kind} = {names.type}({self._first})"
+        first = [kind] if self._aspect.knows_its_class else []
         begin = [
             *(f"{names(f'before{index}')}()" for index in range(len(self._aspect.advice.before))),
             *self._binding(),
@@ -184,14 +205,40 @@ class _Writer:
         ]
         started = f"{names.clock}()" if self._timed else "True"
         if self._ends() and guard and not begin:
-            return [f"{names.started} = None if {guard} else {started}"]
+            return [*first, f"{names.started} = None if {guard} else {started}"]
         if self._ends():
             begin += [f"{names.started} = {started}"]
         if not guard:
             return begin
         gates = [names(f"gate{part.index}") for part in self._gates]
-        keep = [f"{' = '.join([names.started, *gates])} = None"] if self._ends() else ["pass"]
-        return [f"if {guard}:", *indented(keep), "else:", *indented(begin)]
+        keep = f"{' = '.join([names.started, *gates])} = None"
+        return [*first, f"if {guard}:", f"    {keep}", "else:", *indented(begin)]
+
+    def _taking(self) -> list[str]:
+        names = self._names
+        if not self._aspect.takes_permits:
+            return []
+        return [
+            f"{names.started} = {names.permit}.first",
+            f"if {names.started} is not None:",
+            f"    {names.permit}.first = None",
+        ]
+
+    def _giving(self) -> list[str]:
+        """Ask where `super()` leads as often as the program does: any class may have changed."""
+        aspect, names = self._aspect, self._names
+        # Where an exception leaves it has to be known which permit was given.
+        if not aspect.gives_permits or not self._ends():
+            return []
+        others = f"{names.inner}.find({names.id}({names.kind}))"
+        above = f"super(__class__, {names.kind}).{names.method}"
+        return [
+            f"{names.way} = {names.inner}.own if {names.kind} is __class__ else {others}",
+            f"if {names.way} is not None and ({names.up} := {above}) is {names.way}():",
+            f"    {names.way}.permit.first = {self._first}",
+            "else:",
+            f"    {names.up} = None",
+        ]
 
     def _beginning(self) -> list[str]:
         """Count a call as begun just where nothing can keep its end from being counted."""
@@ -203,16 +250,19 @@ class _Writer:
     def _guard(self) -> str:
         """Leave out what is not to be recorded: calls by expressions, and through ``super()``."""
         names, tests = self._names, []
+        if self._aspect.takes_permits:
+            tests.append(f"{names.started} is not None and {names.started} is {self._first}")
         if self._evaluates:
             tests.append(f"{names.r0}.evaluating and {names.is_evaluating}()")
         if self._aspect.inner_test is not None:
             first = self._first
             test = f"{names.inner}.is_inner({first})"
             if not first.startswith("*"):
-                kind = f"{names.id}({names.type}({first}))"
-                test = f"{kind} not in {names.inner}.plain and {test}"
-                if self._aspect.knows_its_class:
-                    test = f"{names.type}({first}) is not __class__ and {test}"
+                is_known = self._aspect.knows_its_class
+                kind = names.kind if is_known else f"{names.type}({first})"
+                test = f"{names.id}({kind}) not in {names.inner}.plain and {test}"
+                if is_known:
+                    test = f"{kind} is not __class__ and {test}"
             tests.append(test)
         return " or ".join(tests)
 

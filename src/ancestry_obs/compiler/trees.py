@@ -24,7 +24,11 @@ Place = dict[str, int]
 
 _MOST_FREE: Final = 128
 # Where a name is that a function may have another one for.
-_NAMES: Final[dict[type[ast.AST], str]] = {ast.Name: "id", ast.keyword: "arg"}
+_NAMES: Final[dict[type[ast.AST], str]] = {
+    ast.Name: "id",
+    ast.keyword: "arg",
+    ast.Attribute: "attr",
+}
 
 
 class Tree:

@@ -26,7 +26,6 @@ from ancestry_obs.compiler.code import (
     with_constants,
 )
 from ancestry_obs.compiler.inlining import READ, inlined, woven_tree
-from ancestry_obs.compiler.lines import settled
 from ancestry_obs.compiler.shape import shape_of
 from ancestry_obs.compiler.sources import source_of
 from ancestry_obs.compiler.statements import passing_text
@@ -281,7 +280,7 @@ def _calling(aspect: Aspect, shape: Shape) -> CodeType:
     function = _calling_tree(aspect)
     put = weave_body(function, shape.template, aspect.signature.names, function.lineno)
     free = aspect.code.co_freevars if aspect.code else ()
-    code = settled(inner_code(function, free), put.returned)
+    code = put.finished(inner_code(function, free))
     for tree in put.trees:
         tree.give_back()
     if code.co_freevars != free:

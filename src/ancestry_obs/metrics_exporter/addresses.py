@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import errno
-import socket
 
 from ancestry_obs.exceptions import ExporterError
+from ancestry_obs.unpatched import socket
 
 __all__ = ["authority", "listen", "local_host", "public_host"]
 

@@ -8,17 +8,23 @@ from __future__ import annotations
 
 import logging
 import time
+from base64 import b64encode
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from http.client import HTTPException
 from typing import TYPE_CHECKING
 from urllib.error import HTTPError
 from urllib.parse import unquote, urlsplit
+from urllib.request import Request
 
 from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.exposition import basic_auth_handler, default_handler, pushadd_to_gateway
+from prometheus_client.exposition import pushadd_to_gateway
+
+from ancestry_obs.metrics_exporter.timed_http import Deadline, opener
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from prometheus_client import CollectorRegistry
     from prometheus_client.core import Metric
@@ -30,8 +36,11 @@ logger = logging.getLogger("ancestry_obs")
 LAST_SUCCESS = "ancestry_obs_last_success_timestamp_seconds"
 """When the last run of a job ended well; what an alert on a missing run looks at."""
 
-# The program waits for this at its end.
-_TIMEOUT_SECONDS = 5.0
+TIMEOUT_SECONDS = 5.0
+"""How long a push may take from connecting to the end of the answer; the program's end waits."""
+
+# What a gateway says beyond that is no line for a log.
+_MOST_OF_A_REASON = 500
 
 
 @dataclass(frozen=True)
@@ -42,8 +51,9 @@ class Gateway:
         url: The gateway's address; a user and a password in it are sent as basic authentication.
         job: Names what runs; the label ``job``.
         instance: Names where it runs; the label ``instance``.
-        timeout: For the request, in seconds.
+        timeout: For the whole request, from connecting to the end of the answer, in seconds.
         clock: Seconds since the epoch.
+        monotonic: Seconds from any beginning, by which the timeout is measured.
 
     Example:
         >>> Gateway("http://127.0.0.1:9091", "nightly", "host-7").push(get_registry())
@@ -53,8 +63,9 @@ class Gateway:
     url: str = field(repr=False)
     job: str
     instance: str
-    timeout: float = _TIMEOUT_SECONDS
+    timeout: float = TIMEOUT_SECONDS
     clock: Callable[[], float] = time.time
+    monotonic: Callable[[], float] = time.monotonic
 
     def push(self, registry: CollectorRegistry, *, succeeded: bool = True) -> bool:
         """Send everything in a registry.
@@ -69,11 +80,12 @@ class Gateway:
         Returns:
             Whether the gateway took it. If not, the log has a warning with the reason.
         """
-        address, handler = _address_and_handler(self.url)
+        address, credentials = _address_and_credentials(self.url)
         source = _WithLastSuccess(registry, self.clock() if succeeded else None)
         group = {"instance": self.instance}
+        send = partial(self._request, credentials)
         try:
-            pushadd_to_gateway(address, self.job, source, group, self.timeout, handler)
+            pushadd_to_gateway(address, self.job, source, group, self.timeout, send)
         except Exception as error:  # noqa: BLE001 - also what other collectors raise ends no program
             logger.warning(
                 "metrics were not pushed to %s: %s; start the Pushgateway or correct "
@@ -83,6 +95,28 @@ class Gateway:
             )
             return False
         return True
+
+    def _request(  # noqa: PLR0913, PLR0917  prometheus_client's signature
+        self,
+        credentials: str,
+        url: str,
+        method: str,
+        timeout: float | None,
+        headers: Sequence[tuple[str, str]],
+        data: bytes,
+    ) -> Callable[[], None]:
+        """Give what prometheus_client calls to send; all but the first argument are its own."""
+        request = Request(url, data, dict(headers), method=method)  # noqa: S310  settings allow http and https alone
+        if credentials:
+            # Not on to where the gateway may redirect to.
+            request.add_unredirected_header("Authorization", f"Basic {credentials}")
+
+        def send() -> None:
+            deadline = Deadline(self.timeout, self.monotonic)
+            with opener(deadline).open(request, timeout=timeout):
+                pass
+
+        return send
 
 
 class _WithLastSuccess:
@@ -99,21 +133,20 @@ class _WithLastSuccess:
             yield GaugeMetricFamily(LAST_SUCCESS, text, value=self._succeeded_at)
 
 
-def _address_and_handler(url: str) -> tuple[str, Callable[..., Callable[[], None]]]:
+def _address_and_credentials(url: str) -> tuple[str, str]:
     """Part the address, which may be logged, from user and password, which must not be."""
     parts = urlsplit(url)
     user_info, _, host = parts.netloc.rpartition("@")
-    address = parts._replace(netloc=host).geturl()
-    if not user_info:
-        return address, default_handler
     user, _, password = map(unquote, user_info.partition(":"))
-    return address, partial(basic_auth_handler, username=user, password=password)
+    credentials = b64encode(f"{user}:{password}".encode()).decode() if user_info else ""
+    return parts._replace(netloc=host).geturl(), credentials
 
 
 def _reason(error: Exception) -> str:
-    if isinstance(error, HTTPError):
-        # The gateway says in the body what it did not like.
-        with error:
-            body = error.read().decode(errors="replace").strip()
+    if not isinstance(error, HTTPError):
+        return str(getattr(error, "reason", error))
+    # The gateway says in the body what it did not like.
+    with error, suppress(OSError, HTTPException):
+        body = " ".join(error.read(_MOST_OF_A_REASON).decode(errors="replace").split())
         return f"{error}: {body}" if body else str(error)
-    return str(getattr(error, "reason", error))
+    return str(error)

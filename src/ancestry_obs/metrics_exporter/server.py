@@ -11,8 +11,6 @@ from __future__ import annotations
 import logging
 import os
 import selectors
-import socket
-import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 from weakref import WeakSet
@@ -20,6 +18,7 @@ from weakref import WeakSet
 from ancestry_obs.metrics_exporter.addresses import authority, listen, local_host, public_host
 from ancestry_obs.metrics_exporter.handler import Handler
 from ancestry_obs.metrics_exporter.pages import Pages
+from ancestry_obs.unpatched import socket, threading
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -236,9 +235,10 @@ class _Connection(threading.Thread):
             self.sock.shutdown(socket.SHUT_RDWR)
 
 
-def _selector() -> selectors.BaseSelector:
-    # Not epoll: a forked child would share it with the parent and change what the parent waits for.
-    return getattr(selectors, "PollSelector", selectors.SelectSelector)()
+# Not epoll: a forked child would share it with the parent and change what the parent waits for.
+_selector: type[selectors.BaseSelector] = getattr(
+    selectors, "PollSelector", selectors.SelectSelector
+)
 
 
 def _turn_away(sock: socket.socket) -> None:

@@ -93,6 +93,7 @@ class Patcher:
         self._under_way: set[str] = set()
         self._bases: dict[str, list[tuple[Target, Base]]] = {}
         self._main: dict[str, tuple[ModuleType, list[int]]] = {}
+        self._launched = ""
         self._said: set[tuple[str, str]] = set()
         self.renew_lock()
         _PATCHERS.add(self)
@@ -117,6 +118,8 @@ class Patcher:
             module: The module that is being executed.
             name: What targets call it.
         """
+        # Another map may have targets in it that this one has not.
+        self._launched = name
         if self._targets.concerned(name):
             self._run(partial(self._take_in_main, name, module))
 
@@ -196,7 +199,7 @@ class Patcher:
         noted = self._note_main()
         for name, (module, _) in list(self._main.items()):
             wanted += self._find(name, module, label=_label(name, module), settled=False)
-            if name == noted:
+            if name == noted and not self._launched:
                 self._say_what_is_to_come(name, module)
         self._adopt_former(before)
         self._weavings.unweave([each for each in before if not each.wanted])
@@ -209,10 +212,11 @@ class Patcher:
         """Take in the program's own file, which runs under another name than targets have for it.
 
         Returns:
-            That name; empty where no target is in it, or a launcher tells of it.
+            That name; empty where no target is in it, or it has been taken in before.
         """
         module = sys.modules.get("__main__")
-        name = name_of_main(module)
+        # A launcher knows the name; by itself, a module of the same name would have it.
+        name = self._launched or name_of_main(module)
         if not name or name in self._main or not self._targets.concerned(name):
             return ""
         self._names["__main__"] = name

@@ -12,13 +12,15 @@ import weakref
 from dataclasses import dataclass
 from functools import partial
 from sys import _getframe as getframe
+from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any, Final
 
+from ancestry_obs.compiler.permits import Permit, Way
 from ancestry_obs.patcher.namespaces import qualname_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from types import CodeType, FrameType
+    from types import FrameType
 
 __all__ = ["SuperCalls", "SuperTest", "call_woven"]
 
@@ -32,6 +34,9 @@ _CALLER: Final = 2
 class _Known:
     reference: weakref.ref[CodeType]
     only_goes_up: bool
+    is_woven: bool
+    # What it looks up before it gives a permit, if it ever does.
+    giver: SuperTest | None
     users: int = 1
 
 
@@ -61,14 +66,23 @@ class SuperCalls:
                 known[key].users += 1
             else:
                 reference = weakref.ref(code, partial(_forget, known, key))
-                known[key] = _Known(reference, _only_goes_up(code, name))
+                test = next((each for each in code.co_consts if type(each) is SuperTest), None)
+                giver = test if "own" in code.co_names else None
+                up = _only_goes_up(code, name)
+                known[key] = _Known(reference, up, test is not None, giver)
+                if test is not None:
+                    test.takes = any(each is test.permit for each in code.co_consts)
 
     def remove(self, name: str, *codes: CodeType) -> None:
-        """Forget code that is out of use; as often as it was added."""
+        """Forget code that is out of use; as often as it was added.
+
+        Code of ours is forgotten when it is gone: until then a call may be running it that was
+        counted there.
+        """
         known = self._codes.get(name, {})
         for code in codes:
             found = known.get(id(code))
-            if found is not None:
+            if found is not None and not found.is_woven:
                 found.users -= 1
                 if not found.users:
                     del known[id(code)]
@@ -94,9 +108,16 @@ class SuperTest:
     Attributes:
         plain: By their ids the types whose instances cannot have come up from an override, since
             they have none. Held weakly: woven code is out of the garbage collector's sight.
+        permit: What the method takes from an override.
+        takes: Whether it does.
+        own: Where `super()` leads from the method for instances of the class itself, if known.
+        find: Gives the same for those of another type, by its id.
     """
 
-    __slots__ = ("_codes", "_name", "_overridden", "_owner", "plain")
+    __slots__ = (
+        "_codes", "_name", "_others", "_overridden", "_owner", "find", "own", "permit", "plain",
+        "takes",
+    )  # fmt: skip
 
     def __init__(self, owner: type, name: str, codes: Mapping[int, _Known]) -> None:
         self._owner = weakref.ref(owner)
@@ -104,6 +125,11 @@ class SuperTest:
         self._codes = codes
         self.plain: dict[int, weakref.ref[type]] = {}
         self._overridden: dict[int, weakref.ref[type]] = {}
+        self.permit = Permit()
+        self.takes = False
+        self.own: Way | None = None
+        self._others: dict[int, Way] = {}
+        self.find = self._others.get
         _remember(self.plain, owner)
 
     def has_own(self, code: CodeType) -> bool:
@@ -124,6 +150,8 @@ class SuperTest:
             # The common way first: one that only goes up does so for this very call. It may also
             # call what it was given, such as a method of another object that has no override.
             is_up = known is not None and known.only_goes_up
+            if self.takes and known is not None and known.giver is not None:
+                known.giver.learn(self.permit, type(first))
             if is_up and id(type(first)) in self._overridden:
                 return True
             kind: Any = type(first)
@@ -139,6 +167,42 @@ class SuperTest:
         except Exception:  # noqa: BLE001 - a class may raise whatever it likes when asked
             return False
         return False
+
+    def learn(self, permit: Permit, kind: type) -> None:
+        """Learn where `super()` leads from the method, of a call that was given no permit.
+
+        To be called from the `is_inner` of what was called.
+
+        Args:
+            permit: What is taken there.
+            kind: The type of the first argument.
+        """
+        owner = self._owner()
+        known = self.own if kind is owner else self.find(id(kind))
+        if owner is None or (known is not None and known.permit is permit):
+            return
+        function = _following(kind, owner, self._name)
+        called = getframe(_CALLER).f_code
+        if type(function) is not FunctionType or function.__code__ is not called:
+            return
+        # Replaced as a whole: another thread may be using the one that there was.
+        if kind is owner:
+            self.own = Way(function, permit)
+        elif len(self._others) < _MOST_TYPES:
+            key, others = id(kind), self._others
+            gone = weakref.ref(kind, lambda _: others.pop(key, None))
+            others[key] = Way(function, permit, gone)
+
+
+def _following(kind: type, owner: type, name: str) -> object:
+    """Give what a type has under a name behind one of its bases, as the class there has it."""
+    is_behind = False
+    for each in type.__dict__["__mro__"].__get__(kind):
+        space = type.__dict__["__dict__"].__get__(each)
+        if is_behind and name in space:
+            return space[name]
+        is_behind |= each is owner
+    return None
 
 
 def _remember(types: dict[int, weakref.ref[type]], kind: type) -> None:
@@ -193,7 +257,8 @@ def _only_goes_up(code: CodeType, name: str) -> bool:
     for each in dis.get_instructions(code):
         if each.opname in {"PRECALL", "CALL", "CACHE", "PUSH_NULL", "COPY_FREE_VARS"}:
             continue
-        if each.argval == name:
+        # Statements of ours ask as well, of a variable of theirs.
+        if each.argval == name and not before[1].startswith("_obs"):
             reached += 1
             # From 3.12 on in one instruction, whose lowest bits tell a call and two arguments.
             if each.opname == "LOAD_SUPER_ATTR":

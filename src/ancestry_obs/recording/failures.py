@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from types import FrameType, TracebackType
 
-__all__ = ["NO_ROOM", "came_from_outside", "is_from_outside"]
+__all__ = ["NO_ROOM", "came_from_outside", "is_from_outside", "shown"]
 
 NO_ROOM: Final = (RecursionError, MemoryError)
 """What may come of anything that is done at all, where the program has used up what there is."""
@@ -96,3 +96,21 @@ def _has_been_given(frame: FrameType, interrupted: FrameType) -> bool:
     more = code.co_argcount + code.co_kwonlyargcount
     spread = variables.get(code.co_varnames[more], ()) if code.co_flags & CO_VARARGS else ()
     return type(spread) is tuple and any(each is interrupted for each in spread)
+
+
+def shown(error: BaseException) -> str:
+    """Give type and text of an exception, as far as it can be shown.
+
+    Args:
+        error: One that the map's code has raised.
+
+    Raises:
+        BaseException: What comes from outside meanwhile.
+    """
+    name = type.__dict__["__name__"].__get__(type(error))
+    try:
+        return f"{name}: {error}"
+    except BaseException as another:
+        if is_from_outside(another):
+            raise
+        return f"{name}, which cannot be shown"

@@ -93,6 +93,100 @@ class TestTheProgramsOwnModule:
         assert samples(project.path / "a.prom") == {"Book": 1}
 
 
+RELOADING = """
+    import sys
+    EARLIER
+    import ancestry_obs
+    def price(name): ...
+    class Cart:
+        def add(self): ...
+        def size(self): return 7
+    def label(name): return name.title()
+    cart = Cart()
+    def main():
+        for each in ("", "same", *sys.argv[1:]):
+            if each:
+                ancestry_obs.reload(None if each == "same" else each)
+            price("book")
+            cart.add()
+            states = ancestry_obs.status().targets
+            print(each, *(each.calls for each in states if each.state == "installed"))
+    main()
+    """
+RELOADED = """
+[functions]
+label = "MODULE:label"
+[metrics.prices_total]
+type = "counter"
+help = "Prices asked for."
+labels.name = { max_values = 10 }
+[metrics.cart_items]
+type = "gauge"
+help = "Items in carts."
+[[instrument]]
+target = ["MODULE:price", "MODULE:Cart.add"]
+record = [{ metric = "prices_total", labels = { name = "label('book')" } }]
+[[sample]]
+target = "MODULE:Cart"
+metric = "cart_items"
+value = "self.size()"
+"""
+
+
+@pytest.fixture
+def reloading(project, launch):
+    """Run a program that reads maps while it runs; gives its output and the textfile at the end."""
+
+    def run(name, file, *words, start="all.toml", maps=("same", "none.toml", "all.toml"), first=""):
+        project.write("market/__init__.py", "")
+        project.write("other/prog.py", "def price(name): ...\n")
+        project.write(file, RELOADING.replace("EARLIER", first))
+        project.write("all.toml", "version = 1\n" + RELOADED.replace("MODULE", name))
+        project.write(
+            "none.toml", "version = 1\n" + RELOADED[: RELOADED.index("[[i")].replace("MODULE", name)
+        )
+        arguments = ("--map", start, "--port", "0", "--textfile", "a.prom", "--")
+        done = launch("run", *arguments, *words, *maps)
+        assert done.returncode == 0, done.stderr
+        text = (project.path / "a.prom").read_text()
+        assert text.count('state="installed"') == 3
+        assert "ancestry_cart_items 7.0\n" in text
+        return done.stdout.splitlines(), samples(project.path / "a.prom")
+
+    return run
+
+
+@pytest.mark.live
+class TestReload:
+    @pytest.mark.parametrize(
+        ("name", "file", "words"),
+        [
+            ("prog", "prog.py", ["prog.py"]),
+            ("market.prog", "market/prog.py", ["-m", "market.prog"]),
+            ("market.__main__", "market/__main__.py", ["-m", "market"]),
+        ],
+        ids=["script", "module", "package"],
+    )
+    def test_the_program_s_own_targets_stay_measured(self, reloading, name, file, words):
+        lines, counted = reloading(name, file, *words)
+        assert lines == [" 1 1 1", "same 2 2 1", "same 3 3 1", "none.toml", "all.toml 4 4 1"]
+        # The map in between has no target, so that the series of these calls stay alone.
+        assert counted == {"Book": 8}
+
+    @pytest.mark.parametrize("start", ["all.toml", "none.toml"])
+    def test_where_another_module_has_the_program_s_name(self, reloading, start):
+        other = "sys.path.insert(0, 'other'); import prog; sys.path.pop(0)"
+        words = {"start": start, "maps": ("none.toml", "all.toml"), "first": other}
+        lines, _ = reloading("prog", "prog.py", "prog.py", **words)
+        assert lines[-1] == {"all.toml": "all.toml 3 3 1", "none.toml": "all.toml 1 1 0"}[start]
+
+    def test_the_map_is_the_same_file_in_another_folder(self, reloading, project):
+        project.write("elsewhere/all.toml", "no map")
+        away = "import os; os.chdir('elsewhere')"
+        lines, _ = reloading("prog", "prog.py", "prog.py", maps=("same",), first=away)
+        assert lines[-1] == "same 3 3 1"
+
+
 def test_a_program_has_its_own_dashes(project, launch, quiet):
     done = launch("run", "--map", quiet("shop"), "--", "shop.py", "--", "-m", "x")
     assert done.stdout == "4 ['--', '-m', 'x']\n"
@@ -178,6 +272,18 @@ def test_the_textfile_is_written_however_the_program_ends(project, launch, quiet
         program.write(f"    {end}\n")
     done = launch("run", "--map", quiet("shop"), "--textfile", "a.prom", "--", "shop.py")
     assert done.returncode == {"s": 3, "r": 1, "1": 0}[end[0]]
+    assert samples(project.path / "a.prom") == {"book": 1}
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("words", [["shop.py"], ["-m", "shop"]], ids=["script", "module"])
+def test_a_signal_ends_it_after_the_textfile_is_written(project, launch, quiet, number, words):
+    (project.path / "elsewhere").mkdir()
+    with (project.path / "shop.py").open("a") as program:
+        program.write("    import os\n    os.chdir('elsewhere')\n    sys.stdout.flush()\n")
+        program.write(f"    os.kill(os.getpid(), {int(number)})\n    print('went on')\n")
+    done = launch("run", "--map", quiet("shop"), "--textfile", "a.prom", "--", *words)
+    assert (done.returncode, done.stdout, done.stderr) == (-number, "4 []\n", "")
     assert samples(project.path / "a.prom") == {"book": 1}
 
 

@@ -7,6 +7,7 @@ from types import FunctionType, SimpleNamespace
 import pytest
 
 from ancestry_obs.compiler import Advice, Aspect, Runtime, weave, weave_callable
+from ancestry_obs.compiler.permits import Permit
 from ancestry_obs.exceptions import Where
 from ancestry_obs.expressions import BUILTIN_FUNCTIONS, parse
 from ancestry_obs.mapfile.specs import LabelSpec, MetricSpec, RecordSpec
@@ -57,6 +58,9 @@ class Inner:
     def __init__(self, is_inner):
         self.is_inner = is_inner
         self.plain = set()
+        self.permit = Permit()
+        self.own = None
+        self.find = {}.get
 
     def has_own(self, code):
         return True

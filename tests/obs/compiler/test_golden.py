@@ -84,7 +84,7 @@ def runs_an_async_generator(loom):
 def counts_once_under_subclasses(loom):
     loom.metric("calls_total")
     record = loom.record("calls_total")
-    return loom.weave(_method, record, is_inner=bool)
+    return loom.weave(_get, record, is_inner=bool)
 
 
 def _method(self, url, /, method="GET", *parts, retries=3, **options):

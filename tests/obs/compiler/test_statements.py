@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import weakref
+from types import FunctionType
 
 import pytest
 
@@ -168,6 +169,18 @@ class TestInnerCalls:
         assert asked == [deep]
         assert woven.calls() == 2
 
+    @pytest.mark.parametrize("other", [{}, {"super": super}, {"super": str}])
+    def test_a_permit_is_given_where_super_is_the_one_of_python(self, loom, other):
+        class Sub(dict):
+            def update(self, n):
+                return super().update(n)
+
+        original, space = Sub.update, {**globals(), **other}
+        function = FunctionType(original.__code__, space, "update", None, original.__closure__)
+        source = loom.counting(function, is_inner=bool).source
+        is_given = loom.way == "inline" and other.get("super") is not str
+        assert ("_obs_way.permit.first = self" in source) == is_given
+
     def test_where_overrides_take_no_part_nobody_is_asked(self, loom):
         assert "_obs_inner" not in loom.weave(call).source
         assert "_obs_inner" in loom.weave(call, is_inner=bool).source
@@ -191,7 +204,7 @@ class TestActions:
         assert loom.failures == {("m:call", "", "bad"): 4}
         assert (
             caplog.messages
-            == ["m:call: the action 'bad' failed: ZeroDivisionError('division by zero')"] * 2
+            == ["m:call: the action 'bad' failed: ZeroDivisionError: division by zero"] * 2
         )
 
     def test_an_unknown_action_is_refused(self, loom):

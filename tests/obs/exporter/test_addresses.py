@@ -5,6 +5,7 @@ import socket
 import pytest
 
 from ancestry_obs.exceptions import ExporterError
+from ancestry_obs.metrics_exporter import addresses
 from ancestry_obs.metrics_exporter.addresses import authority, listen, local_host, public_host
 
 
@@ -57,6 +58,6 @@ def test_a_port_without_permission(monkeypatch):
     def refuse(*_args, **_options):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(socket, "create_server", refuse)
+    monkeypatch.setattr(addresses.socket, "create_server", refuse)
     with pytest.raises(ExporterError, match="set METRICS_EXPORT_PORT to a port from 1024 on"):
         listen("127.0.0.1", 80)

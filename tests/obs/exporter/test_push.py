@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import logging
+import re
 import socket
 import subprocess
 import threading
 import time
 import urllib.error
 import urllib.request
-from contextlib import closing
+from contextlib import ExitStack, closing, suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
@@ -115,7 +117,75 @@ def test_a_gateway_that_does_not_answer_is_given_up(registry, caplog):
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         with caplog.at_level(logging.WARNING, "ancestry_obs"):
             assert Gateway(url, "nightly", "x", timeout=0.05).push(registry) is False
-    assert "timed out" in caplog.messages[0]
+    assert re.search("timed out|not done within", caplog.messages[0])
+
+
+TRICKLES = {
+    "answers to come": (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+    "a status line": (b"HTTP/1.1 ", b"2"),
+    "headers": (b"HTTP/1.1 200 OK\r\nX: ", b"x"),
+    "a reason": (b"HTTP/1.1 400 Bad Request\r\nContent-Length: 1000000\r\n\r\n", b"x"),
+}
+
+
+@pytest.fixture
+def trickling():
+    """Take a request, and answer it with more and more bytes as long as somebody reads them."""
+    threads = []
+
+    def serve(listener, first, more):
+        sock, _ = listener.accept()
+        with sock, suppress(OSError):
+            sock.recv(65536)
+            sock.sendall(first)
+            while True:
+                sock.sendall(more)
+
+    def start(first, more):
+        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        threads.append(threading.Thread(target=serve, args=(listener, first, more)))
+        threads[-1].start()
+        return f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+    with ExitStack() as stack:
+        yield start
+    for thread in threads:
+        thread.join()
+
+
+@pytest.mark.live
+@pytest.mark.parametrize("kind", TRICKLES)
+def test_a_gateway_that_trickles_is_given_up(trickling, registry, caplog, kind):
+    url = trickling(*TRICKLES[kind])
+    # A second passes whenever somebody looks at the clock: what is left becomes less by each read.
+    ticks = itertools.count()
+    gateway = Gateway(url, "nightly", "x", monotonic=lambda: float(next(ticks)))
+    with caplog.at_level(logging.WARNING, "ancestry_obs"):
+        assert gateway.push(registry) is False
+    reason = {"a reason": "HTTP Error 400: Bad Request"}.get(kind, "not done within 5 seconds")
+    (message,) = caplog.messages
+    assert message.startswith(f"metrics were not pushed to {url}: {reason}")
+    assert next(ticks) < 20
+
+
+@pytest.mark.live
+def test_a_gateway_that_takes_nothing_is_given_up(caplog):
+    registry = CollectorRegistry()
+    Gauge("large", "x" * 20_000_000, registry=registry)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        with caplog.at_level(logging.WARNING, "ancestry_obs"):
+            assert Gateway(url, "nightly", "x", timeout=0.05).push(registry) is False
+    assert re.search("timed out|not done within", caplog.messages[0])
+
+
+@pytest.mark.live
+def test_what_a_gateway_says_is_one_short_line(gateway_server, registry, caplog):
+    gateway_server.status, gateway_server.reason = 400, b"first\nsecond\n" + b"x" * 10_000
+    with caplog.at_level(logging.WARNING, "ancestry_obs"):
+        Gateway(f"http://{gateway_server.address}", "nightly", "x").push(registry)
+    assert ": first second xxx" in caplog.messages[0]
+    assert len(caplog.messages[0]) < 800
 
 
 def test_a_collector_that_raises_is_a_warning(registry, caplog):

@@ -17,7 +17,7 @@ monitoring = getattr(sys, "monitoring", None)
 TOOL = 4
 
 
-class Interrupted(TimeoutError):
+class AlarmError(TimeoutError):
     """What a handler raises here."""
 
 
@@ -49,6 +49,7 @@ class Interruption:
     inside: object
     places: int = 0
     has_struck: bool = False
+    where: str = ""
     _last: dict = field(default_factory=dict)
 
     def __enter__(self):
@@ -69,9 +70,11 @@ class Interruption:
         else:
             sys.settrace(None)
 
-    def _instruction(self, code, offset):
+    def _instruction(self, code, offset, frame=None):
         if self.inside(code) and not self.has_struck:
-            self._look(sys._getframe(1), offset)
+            # Among the arguments, as Python gives it to a handler of signals.
+            frame = sys._getframe(1)
+            self._look(frame, offset)
 
     def _trace(self, frame, event, _):
         if event == "call" and not self.inside(frame.f_code):
@@ -93,26 +96,28 @@ class Interruption:
         self.places += 1
         if self.places == self.at:
             self.has_struck = True
+            self.where = f"{frame.f_code.co_qualname}:{frame.f_lineno} at {offset}"
             self._last.clear()
             self.handler(14, frame)
 
 
 def interrupt(_, frame):
     """Raise, as a handler of SIGALRM does that ends what takes too long."""
-    raise Interrupted
+    raise AlarmError
 
 
 @pytest.fixture
 def everywhere():
     """Gives an interruption at each place that a piece of work has, one after the other.
 
-    Each is in force while the work runs; at the end there were at least so many.
+    Each is in force while the work runs; at the end there were at least so many places. With a
+    step only some of them are taken.
     """
 
-    def each(inside, handler=interrupt, least=10):
-        at = 0
+    def each(inside, handler=interrupt, least=10, step=1):
+        at = 1 - step
         while True:
-            at += 1
+            at += step
             interruption = Interruption(at, handler, inside)
             yield interruption
             if not interruption.has_struck:

@@ -7,7 +7,7 @@ import threading
 from contextlib import suppress
 
 import pytest
-from tests.obs.interruptions.conftest import Interrupted
+from tests.obs.interruptions.conftest import AlarmError
 
 from ancestry_obs.exceptions import Where
 from ancestry_obs.mapfile.specs import LabelSpec, MetricSpec
@@ -63,7 +63,7 @@ def test_the_next_fold_goes_on_where_one_was_interrupted_in_any_thread(filled, e
     assert "'a_counter', 'value'): 2" in expected
     for interruption in everywhere(is_recording, least=100):
         store, others = filled(), []
-        with suppress(Interrupted), interruption:
+        with suppress(AlarmError), interruption:
             store.fold()
         thread = threading.Thread(target=lambda: others.append(repr(seen(store))))  # noqa: B023
         thread.start()
@@ -96,7 +96,7 @@ def test_a_full_buffer_that_is_interrupted_stays_whole(everywhere):
         family = store.family(metric("a_counter", "counter"))
         buffer = family._buffer(("x",))
         buffer.extend([1.0] * 300)
-        with suppress(Interrupted), interruption:
+        with suppress(AlarmError), interruption:
             store.relieve(buffer)
         assert not store._folding, interruption.at
         store.fold()

@@ -7,7 +7,7 @@ import gc
 
 import pytest
 
-from ancestry_obs.patcher.super_calls import SuperCalls
+from ancestry_obs.patcher.super_calls import SuperCalls, SuperTest
 
 SOURCE = """
     class Base:
@@ -237,6 +237,18 @@ def test_a_class_tells_its_own_code_from_what_it_only_holds():
     assert calls.test(Sub, "save").has_own(Sub.save.__code__)
     assert not calls.test(Sub, "save").has_own(Base.save.__code__)
     assert not calls.test(Sub, "store").has_own(Base.save.__code__)
+
+
+def test_a_permit_goes_to_those_alone_that_take_it(program, weave):
+    prog = program(SOURCE)
+    weave("prog:Base.save", "prog:Base.items", subclasses=True)
+
+    def test_of(function):
+        return next(e for e in function.__code__.co_consts if type(e) is SuperTest)
+
+    assert test_of(prog.Base.save).takes
+    assert not test_of(prog.Base.items).takes
+    assert not test_of(prog.Starred.save).takes
 
 
 def test_what_a_class_says_when_asked_does_not_reach_the_call():

@@ -1,0 +1,284 @@
+"""SIGTERM and SIGHUP: the ways out are done first, and then the signal does what it does anyway.
+
+Python ends at once by either of them: no `atexit`, no `finally`. Where something is to be let out
+at the end, this module gives both a handler, unless the program has one or ignores the signal. The
+process is killed by that very signal in the end, so that whoever started it sees no difference.
+
+A handler runs in the main thread between any two bytecodes, and so perhaps while that thread holds
+a lock which the ways out need: of the registry, of the store, of the program. They are done in
+another thread therefore, and the main thread waits for it, but not for longer than
+`PATIENCE_SECONDS`; then it goes on, to give back what it holds. After `LIMIT_SECONDS` the process
+ends in any case. Where Python starts no threads any more, they are done in the handler.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+from _thread import get_ident
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Final
+from weakref import WeakSet
+
+from ancestry_obs.unpatched import allocate_lock, start_new_thread
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import FrameType
+
+__all__ = ["LIMIT_SECONDS", "PATIENCE_SECONDS", "Termination"]
+
+logger = logging.getLogger("ancestry_obs")
+
+PATIENCE_SECONDS: Final = 1.0
+"""How long the main thread stands still at most while the ways out are done."""
+
+LIMIT_SECONDS: Final = 8.0
+"""After which the process ends, done or not; less than the ten seconds that Docker waits."""
+
+_MOMENT_SECONDS: Final = 0.1
+_STANDARD_ERROR: Final = 2
+_LARGEST_SIGACTION: Final = 512
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGHUP)
+_ELSEWHERE: Final = (
+    "SIGTERM and SIGHUP will end the program before its metrics are written, pushed or withdrawn: "
+    "the main thread alone can give them a handler; call install() there"
+)
+_LEFT: Final = (
+    "%s keeps a handler of ours, which only ends the program, as the signal does without it: the "
+    "main thread alone can take it out; call uninstall() there"
+)
+
+
+class Termination:
+    """The handlers of one installation.
+
+    Args:
+        finish: does the ways out; called in another thread where one can be started.
+        patience: see `PATIENCE_SECONDS`.
+        limit: see `LIMIT_SECONDS`.
+
+    Attributes:
+        error: why there is no handler although there should be one; empty otherwise.
+    """
+
+    def __init__(
+        self,
+        finish: Callable[[], None],
+        *,
+        patience: float = PATIENCE_SECONDS,
+        limit: float = LIMIT_SECONDS,
+    ) -> None:
+        self._finish = finish
+        self._patience = patience
+        self._limit = limit
+        # By the signal: the handler that the system has for it while ours is there.
+        self._armed: dict[int, int | None] = {}
+        self._begin_process()
+        _live.add(self)
+
+    def _begin_process(self) -> None:
+        self.error = ""
+        self._process = 0
+        self._ending: _Ending | None = None
+        self._is_at_end = False
+
+    @property
+    def is_armed(self) -> bool:
+        """Whether a signal has our handler, or another one that was put in front of it."""
+        return bool(self._armed)
+
+    def arm(self) -> None:
+        """Give a handler to each signal that would end the process at once."""
+        self._process = os.getpid()
+        for number in _SIGNALS:
+            if number not in self._armed and _ends_at_once(number):
+                try:
+                    signal.signal(number, self._handle)
+                except ValueError:
+                    self.error = _ELSEWHERE
+                    logger.warning("%s", _ELSEWHERE)
+                    return
+                self._armed[number] = _system_handler(number)
+
+    def disarm(self) -> None:
+        """Put back what was there, unless somebody has put another handler there meanwhile."""
+        armed, self._armed = self._armed, {}
+        for number, system_handler in armed.items():
+            is_ours = signal.getsignal(number) == self._handle
+            if is_ours and _system_handler(number) == system_handler:
+                try:
+                    signal.signal(number, signal.SIG_DFL)
+                except ValueError:
+                    logger.warning(_LEFT, signal.Signals(number).name)
+
+    def begin_child(self) -> None:
+        """Let a forked child end by the signals as it would: the run is its parent's."""
+        self.disarm()
+        self._begin_process()
+
+    @contextmanager
+    def at_end(self) -> Iterator[bool]:
+        """Do the ways out in the main thread, at the program's end.
+
+        A signal that comes meanwhile ends the process afterwards.
+
+        Yields:
+            Whether to do them; not if a signal came before, for which they have been done then.
+        """
+        ending = self._ending
+        self._is_at_end = True
+        if ending is not None:
+            ending.wait(self._limit)
+        try:
+            yield ending is None
+        finally:
+            ending = self._ending = self._ending or _Ending(0)
+            ending.is_over = True
+            if ending.number:
+                self._die(ending.number)
+
+    def _handle(self, number: int, _frame: FrameType | None) -> None:
+        ending = self._ending
+        if not self._armed or os.getpid() != self._process or (ending and ending.is_over):
+            self._die(ending.number if ending and ending.number else number)
+        elif ending is None:
+            self._ending = ending = _Ending(number)
+            if not self._is_at_end:
+                self._start(ending)
+                if ending.wait(self._patience) and ending.claim():
+                    self._die(number)
+        # Whoever sends a second signal, as `timeout` does, changes nothing by it.
+
+    def _start(self, ending: _Ending) -> None:
+        try:
+            start_new_thread(self._watch, (ending,))
+            start_new_thread(self._work, (ending,))
+        except RuntimeError:
+            # From Python 3.12 on, an interpreter that ends starts no threads. By then the main
+            # thread waits for others and holds nothing, or runs what `atexit` has, which may hold
+            # anything: hence the alarm.
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            signal.setitimer(signal.ITIMER_REAL, self._limit)
+            self._work(ending)
+
+    def _work(self, ending: _Ending) -> None:
+        try:
+            self._finish()
+        except Exception:
+            logger.exception("metrics are not written, pushed or withdrawn")
+        finally:
+            ending.finish()
+
+    def _watch(self, ending: _Ending) -> None:
+        if not ending.wait(self._limit):
+            # Not by logging: who holds a lock of that may be whom the others wait for.
+            message = f"ancestry-obs: metrics are not let out within {self._limit:g} seconds\n"
+            with suppress(OSError):
+                os.write(_STANDARD_ERROR, message.encode())
+        # Where the main thread has gone on, its handler is to be called once more; and again, since
+        # Python does not see a signal that comes just before that thread waits for something.
+        if ending.claim():
+            ending.is_over = True
+            while self._ending is ending:
+                os.kill(self._process, ending.number)
+                ending.pause()
+
+    def _die(self, number: int) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+        # Only the first process of a container gets here: the system ends it by no signal that it
+        # does not handle. It goes on, and may be told again.
+        if self._armed and os.getpid() == self._process:
+            self._ending = None
+            signal.signal(number, self._handle)
+
+
+class _Ending:
+    """What one signal has begun.
+
+    Args:
+        number: the signal.
+
+    Attributes:
+        is_over: whether the process ends by the next signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.is_over = False
+        self._claimed = allocate_lock()
+        self._lock = allocate_lock()
+        self._lock.acquire()
+
+    def claim(self) -> bool:
+        """Tell the first that asks, and nobody else, to end the process."""
+        is_first: bool = self._claimed.acquire(blocking=False)
+        return is_first
+
+    def pause(self) -> None:
+        """Let a moment pass, once somebody has claimed it; `time.sleep` may be gevent's."""
+        self._claimed.acquire(timeout=_MOMENT_SECONDS)
+
+    def finish(self) -> None:
+        """Let those go on who wait."""
+        self._lock.release()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until it is finished, and tell whether it is."""
+        is_finished: bool = self._lock.acquire(timeout=seconds)
+        if is_finished:
+            self._lock.release()
+        return is_finished
+
+
+_live: WeakSet[Termination] = WeakSet()
+_masks: dict[int, set[signal.Signals | int]] = {}
+
+
+def _hold_back() -> None:
+    """Let the signals wait while a process forks: in the child Python drops what came too early."""
+    if any(each.is_armed for each in _live):
+        _masks[get_ident()] = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+
+
+def _let_go() -> None:
+    mask = _masks.pop(get_ident(), None)
+    if mask is not None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def _begin_child() -> None:
+    for each in list(_live):
+        each.begin_child()
+    _let_go()
+    _masks.clear()
+
+
+os.register_at_fork(before=_hold_back, after_in_parent=_let_go, after_in_child=_begin_child)
+
+
+def _ends_at_once(number: int) -> bool:
+    handler = signal.getsignal(number)
+    former = getattr(handler, "__self__", None)
+    if isinstance(former, Termination):
+        # It may be left of an installation that was taken out in another thread.
+        return not former.is_armed
+    return handler == signal.SIG_DFL and _system_handler(number) in {None, 0}
+
+
+def _system_handler(number: int) -> int | None:
+    """Give a signal's handler as the system knows it; 0 is the default, `None` is unknown.
+
+    A library in C, such as gevent's event loop, may have one that Python is not told of.
+    """
+    try:
+        import ctypes  # noqa: PLC0415  some builds have none, and few programs need it here
+
+        action = ctypes.create_string_buffer(_LARGEST_SIGACTION)
+        if ctypes.CDLL(None).sigaction(number, None, action) == 0:
+            return ctypes.c_void_p.from_buffer(action).value or 0
+    except (ImportError, OSError, AttributeError):
+        pass
+    return None
