@@ -35,7 +35,7 @@ UNBOUND: Final = _Unbound()
 def isolated(
     action: Callable[..., object], name: str, target: str, store: Store
 ) -> Callable[..., None]:
-    """Wrap an action so that nothing it raises leaves it; what interrupts it does.
+    """Wrap an action so that nothing it raises leaves it.
 
     Args:
         action: What a hook or a sample's tracker does.
