@@ -103,3 +103,15 @@ def test_wrapped_finalisers_that_run_during_folds_are_counted_exactly(loom, coun
     gc.collect()
     calls = loom.read("calls_total")
     assert calls == {("call", "yes"): count, ("finaliser", "yes"): count}
+
+
+def test_a_clock_that_jumps_costs_no_call(loom):
+    jumps = iter((0.0, -3600.0, 0.0, 86_400.0, 5.0, 5.0, 7.0, 7.25))
+    loom.clock = lambda: next(jumps)
+    woven = loom.counting(lambda: None)
+    for _ in range(4):
+        woven.function()
+    assert loom.total("calls_total") == 4
+    ((counts, total),) = loom.read("seconds").values()
+    assert (counts, total) == (4, -3600.0 + 86_400.0 + 0.25)
+    assert not loom.failures

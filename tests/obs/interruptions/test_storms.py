@@ -124,7 +124,7 @@ class Program:
         for _ in range(5):
             self.made += 1
             Finalized(self.function)
-        gc.collect()
+        gc.collect(0)
 
     def set_by_another_thread(self):
         """Have another thread set an exception while calls are made."""
