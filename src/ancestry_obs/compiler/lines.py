@@ -14,6 +14,7 @@ in the result's own traceback, would keep it.
 
 from __future__ import annotations
 
+import re
 import sys
 from functools import lru_cache
 from itertools import groupby
@@ -62,10 +63,12 @@ _ENDS: Final = _RETURNS | {
 }
 _LOADS: Final = frozenset(opmap[e] for e in ("LOAD_FAST", "LOAD_FAST_CHECK") if e in opmap)
 _LEFT: Final = frozenset({opmap["POP_TOP"], opmap["POP_EXCEPT"]})
-_RETURNED: Final = frozenset({opmap["RETURN_VALUE"], opmap["POP_EXCEPT"]})
 _MOST_SHORT: Final = 256  # from here on an argument is in more than one instruction
 _EXTENDED: Final = opmap["EXTENDED_ARG"]
 _SWAP: Final = opmap["SWAP"]
+# Nothing comes in between but what the program is left by: a loop, a handler.
+_RETURNED: Final = (opmap["RETURN_VALUE"], opmap["POP_EXCEPT"], _SWAP)
+_TAKEN_FROM: Final = tuple((load, following) for load in _LOADS for following in _RETURNED)
 _TAKES: Final = bytes([opmap.get("LOAD_FAST_AND_CLEAR", 0)])
 _CACHE: Final = opmap["CACHE"]
 _CACHES: Final = bytes([_CACHE])
@@ -80,7 +83,8 @@ UNKNOWN: Final = (3, 14)
 _LONG, _NO_COLUMNS, _NO_PLACE = 14, 13, 15  # kinds of entries in a table of lines
 _MOST: Final = 8  # code units of one such entry
 _MORE: Final = 64  # in both tables the bit that says that a number goes on
-_BEGINS: Final = 128
+# In an exception table the highest bit is set where an entry begins.
+_NUMBER: Final = re.compile(rb"[\x40-\x7f\xc0-\xff]*[\x00-\x3f\x80-\xbf]")
 # In an exception table's depth of the stack: one more on it, and whether the place is kept.
 _ONE_HIGHER, _KEEPS = 2, 1
 _MOST_KEPT: Final = 4096
@@ -106,10 +110,14 @@ def settled(code: CodeType, returned: str) -> CodeType:
     # One exchange of everything: to make a code object takes longer than to find out about it.
     changes: dict[str, Any] = {}
     lines = [*code.co_lines()]
-    handled = _handled(code)
+    written = _NUMBER.findall(code.co_exceptiontable)
+    handled = [*zip(*[map(_value, written)] * 4, strict=True)]
     # Elsewhere exceptions leave it from no line.
-    if sys.version_info < UNKNOWN:
-        bytecode, changes = _left_where_raised(code, bytecode, handled, lines)
+    if sys.version_info < UNKNOWN and (ends := _ends(bytecode, handled, lines)):
+        for _, end in ends:
+            bytecode = bytecode[: 2 * end] + _GOES_BACK + bytecode[2 * end + len(_GOES_BACK) :]
+        changes["co_exceptiontable"] = _going_back(written, handled, ends)
+        changes["co_stacksize"] = code.co_stacksize + 1
     if _OPEN in [line for _, _, line in lines]:
         changes["co_linetable"] = _on_lines_before(code, bytecode, handled)
     return code.replace(co_code=bytecode, **changes)
@@ -123,23 +131,13 @@ def _taking_out(code: CodeType, name: str) -> bytes:
         return bytecode
     if NEEDS_ROOM:
         return _taking_out_in_room(bytecode, index)
-    for load in _LOADS:
-        for place in _places(bytecode, bytes([load, index])):
-            is_short = place == 0 or bytecode[place - 2] != _EXTENDED
-            after = bytecode[place + 2 : place + 6 : 2]
-            # Nothing comes in between but what the program is left by: a loop, a handler.
-            if is_short and (after[0] in _RETURNED or (after[0] == _SWAP and after[1] in _LEFT)):
+    for load, following in _TAKEN_FROM:
+        instructions, place = bytes([load, index, following]), -1
+        while (place := bytecode.find(instructions, place + 1)) >= 0:
+            is_one = place % 2 == 0 and (place == 0 or bytecode[place - 2] != _EXTENDED)
+            if is_one and (following != _SWAP or bytecode[place + 4] in _LEFT):
                 bytecode = bytecode[:place] + _TAKES + bytecode[place + 1 :]
     return bytecode
-
-
-def _places(bytecode: bytes, instruction: bytes) -> Iterator[int]:
-    """Yield where an instruction is."""
-    place = bytecode.find(instruction)
-    while place >= 0:
-        if place % 2 == 0:
-            yield place
-        place = bytecode.find(instruction, place + 1)
 
 
 def _taking_out_in_room(bytecode: bytes, index: int) -> bytes:
@@ -244,17 +242,10 @@ def _number(value: int) -> Iterator[int]:
     yield value
 
 
-def _left_where_raised(
-    code: CodeType, bytecode: bytes, handled: Sequence[_Handled], lines: Sequence[_Line]
-) -> tuple[bytes, dict[str, Any]]:
-    """Have an exception that a handler of ours lets through leave from the line that raised it.
-
-    A ``with`` keeps the place that raised on the stack while its manager is asked, and goes back
-    there. So does a handler of ours then; all that it has on the stack is one place higher.
-
-    Returns:
-        The instructions, and what else of the code is to be exchanged.
-    """
+def _ends(
+    bytecode: bytes, handled: Sequence[_Handled], lines: Sequence[_Line]
+) -> list[tuple[int, int]]:
+    """Give the handlers of ours that let exceptions through, each with where it is left."""
     ends: list[tuple[int, int]] = []
     targets = dict.fromkeys([target for _, _, target, _ in handled])
     handler = next((each for each in targets if _is_ours(bytecode, lines, each)), 0)
@@ -262,28 +253,42 @@ def _left_where_raised(
     while bytecode[2 * handler] == _HANDLES:
         end = _handler_of(handler, handled)
         if not bytecode.startswith(_LEAVES, 2 * end):
-            return bytecode, {}
+            return []
         ends.append((handler, end))
         handler = _handler_of(end, handled)
-    if not ends:
-        return bytecode, {}
-    firsts, outer = [first for first, _ in ends], [end for _, end in ends]
-    table = []
-    for start, length, target, depth in handled:
-        for first, end in ends:
-            if first <= start < end:
-                depth += _ONE_HIGHER  # noqa: PLW2901 - of this one
-        if target in firsts:
-            depth |= _KEEPS  # noqa: PLW2901 - of this one
-        elif target in outer:
-            depth &= ~_KEEPS  # noqa: PLW2901 - of this one
-        table += [_first_number(start), _numbers(length), _numbers(target), _numbers(depth)]
-    for end in outer:
-        bytecode = bytecode[: 2 * end] + _GOES_BACK + bytecode[2 * end + len(_GOES_BACK) :]
-    return bytecode, {
-        "co_exceptiontable": b"".join(table),
-        "co_stacksize": code.co_stacksize + 1,
-    }
+    return ends
+
+
+def _going_back(
+    written: Sequence[bytes], handled: Iterable[_Handled], ends: Sequence[tuple[int, int]]
+) -> bytes:
+    """Have an exception that a handler of ours lets through leave from the line that raised it.
+
+    A ``with`` keeps the place that raised on the stack while its manager is asked, and goes back
+    there. So does a handler of ours then; all that it has on the stack is one place higher.
+
+    Args:
+        written: The numbers of the code's exception table.
+        handled: The same, read.
+        ends: What `_ends` gave.
+
+    Returns:
+        The table as it has to be.
+    """
+    table = [*written]
+    begun, left = [handler for handler, _ in ends], [end for _, end in ends]
+    for index, (start, _, target, depth) in enumerate(handled):
+        changed = depth
+        for handler, end in ends:
+            if handler <= start < end:
+                changed += _ONE_HIGHER
+        if target in begun:
+            changed |= _KEEPS
+        elif target in left:
+            changed &= ~_KEEPS
+        if changed != depth:
+            table[4 * index + 3] = _written(changed)
+    return b"".join(table)
 
 
 def _handler_of(unit: int, handled: Iterable[_Handled]) -> int:
@@ -302,27 +307,16 @@ def _is_ours(bytecode: bytes, lines: Iterable[_Line], handler: int) -> bool:
     return None in [line for start, end, line in lines if start <= place < end]
 
 
-def _handled(code: CodeType) -> list[_Handled]:
-    """Read a code's exception table: first unit, number of units, handler, depth of the stack."""
-    numbers, value = [], 0
-    for byte in code.co_exceptiontable:
+@lru_cache(maxsize=_MOST_KEPT)
+def _value(written: bytes) -> int:
+    """Read a number as an exception table has it, the highest bits first, six in each byte."""
+    value = 0
+    for byte in written:
         value = value << 6 | byte & _MORE - 1
-        if not byte & _MORE:
-            numbers.append(value)
-            value = 0
-    return [*zip(*[iter(numbers)] * 4, strict=True)]
+    return value
 
 
-@lru_cache(maxsize=_MOST_KEPT)
-def _numbers(value: int) -> bytes:
-    """Write a number as an exception table has it, the highest bits first, six in each byte."""
-    rest = value >> 6
-    head = bytes(each | _MORE for each in _numbers(rest)) if rest else b""
+def _written(value: int) -> bytes:
+    """Write a number as an exception table has it."""
+    head = bytes(each | _MORE for each in _written(value >> 6)) if value >= _MORE else b""
     return head + bytes([value & _MORE - 1])
-
-
-@lru_cache(maxsize=_MOST_KEPT)
-def _first_number(value: int) -> bytes:
-    """Write the number that begins an entry."""
-    written = _numbers(value)
-    return bytes([written[0] | _BEGINS]) + written[1:]
