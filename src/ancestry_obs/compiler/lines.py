@@ -14,9 +14,7 @@ in the result's own traceback, would keep it.
 
 from __future__ import annotations
 
-import re
 import sys
-from functools import lru_cache
 from itertools import groupby
 from opcode import hasjrel, opmap
 from typing import TYPE_CHECKING, Any, Final
@@ -83,11 +81,10 @@ UNKNOWN: Final = (3, 14)
 _LONG, _NO_COLUMNS, _NO_PLACE = 14, 13, 15  # kinds of entries in a table of lines
 _MOST: Final = 8  # code units of one such entry
 _MORE: Final = 64  # in both tables the bit that says that a number goes on
-# In an exception table the highest bit is set where an entry begins.
-_NUMBER: Final = re.compile(rb"[\x40-\x7f\xc0-\xff]*[\x00-\x3f\x80-\xbf]")
+_SHORT: Final = [bytes([value]) for value in range(_MORE)]
+_BEGINS: Final = 128  # in an exception table the bit of the byte that begins an entry
 # In an exception table's depth of the stack: one more on it, and whether the place is kept.
 _ONE_HIGHER, _KEEPS = 2, 1
-_MOST_KEPT: Final = 4096
 _OPEN: Final = AS_BEFORE["lineno"]
 
 
@@ -110,13 +107,12 @@ def settled(code: CodeType, returned: str) -> CodeType:
     # One exchange of everything: to make a code object takes longer than to find out about it.
     changes: dict[str, Any] = {}
     lines = [*code.co_lines()]
-    written = _NUMBER.findall(code.co_exceptiontable)
-    handled = [*zip(*[map(_value, written)] * 4, strict=True)]
+    handled = _handled(code.co_exceptiontable)
     # Elsewhere exceptions leave it from no line.
     if sys.version_info < UNKNOWN and (ends := _ends(bytecode, handled, lines)):
         for _, end in ends:
             bytecode = bytecode[: 2 * end] + _GOES_BACK + bytecode[2 * end + len(_GOES_BACK) :]
-        changes["co_exceptiontable"] = _going_back(written, handled, ends)
+        changes["co_exceptiontable"] = _going_back(code.co_exceptiontable, handled, ends)
         changes["co_stacksize"] = code.co_stacksize + 1
     if _OPEN in [line for _, _, line in lines]:
         changes["co_linetable"] = _on_lines_before(code, bytecode, handled)
@@ -260,7 +256,7 @@ def _ends(
 
 
 def _going_back(
-    written: Sequence[bytes], handled: Iterable[_Handled], ends: Sequence[tuple[int, int]]
+    table: bytes, handled: Sequence[_Handled], ends: Sequence[tuple[int, int]]
 ) -> bytes:
     """Have an exception that a handler of ours lets through leave from the line that raised it.
 
@@ -268,16 +264,20 @@ def _going_back(
     there. So does a handler of ours then; all that it has on the stack is one place higher.
 
     Args:
-        written: The numbers of the code's exception table.
+        table: The code's exception table.
         handled: The same, read.
         ends: What `_ends` gave.
 
     Returns:
         The table as it has to be.
     """
-    table = [*written]
     begun, left = [handler for handler, _ in ends], [end for _, end in ends]
-    for index, (start, _, target, depth) in enumerate(handled):
+    going_back = bytearray(table)
+    # From the last to the first: then a number that gets longer moves none that is still to come.
+    ends_of_entries = [place for place, byte in enumerate(table) if byte >= _BEGINS][1:]
+    for after, (start, _, target, depth) in zip(
+        reversed([*ends_of_entries, len(table)]), reversed(handled), strict=True
+    ):
         changed = depth
         for handler, end in ends:
             if handler <= start < end:
@@ -287,8 +287,8 @@ def _going_back(
         elif target in left:
             changed &= ~_KEEPS
         if changed != depth:
-            table[4 * index + 3] = _written(changed)
-    return b"".join(table)
+            going_back[after - len(_written(depth)) : after] = _written(changed)
+    return bytes(going_back)
 
 
 def _handler_of(unit: int, handled: Iterable[_Handled]) -> int:
@@ -307,16 +307,21 @@ def _is_ours(bytecode: bytes, lines: Iterable[_Line], handler: int) -> bool:
     return None in [line for start, end, line in lines if start <= place < end]
 
 
-@lru_cache(maxsize=_MOST_KEPT)
-def _value(written: bytes) -> int:
-    """Read a number as an exception table has it, the highest bits first, six in each byte."""
-    value = 0
-    for byte in written:
-        value = value << 6 | byte & _MORE - 1
-    return value
+def _handled(table: bytes) -> list[_Handled]:
+    """Read an exception table: first unit, number of units, handler, depth of the stack."""
+    numbers, value = [], 0
+    for byte in table:
+        # The highest bits first, six in each byte.
+        if byte & _MORE:
+            value = value << 6 | byte & _MORE - 1
+        else:
+            numbers.append(value << 6 | byte & _MORE - 1)
+            value = 0
+    return [*zip(*[iter(numbers)] * 4, strict=True)]
 
 
 def _written(value: int) -> bytes:
     """Write a number as an exception table has it."""
-    head = bytes(each | _MORE for each in _written(value >> 6)) if value >= _MORE else b""
-    return head + bytes([value & _MORE - 1])
+    if value < _MORE:
+        return _SHORT[value]
+    return bytes([each | _MORE for each in _written(value >> 6)]) + _SHORT[value & _MORE - 1]
