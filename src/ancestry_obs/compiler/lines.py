@@ -81,7 +81,6 @@ UNKNOWN: Final = (3, 14)
 _LONG, _NO_COLUMNS, _NO_PLACE = 14, 13, 15  # kinds of entries in a table of lines
 _MOST: Final = 8  # code units of one such entry
 _MORE: Final = 64  # in both tables the bit that says that a number goes on
-_SHORT: Final = [bytes([value]) for value in range(_MORE)]
 _BEGINS: Final = 128  # in an exception table the bit of the byte that begins an entry
 # In an exception table's depth of the stack: one more on it, and whether the place is kept.
 _ONE_HIGHER, _KEEPS = 2, 1
@@ -286,7 +285,9 @@ def _going_back(
             changed |= _KEEPS
         elif target in left:
             changed &= ~_KEEPS
-        if changed != depth:
+        if changed < _MORE:
+            going_back[after - 1] = changed
+        else:
             going_back[after - len(_written(depth)) : after] = _written(changed)
     return bytes(going_back)
 
@@ -322,6 +323,5 @@ def _handled(table: bytes) -> list[_Handled]:
 
 def _written(value: int) -> bytes:
     """Write a number as an exception table has it."""
-    if value < _MORE:
-        return _SHORT[value]
-    return bytes([each | _MORE for each in _written(value >> 6)]) + _SHORT[value & _MORE - 1]
+    head = [each | _MORE for each in _written(value >> 6)] if value >= _MORE else []
+    return bytes([*head, value & _MORE - 1])
