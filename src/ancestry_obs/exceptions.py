@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 __all__ = [
     "CompileError",
@@ -39,23 +39,50 @@ __all__ = [
 _LONGEST_LINE = 1200
 
 
-@dataclass(frozen=True, slots=True)
 class Where:
     """A place in a map.
 
     Args:
         source: The map's file as it was named, or ``<mapping>`` for a Python mapping.
-        line: The line in the file, from 1; `None` where the source has no lines.
+        line: The line in the file, from 1; `None` where the source has no lines. Or what finds it,
+            once somebody asks: nobody does where a map has no mistakes.
         key: The path of keys, such as ``instrument[0].record[1].metric``; empty for the whole map.
     """
 
-    source: str
-    line: int | None
-    key: str
+    __slots__ = ("_line", "key", "source")
+
+    def __init__(self, source: str, line: int | Callable[[], int | None] | None, key: str) -> None:
+        self.source = source
+        self._line = line
+        self.key = key
+
+    @property
+    def line(self) -> int | None:
+        """The line, found by now."""
+        if callable(self._line):
+            self._line = self._line()
+        return self._line
+
+    def __eq__(self, other: object) -> bool:
+        """Whether two places are one."""
+        return isinstance(other, Where) and self._place == other._place
+
+    def __hash__(self) -> int:
+        """Agree with the equality."""
+        return hash((self.source, self.key))
+
+    def __repr__(self) -> str:
+        """Write it as it can be made."""
+        return f"Where({self.source!r}, {self.line!r}, {self.key!r})"
 
     def __str__(self) -> str:
+        """Write it as an editor takes it."""
         place = self.source if self.line is None else f"{self.source}:{self.line}"
         return f"{place}: {self.key}" if self.key else place
+
+    @property
+    def _place(self) -> tuple[str, int | None, str]:
+        return self.source, self.line, self.key
 
 
 @dataclass(frozen=True, slots=True)

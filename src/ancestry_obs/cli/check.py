@@ -12,7 +12,6 @@ import os
 import pkgutil
 import sys
 from contextlib import contextmanager, redirect_stdout
-from dataclasses import asdict
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -184,8 +183,11 @@ def _finding(target: TargetStatus, where: Where, spec: MapSpec) -> Finding:
 
 
 def _as_dict(finding: Finding) -> dict[str, object]:
-    where = asdict(finding.where)
-    return {**where, "message": finding.message, "remedy": finding.remedy, "text": str(finding)}
+    where = finding.where
+    return {
+        "source": where.source, "line": where.line, "key": where.key,
+        "message": finding.message, "remedy": finding.remedy, "text": str(finding),
+    }  # fmt: skip
 
 
 def _notes(targets: tuple[TargetStatus, ...]) -> Iterator[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 from dataclasses import dataclass, fields
 from functools import cached_property
-from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR
+from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR, CO_VARARGS, CO_VARKEYWORDS
 from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 from ancestry_obs.compiler.advice import merge
@@ -156,17 +156,18 @@ class Aspect:
     @cached_property
     def shown(self) -> dict[str, Parameter]:
         """Parameters that only a decorated function's shown signature has, if any is needed."""
-        known = {*self.signature.names, *SPECIAL, *self._alias}
-        if self.function is None or self.advice.names <= known:
+        if self.function is None:
             return {}
-        return shown_parameters(self.function)
+        known = {*self.signature.names, *SPECIAL, *self._alias}
+        return {} if self.advice.names <= known else shown_parameters(self.function)
 
     @cached_property
     def names(self) -> Names:
         """Makes identifiers for the statements that the code has not."""
         code = self.code
-        own = (*code.co_varnames, *code.co_cellvars, *code.co_freevars) if code else ()
-        return Names((*own, *self.signature.names, *self.shown))
+        if code is None:
+            return Names((*self.signature.names, *self.shown))
+        return Names((*code.co_varnames, *code.co_cellvars, *code.co_freevars, *self.shown))
 
     @cached_property
     def placeholders(self) -> dict[str, str]:
@@ -223,7 +224,7 @@ class Aspect:
             tuple(map(runtime.store.family, advice.metrics)),
             tuple(id(runtime.functions.get(name)) for name in advice.called),
             self.kind,
-            self.signature.kinds,
+            _kinds_of_parameters(self.code),
             tuple(self._alias),
             self.inner_test is not None,
             self.knows_its_class,
@@ -308,6 +309,13 @@ class Aspect:
 
 
 _FIELDS: Final = frozenset(each.name for each in fields(Aspect))
+
+
+def _kinds_of_parameters(code: CodeType | None) -> Hashable:
+    if code is None:
+        return None
+    spreads = code.co_flags & (CO_VARARGS | CO_VARKEYWORDS)
+    return code.co_posonlyargcount, code.co_argcount, code.co_kwonlyargcount, spreads
 
 
 def kind_of(code: CodeType | None) -> Kind:

@@ -36,7 +36,7 @@ import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from ancestry_obs.compiler.code import NamesToConstants
 from ancestry_obs.compiler.lines import AS_BEFORE, NEEDS_ROOM, NOWHERE, settled
@@ -525,25 +525,37 @@ def _breaks(node: ast.stmt) -> bool:
 
 def _assigned(body: list[ast.stmt]) -> Iterator[str]:
     """Yield the names to which a body, or a function inside it, may give a value."""
-    waiting: list[ast.AST] = [*body]
+    waiting: list[Any] = [*body]
     while waiting:
         node = waiting.pop()
-        match node:
-            case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
-                yield name
-            case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)):
-                yield name
-            case ast.MatchStar(name=str(name)) | ast.MatchMapping(rest=str(name)):
-                yield name
-            case ast.alias(name=name, asname=other):
-                yield other or name.partition(".")[0]
-            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
-                yield name
-            case ast.ClassDef(name=name):
-                yield name
-            case ast.Nonlocal(names=names):
-                yield from names
-        waiting += ast.iter_child_nodes(node)
+        if isinstance(node, ast.Name):
+            if not isinstance(node.ctx, ast.Load):
+                yield node.id
+        elif isinstance(node, ast.AST):
+            if isinstance(node, _GIVING):
+                yield from _given(node)
+            waiting += vars(node).values()
+        elif isinstance(node, list):
+            waiting += node
+
+
+_GIVING: Final = (
+    ast.ExceptHandler, ast.MatchAs, ast.MatchStar, ast.MatchMapping, ast.alias, ast.FunctionDef,
+    ast.AsyncFunctionDef, ast.ClassDef, ast.Nonlocal,
+)  # fmt: skip
+
+
+def _given(node: ast.AST) -> Iterator[str]:
+    """Yield the names to which a node gives a value that has no `ast.Name` for them."""
+    match node:
+        case ast.alias(name=name, asname=other):
+            yield other or name.partition(".")[0]
+        case ast.MatchMapping(rest=str(name)):
+            yield name
+        case ast.Nonlocal(names=names):
+            yield from names
+        case _:
+            yield from filter(None, [getattr(node, "name", None)])
 
 
 def _is_mangled(name: str, written: str) -> bool:

@@ -168,8 +168,17 @@ def decorators(function: ast.FunctionDef | ast.AsyncFunctionDef) -> frozenset[st
     Args:
         function: Its tree.
     """
-    called = (each.func if isinstance(each, ast.Call) else each for each in function.decorator_list)
-    return frozenset(ast.unparse(each).rpartition(".")[2] for each in called)
+    return frozenset(map(_last_name, function.decorator_list))
+
+
+def _last_name(decorator: ast.expr) -> str:
+    match decorator:
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            return name
+        case ast.Call(func=called):
+            return _last_name(called)
+        case _:
+            return ""
 
 
 def _imports(block: list[ast.stmt]) -> Iterator[ast.stmt]:
@@ -196,7 +205,11 @@ def _other_names(block: list[ast.stmt]) -> Iterator[tuple[str, str]]:
 def _first_line(statement: ast.stmt) -> int:
     """Give the line that code says it begins on: that of the first decorator, if there is one."""
     decorated: list[ast.expr] = getattr(statement, "decorator_list", [])
-    return min([statement.lineno, *(each.lineno for each in decorated)])
+    return (
+        min([statement.lineno, *[each.lineno for each in decorated]])
+        if decorated
+        else statement.lineno
+    )
 
 
 def _blocks(node: ast.AST) -> Iterator[list[ast.stmt]]:

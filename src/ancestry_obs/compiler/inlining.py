@@ -26,13 +26,15 @@ from ancestry_obs.compiler.shape import shape_of
 from ancestry_obs.compiler.visibility import looks_at_locals
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from types import CodeType
 
     from ancestry_obs.compiler.aspect import Aspect
     from ancestry_obs.compiler.body import Function, Put
     from ancestry_obs.compiler.definitions import Key
     from ancestry_obs.compiler.trees import Tree
+
+    _Group = tuple[Key, Sequence[Aspect]]
 
 __all__ = ["READ", "inlined", "woven_tree"]
 
@@ -68,7 +70,10 @@ def inlined(aspects: Sequence[Aspect], text: str) -> list[CodeType | str]:
 
 def _compiled(aspects: Sequence[Aspect], text: str) -> list[CodeType | str]:
     source = _Source(text)
-    source.weave(_alike(aspects))
+    groups: dict[Key, list[Aspect]] = {}
+    for aspect in aspects:
+        groups.setdefault(key_of(aspect.known_code), []).append(aspect)
+    source.weave([*groups.items()])
     return [source.results[id(aspect)] for aspect in aspects]
 
 
@@ -104,15 +109,10 @@ def woven_tree(aspect: Aspect, text: str) -> Function:
         aspect: What is wanted.
         text: The source.
     """
-    _, (woven,) = _Source(text).trees([[aspect]])
-    return woven
-
-
-def _alike(aspects: Sequence[Aspect]) -> list[list[Aspect]]:
-    groups: dict[Key, list[Aspect]] = {}
-    for aspect in aspects:
-        groups.setdefault(key_of(aspect.known_code), []).append(aspect)
-    return list(groups.values())
+    key = key_of(aspect.known_code)
+    definitions = _Source(text).trees([(key, [aspect])])
+    assert definitions is not None  # noqa: S101 - its source is known by now
+    return definitions.found[key]
 
 
 class _Source:
@@ -131,80 +131,96 @@ class _Source:
         self._put: dict[Key, Put] = {}
         self.results: dict[int, CodeType | str] = {}
 
-    def weave(self, groups: Sequence[Sequence[Aspect]]) -> None:
+    def weave(self, groups: Sequence[_Group]) -> None:
         """Weave groups of aspects, each of which has one definition."""
         try:
             self._weave_together(groups)
         except _LIMITS as error:
             if len(groups) == 1:
-                self._refuse(groups[0], f"Python compiles no statements into it: {error}")
+                self._refuse(groups[0][1], f"Python compiles no statements into it: {error}")
                 return
             half = len(groups) // 2
             self.weave(groups[:half])
             self.weave(groups[half:])
 
-    def trees(
-        self, groups: Sequence[Sequence[Aspect]]
-    ) -> tuple[Definitions | None, list[Function]]:
-        """Put the statements into the definitions of groups whose functions are proven."""
+    def trees(self, groups: Sequence[_Group]) -> Definitions | None:
+        """Put the statements into the definitions of groups whose functions are proven.
+
+        Returns:
+            The definitions; none if the source is no Python.
+        """
         try:
             with quietly():
                 definitions = Definitions(self._text, FILENAME)
         except _LIMITS as error:
-            for group in groups:
+            for _, group in groups:
                 self._refuse(group, f"its source is no Python: {error}")
-            return None, []
-        self._prove(definitions, [aspect for group in groups for aspect in group])
-        woven = []
-        for group in groups:
-            proven = [aspect for aspect in group if id(aspect) not in self.results]
-            if proven:
-                first = proven[0]
-                code, template = first.known_code, shape_of(first).template
-                woven.append(definitions.found[key_of(code)])
-                names, line = first.signature.names, first_line(code)
-                put = weave_body(woven[-1], template, names, line)
+            return None
+        self._prove(definitions, groups)
+        for key, group in groups:
+            first = next((each for each in group if id(each) not in self.results), None)
+            if first is not None:
+                template, names = shape_of(first).template, first.signature.names
+                line = first_line(first.known_code)
+                put = weave_body(definitions.found[key], template, names, line)
                 self._lent += put.trees
-                self._put[key_of(code)] = put
-        return definitions, woven
+                self._put[key] = put
+        return definitions
 
-    def _weave_together(self, groups: Sequence[Sequence[Aspect]]) -> None:
-        definitions, woven = self.trees(groups)
-        if definitions is None or not woven:
+    def _weave_together(self, groups: Sequence[_Group]) -> None:
+        definitions = self.trees(groups)
+        if definitions is None or not self._put:
             return
         codes = {key_of(code): code for code in codes_in(compiled(definitions.tree()))}
         while self._lent:
             self._lent.pop().give_back()
-        for aspect in (each for group in groups for each in group):
-            if id(aspect) in self.results:
+        for key, group in groups:
+            if key not in self._put:
                 continue
-            original = aspect.known_code
-            code = codes.get(definitions.compiled[key_of(original)])
-            if code is None or code.co_freevars != original.co_freevars:
-                self._refuse([aspect], "statements inside would change its variables")
-            else:
-                finished = self._put[key_of(original)].finished(code)
-                self.results[id(aspect)] = with_inside_of(finished, original)
+            code = codes.get(definitions.compiled[key])
+            woven = self._put.pop(key).finished(code) if code is not None else None
+            for aspect in group:
+                if id(aspect) in self.results:
+                    continue
+                original = aspect.known_code
+                if woven is None or woven.co_freevars != original.co_freevars:
+                    self._refuse([aspect], "statements inside would change its variables")
+                else:
+                    self.results[id(aspect)] = with_inside_of(woven, original)
 
-    def _prove(self, definitions: Definitions, aspects: Sequence[Aspect]) -> None:
+    def _prove(self, definitions: Definitions, groups: Sequence[_Group]) -> None:
         """Compile the untouched source: what gives the very code that runs can be woven."""
-        present = {id(each) for each in aspects if definitions.want(key_of(each.known_code))}
+        present = {key for key, _ in groups if definitions.want(key)}
         codes: dict[Key, list[CodeType]] = {}
         for each in codes_in(compiled(definitions.tree())):
             codes.setdefault(key_of(each), []).append(each)
-        for aspect in aspects:
-            code = aspect.known_code
-            key = key_of(code)
-            if id(aspect) not in present:
-                self._refuse([aspect], "its definition is not in its source")
-            elif unmarked(code) not in codes.get(key, ()):
-                self._refuse([aspect], "its source gives other code than what runs")
-            elif aspect.function is None and not _keeps_function(definitions.found[key], aspect):
-                self._refuse([aspect], READ)
-            elif seen := looks_at_locals(
-                definitions.found[key], code.co_names, definitions.other_names
-            ):
-                self._refuse([aspect], f"it could see the statements' variables by {seen}")
+        for key, group in groups:
+            if key not in present:
+                self._refuse(group, "its definition is not in its source")
+                continue
+            for aspect in group:
+                reason = self._doubt(definitions, key, aspect, codes.get(key, ()))
+                if reason:
+                    self._refuse([aspect], reason)
+
+    def _doubt(
+        self, definitions: Definitions, key: Key, aspect: Aspect, proofs: Collection[CodeType]
+    ) -> str:
+        """Tell why an aspect cannot be woven into its definition; empty if it can.
+
+        Args:
+            definitions: Has the definition.
+            key: Of the definition.
+            aspect: What is wanted.
+            proofs: What the untouched source gives.
+        """
+        code, definition = aspect.known_code, definitions.found[key]
+        if unmarked(code) not in proofs:
+            return "its source gives other code than what runs"
+        if aspect.function is None and not _keeps_function(definition, aspect):
+            return READ
+        seen = looks_at_locals(definition, code.co_names, definitions.other_names)
+        return seen and f"it could see the statements' variables by {seen}"
 
     def _refuse(self, aspects: Sequence[Aspect], reason: str) -> None:
         self.results.update((id(aspect), reason) for aspect in aspects)

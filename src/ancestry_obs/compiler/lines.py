@@ -17,12 +17,13 @@ from __future__ import annotations
 import sys
 from itertools import groupby
 from opcode import hasjrel, opmap
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from types import CodeType
 
+    _Line = tuple[int, int, int | None]
     _Handled = tuple[int, int, int, int]
     _Position = tuple[int | None, int | None, int | None, int | None]
 
@@ -60,9 +61,13 @@ _ENDS: Final = _RETURNS | {
 }
 _LOADS: Final = frozenset(opmap[e] for e in ("LOAD_FAST", "LOAD_FAST_CHECK") if e in opmap)
 _LEFT: Final = frozenset({opmap["POP_TOP"], opmap["POP_EXCEPT"]})
-_RETURNED: Final = frozenset({opmap["RETURN_VALUE"], opmap["POP_EXCEPT"]})
 _MOST_SHORT: Final = 256  # from here on an argument is in more than one instruction
 _EXTENDED: Final = opmap["EXTENDED_ARG"]
+_SWAP: Final = opmap["SWAP"]
+# Nothing comes in between but what the program is left by: a loop, a handler.
+_RETURNED: Final = (opmap["RETURN_VALUE"], opmap["POP_EXCEPT"], _SWAP)
+_TAKEN_FROM: Final = tuple((load, following) for load in _LOADS for following in _RETURNED)
+_TAKES: Final = bytes([opmap.get("LOAD_FAST_AND_CLEAR", 0)])
 _CACHE: Final = opmap["CACHE"]
 _CACHES: Final = bytes([_CACHE])
 _HANDLES: Final = opmap["PUSH_EXC_INFO"]
@@ -76,6 +81,10 @@ UNKNOWN: Final = (3, 14)
 _LONG, _NO_COLUMNS, _NO_PLACE = 14, 13, 15  # kinds of entries in a table of lines
 _MOST: Final = 8  # code units of one such entry
 _MORE: Final = 64  # in both tables the bit that says that a number goes on
+_BEGINS: Final = 128  # in an exception table the bit of the byte that begins an entry
+# In an exception table's depth of the stack: one more on it, and whether the place is kept.
+_ONE_HIGHER, _KEEPS = 2, 1
+_OPEN: Final = AS_BEFORE["lineno"]
 
 
 def first_line(code: CodeType) -> int:
@@ -93,41 +102,37 @@ def settled(code: CodeType, returned: str) -> CodeType:
         returned: The variable that each ``return`` reads last of all, to be taken out of there;
             empty if there is none.
     """
-    code = _taking_out(code, returned)
+    bytecode = _taking_out(code, returned)
+    # One exchange of everything: to make a code object takes longer than to find out about it.
+    changes: dict[str, Any] = {}
+    lines = [*code.co_lines()]
+    handled = _handled(code.co_exceptiontable)
     # Elsewhere exceptions leave it from no line.
-    if sys.version_info < UNKNOWN:
-        code = _left_where_raised(code)
-    has_open = any(line == AS_BEFORE["lineno"] for _, _, line in code.co_lines())
-    return _on_lines_before(code) if has_open else code
+    if sys.version_info < UNKNOWN and (ends := _ends(bytecode, handled, lines)):
+        for _, end in ends:
+            bytecode = bytecode[: 2 * end] + _GOES_BACK + bytecode[2 * end + len(_GOES_BACK) :]
+        changes["co_exceptiontable"] = _going_back(code.co_exceptiontable, handled, ends)
+        changes["co_stacksize"] = code.co_stacksize + 1
+    if _OPEN in [line for _, _, line in lines]:
+        changes["co_linetable"] = _on_lines_before(code, bytecode, handled)
+    return code.replace(co_code=bytecode, **changes)
 
 
-def _taking_out(code: CodeType, name: str) -> CodeType:
-    """Have a ``return name`` take the value out of the variable."""
+def _taking_out(code: CodeType, name: str) -> bytes:
+    """Give code's instructions, where a ``return name`` takes the value out of the variable."""
+    bytecode = code.co_code
     index = code.co_varnames.index(name) if name in code.co_varnames else _MOST_SHORT
     if index >= _MOST_SHORT:
-        return code
+        return bytecode
     if NEEDS_ROOM:
-        return code.replace(co_code=_taking_out_in_room(code.co_code, index))
-    bytecode = bytearray(code.co_code)
-    for load in _LOADS:
-        for place in _places(bytecode, bytes([load, index])):
-            is_short = place == 0 or bytecode[place - 2] != _EXTENDED
-            after = bytecode[place + 2 :: 2][:2]
-            # Nothing comes in between but what the program is left by: a loop, a handler.
-            if is_short and (
-                after[0] in _RETURNED or (after[0] == opmap["SWAP"] and after[1] in _LEFT)
-            ):
-                bytecode[place] = opmap["LOAD_FAST_AND_CLEAR"]
-    return code.replace(co_code=bytes(bytecode))
-
-
-def _places(bytecode: bytearray, instruction: bytes) -> Iterator[int]:
-    """Yield where an instruction is; what it is exchanged for meanwhile must differ from it."""
-    place = bytecode.find(instruction)
-    while place >= 0:
-        if place % 2 == 0:
-            yield place
-        place = bytecode.find(instruction, place + 1)
+        return _taking_out_in_room(bytecode, index)
+    for load, following in _TAKEN_FROM:
+        instructions, place = bytes([load, index, following]), -1
+        while (place := bytecode.find(instructions, place + 1)) >= 0:
+            is_one = place % 2 == 0 and (place == 0 or bytecode[place - 2] != _EXTENDED)
+            if is_one and (following != _SWAP or bytecode[place + 4] in _LEFT):
+                bytecode = bytecode[:place] + _TAKES + bytecode[place + 1 :]
+    return bytecode
 
 
 def _taking_out_in_room(bytecode: bytes, index: int) -> bytes:
@@ -140,10 +145,13 @@ def _taking_out_in_room(bytecode: bytes, index: int) -> bytes:
     return bytecode
 
 
-def _on_lines_before(code: CodeType) -> CodeType:
+def _on_lines_before(code: CodeType, bytecode: bytes, handled: Iterable[_Handled]) -> bytes:
+    """Write the table of lines anew, with those that are `AS_BEFORE` where they belong."""
     positions: list[_Position] = list(code.co_positions())
     lines: dict[int, int | None] = {unit: each[0] for unit, each in enumerate(positions) if each[0]}
-    unknown = _predecessors(code, [unit for unit in range(len(positions)) if unit not in lines])
+    unknown = _predecessors(
+        bytecode, handled, [unit for unit in range(len(positions)) if unit not in lines]
+    )
     has_changed = True
     while has_changed:
         has_changed = False
@@ -154,19 +162,21 @@ def _on_lines_before(code: CodeType) -> CodeType:
                 has_changed |= unit not in lines or lines[unit] != line
                 lines[unit] = line
     for unit in unknown:
-        if positions[unit][0] == AS_BEFORE["lineno"]:
+        if positions[unit][0] == _OPEN:
             line = lines.get(unit)
             # Who asks where a function returned has to get an answer.
-            if line is None and code.co_code[2 * unit] in _RETURNS:
+            if line is None and bytecode[2 * unit] in _RETURNS:
                 line = first_line(code)
             positions[unit] = (line, line, None, None)
-    return code.replace(co_linetable=bytes(line_table(positions, code.co_firstlineno)))
+    return bytes(line_table(positions, code.co_firstlineno))
 
 
-def _predecessors(code: CodeType, wanted: Iterable[int]) -> dict[int, list[int]]:
+def _predecessors(
+    bytecode: bytes, handled: Iterable[_Handled], wanted: Iterable[int]
+) -> dict[int, list[int]]:
     """Give for some units of a code those from which it goes on there."""
     before: dict[int, list[int]] = {unit: [] for unit in wanted}
-    operations, arguments = code.co_code[::2], code.co_code[1::2]
+    operations, arguments = bytecode[::2], bytecode[1::2]
     argument, last = 0, None
     for unit, operation in enumerate(operations):
         if unit in before and last is not None:
@@ -183,7 +193,7 @@ def _predecessors(code: CodeType, wanted: Iterable[int]) -> dict[int, list[int]]
                 before[target].append(unit)
         argument = argument << 8 if operation == _EXTENDED else 0
         last = None if operation in _ENDS else unit
-    for start, length, target, _ in _handled(code):
+    for start, length, target, _ in handled:
         if target in before:
             before[target] += range(start, start + length)
     return before
@@ -227,78 +237,91 @@ def _number(value: int) -> Iterator[int]:
     yield value
 
 
-def _left_where_raised(code: CodeType) -> CodeType:
+def _ends(
+    bytecode: bytes, handled: Sequence[_Handled], lines: Sequence[_Line]
+) -> list[tuple[int, int]]:
+    """Give the handlers of ours that let exceptions through, each with where it is left."""
+    ends: list[tuple[int, int]] = []
+    targets = dict.fromkeys([target for _, _, target, _ in handled])
+    handler = next((each for each in targets if _is_ours(bytecode, lines, each)), 0)
+    # The one around it is ours as well: a ``finally``.
+    while bytecode[2 * handler] == _HANDLES:
+        end = _handler_of(handler, handled)
+        if not bytecode.startswith(_LEAVES, 2 * end):
+            return []
+        ends.append((handler, end))
+        handler = _handler_of(end, handled)
+    return ends
+
+
+def _going_back(
+    table: bytes, handled: Sequence[_Handled], ends: Sequence[tuple[int, int]]
+) -> bytes:
     """Have an exception that a handler of ours lets through leave from the line that raised it.
 
     A ``with`` keeps the place that raised on the stack while its manager is asked, and goes back
     there. So does a handler of ours then; all that it has on the stack is one place higher.
+
+    Args:
+        table: The code's exception table.
+        handled: The same, read.
+        ends: What `_ends` gave.
+
+    Returns:
+        The table as it has to be.
     """
-    handled, bytecode = _handled(code), code.co_code
-    ends: dict[int, int] = {}
-    handler = next((target for _, _, target, _ in handled if _is_ours(code, target)), 0)
-    # The one around it is ours as well: a ``finally``.
-    while bytecode[2 * handler] == _HANDLES:
-        ends[handler] = end = _handler_of(handler, handled)
-        if not bytecode.startswith(_LEAVES, 2 * end):
-            return code
-        handler = _handler_of(end, handled)
-    if not ends:
-        return code
-    changed = []
-    outer = {*ends.values()}
-    for start, length, target, depth in handled:
-        inside = 0
-        for first, end in ends.items():
-            inside += first <= start < end
-        # The lowest bit says that the place is kept.
-        keeps = target in ends or (depth & 1 and target not in outer)
-        changed.append((start, length, target, (depth >> 1) + inside << 1 | keeps))
-    for end in ends.values():
-        bytecode = bytecode[: 2 * end] + _GOES_BACK + bytecode[2 * end + len(_GOES_BACK) :]
-    return code.replace(
-        co_code=bytecode,
-        co_exceptiontable=_exception_table(changed),
-        co_stacksize=code.co_stacksize + 1,
-    )
+    begun, left = [handler for handler, _ in ends], [end for _, end in ends]
+    going_back = bytearray(table)
+    # From the last to the first: then a number that gets longer moves none that is still to come.
+    ends_of_entries = [place for place, byte in enumerate(table) if byte >= _BEGINS][1:]
+    for after, (start, _, target, depth) in zip(
+        reversed([*ends_of_entries, len(table)]), reversed(handled), strict=True
+    ):
+        changed = depth
+        for handler, end in ends:
+            if handler <= start < end:
+                changed += _ONE_HIGHER
+        if target in begun:
+            changed |= _KEEPS
+        elif target in left:
+            changed &= ~_KEEPS
+        if changed < _MORE:
+            going_back[after - 1] = changed
+        else:
+            going_back[after - len(_written(depth)) : after] = _written(changed)
+    return bytes(going_back)
 
 
 def _handler_of(unit: int, handled: Iterable[_Handled]) -> int:
     """Give the handler of what is raised at a unit; the code's begin if there is none."""
-    return next(
-        (handler for start, length, handler, _ in handled if start <= unit < start + length), 0
-    )
+    for start, length, handler, _ in handled:
+        if start <= unit < start + length:
+            return handler
+    return 0
 
 
-def _is_ours(code: CodeType, handler: int) -> bool:
+def _is_ours(bytecode: bytes, lines: Iterable[_Line], handler: int) -> bool:
     """Whether a handler takes every exception and has no line."""
     place = 2 * handler + 2
-    takes_all = code.co_code[place - 2 : place + 1 : 2] == _TAKES_ALL
-    return takes_all and any(
-        line is None and start <= place < end for start, end, line in code.co_lines()
-    )
+    if bytecode[place - 2 : place + 1 : 2] != _TAKES_ALL:
+        return False
+    return None in [line for start, end, line in lines if start <= place < end]
 
 
-def _handled(code: CodeType) -> list[_Handled]:
-    """Read a code's exception table: first unit, number of units, handler, depth of the stack."""
+def _handled(table: bytes) -> list[_Handled]:
+    """Read an exception table: first unit, number of units, handler, depth of the stack."""
     numbers, value = [], 0
-    for byte in code.co_exceptiontable:
-        value = value << 6 | byte & _MORE - 1
-        if not byte & _MORE:
-            numbers.append(value)
+    for byte in table:
+        # The highest bits first, six in each byte.
+        if byte & _MORE:
+            value = value << 6 | byte & _MORE - 1
+        else:
+            numbers.append(value << 6 | byte & _MORE - 1)
             value = 0
     return [*zip(*[iter(numbers)] * 4, strict=True)]
 
 
-def _exception_table(handled: Iterable[_Handled]) -> bytes:
-    table = bytearray()
-    for numbers in handled:
-        begins = 128
-        for number in numbers:
-            if number >= _MORE:
-                # The highest bits first, six in each byte.
-                for shift in range((number.bit_length() - 1) // 6 * 6, 0, -6):
-                    table.append(begins | _MORE | number >> shift & _MORE - 1)
-                    begins = 0
-            table.append(begins | number & _MORE - 1)
-            begins = 0
-    return bytes(table)
+def _written(value: int) -> bytes:
+    """Write a number as an exception table has it."""
+    head = [each | _MORE for each in _written(value >> 6)] if value >= _MORE else []
+    return bytes([*head, value & _MORE - 1])

@@ -156,8 +156,7 @@ class ObservationWriter:
         if key.kind == "text":
             return f"{variable} if {kind} is {self._names.str} else {finished}"
         known = f"{self._recorder(part)}.responses"
-        other = f"None if {variable} is None else {finished}"
-        return f"{variable}.status_code if {kind} in {known} else {other}"
+        return f"{variable}.status_code if {kind} in {known} else {finished}"
 
     def _number(self, part: Part, side: str) -> str | None:
         if part.stream.value is None:

@@ -29,7 +29,7 @@ from ancestry_obs.recording.failures import NO_ROOM
 from ancestry_obs.recording.limits import label_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from ancestry_obs.compiler.aspect import Aspect, Part
     from ancestry_obs.compiler.recorder import Evaluators
@@ -156,17 +156,18 @@ class Shape:
         Raises:
             CompileError: An action is unknown.
         """
-        names = aspect.names
-        own = {
-            **_actions(aspect),
-            **{names(f"r{index}"): recorder for index, recorder in enumerate(recorders)},
-            names.call: call,
-            names.inner: aspect.inner_test,
-            names.permit: aspect.inner_test and aspect.inner_test.permit,
-        }
+        prefix = CONSTANT + aspect.names.prefix
+        constants = self._common.copy()
+        for name, action in _actions(aspect):
+            constants[prefix + name] = action
+        for index, recorder in enumerate(recorders):
+            constants[f"{prefix}r{index}"] = recorder
+        constants[prefix + "call"] = call
+        constants[prefix + "inner"] = aspect.inner_test
+        constants[prefix + "permit"] = aspect.inner_test and aspect.inner_test.permit
         if self._bound:
-            own[names.bind] = binder(aspect.shown, self._bound)
-        return {**self._common, **{CONSTANT + name: value for name, value in own.items()}}
+            constants[prefix + "bind"] = binder(aspect.shown, self._bound)
+        return constants
 
 
 def shape_of(aspect: Aspect) -> Shape:
@@ -198,21 +199,17 @@ def _call(function: list[Callable[..., object]], *arguments: object) -> object:
     return function[0](*arguments)
 
 
-def _actions(aspect: Aspect) -> dict[str, object]:
+def _actions(aspect: Aspect) -> Iterator[tuple[str, object]]:
     advice, runtime, target = aspect.advice, aspect.runtime, aspect.target
     store, actions = runtime.store, runtime.actions
-    bound: dict[str, object] = {}
-    for moment in ("before", "after"):
-        for index, name in enumerate(getattr(advice, moment)):
+    for moment, wanted in (("before", advice.before), ("after", advice.after)):
+        for index, name in enumerate(wanted):
             if name not in actions:
                 known = ", ".join(sorted(actions)) or "none"
                 raise CompileError(f"{target}: unknown action {name!r}; known are: {known}")
-            action = isolated(actions[name], name, target, store)
-            bound[aspect.names(f"{moment}{index}")] = action
+            yield f"{moment}{index}", isolated(actions[name], name, target, store)
     for index, sample in enumerate(advice.track):
-        track = isolated(runtime.trackers[sample], sample.metric, target, store)
-        bound[aspect.names(f"track{index}")] = track
-    return bound
+        yield f"track{index}", isolated(runtime.trackers[sample], sample.metric, target, store)
 
 
 def _evaluators(part: Part, names: Names, functions: Mapping[str, object]) -> Evaluators:

@@ -125,20 +125,19 @@ def signature_of(code: CodeType | None) -> Signature:
     """
     if code is None:
         return Signature((("args", Parameter.VAR_POSITIONAL), ("kwargs", Parameter.VAR_KEYWORD)))
-    return Signature(tuple(_parameters(code)))
-
-
-def _parameters(code: CodeType) -> Iterable[tuple[str, object]]:
-    positional, keyword_only = code.co_argcount, code.co_kwonlyargcount
-    names = iter(code.co_varnames)
-    for index in range(positional):
-        yield next(names), _POSITIONAL[index >= code.co_posonlyargcount]
-    keywords = [next(names) for _ in range(keyword_only)]
-    if code.co_flags & CO_VARARGS:
-        yield next(names), Parameter.VAR_POSITIONAL
-    yield from ((name, Parameter.KEYWORD_ONLY) for name in keywords)
-    if code.co_flags & CO_VARKEYWORDS:
-        yield next(names), Parameter.VAR_KEYWORD
+    names, flags = code.co_varnames, code.co_flags
+    only, positional = code.co_posonlyargcount, code.co_argcount
+    spread = positional + code.co_kwonlyargcount
+    parameters: list[tuple[str, object]] = [
+        *[(name, Parameter.POSITIONAL_ONLY) for name in names[:only]],
+        *[(name, Parameter.POSITIONAL_OR_KEYWORD) for name in names[only:positional]],
+    ]
+    if flags & CO_VARARGS:
+        parameters.append((names[spread], _SPREAD))
+    parameters += [(name, Parameter.KEYWORD_ONLY) for name in names[positional:spread]]
+    if flags & CO_VARKEYWORDS:
+        parameters.append((names[spread + (flags & CO_VARARGS != 0)], Parameter.VAR_KEYWORD))
+    return Signature(tuple(parameters))
 
 
 def _starred(name: str, kind: object) -> str:

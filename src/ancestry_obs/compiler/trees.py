@@ -29,6 +29,8 @@ _NAMES: Final[dict[type[ast.AST], str]] = {
     ast.keyword: "arg",
     ast.Attribute: "attr",
 }
+# What may be written several times in a block and stand for one.
+_EXPRESSIONS: Final = (ast.Attribute, ast.Constant, ast.Name)
 
 
 class Tree:
@@ -43,27 +45,31 @@ class Tree:
         statements: The statements.
     """
 
-    __slots__ = ("_differing", "_free", "_named", "_placed", "statements")
+    __slots__ = ("_differing", "_free", "_named", "_place", "_placed", "statements")
 
     def __init__(
         self, statements: Sequence[ast.stmt], differing: frozenset[str], free: list[Tree]
     ) -> None:
         self._free = free
         self._differing = differing
+        self._place: Place | None = None
         self._placed: list[dict[str, object]] = []
         self._named: list[tuple[dict[str, object], str, str]] = []
-        self.statements = [self._duplicate(each) for each in statements]
+        duplicates: dict[int, Any] = {}
+        self.statements = [self._duplicate(each, duplicates) for each in statements]
 
-    def _duplicate(self, node: Any) -> Any:  # noqa: ANN401 - any node, of which the same kind comes out
+    def _duplicate(self, node: Any, duplicates: dict[int, Any]) -> Any:  # noqa: ANN401 - any node, of which the same kind comes out
+        if id(node) in duplicates:
+            return duplicates[id(node)]
         kind: type[ast.AST] = type(node)
         # Its own `__init__` would look at each field, and complain of what is not there yet.
-        duplicate = kind.__new__(kind)
+        duplicate = duplicates[id(node)] = kind.__new__(kind)
         fields = vars(duplicate)
         for name, value in vars(node).items():
             if isinstance(value, ast.AST):
-                fields[name] = self._duplicate(value)
+                fields[name] = self._duplicate(value, duplicates)
             elif isinstance(value, list):
-                fields[name] = [self._duplicate(each) for each in value]
+                fields[name] = [self._duplicate(each, duplicates) for each in value]
             else:
                 fields[name] = value
         if "lineno" in fields:
@@ -80,8 +86,11 @@ class Tree:
             place: Where all of them are to stand.
             names: What each of the differing names is there.
         """
-        for fields in self._placed:
-            fields.update(place)
+        # What handles an exception is nowhere, always.
+        if place is not self._place:
+            self._place = place
+            for fields in self._placed:
+                fields.update(place)
         for fields, name, written in self._named:
             fields[name] = names[written]
 
@@ -127,9 +136,23 @@ class Block:
 shared = lru_cache(maxsize=1024)(Block)
 
 
-# A tree takes some 20 kB: only what is in use lately is kept.
+# A tree takes some 15 kB: only what is in use lately is kept.
 @lru_cache(maxsize=16)
 def _made(made: Block) -> tuple[list[ast.stmt], list[Tree]]:
     """Give the statements of a block, and the trees of them that are free."""
-    parsed: ast.Module = NamesToConstants(made.constants.__contains__).visit(ast.parse(made.text))
-    return parsed.body, []
+    parsed = NamesToConstants(made.constants.__contains__).visit(ast.parse(made.text))
+    return _Once().visit(parsed).body, []
+
+
+class _Once(ast.NodeTransformer):
+    """Makes one node of what is written several times: all of it stands at one place."""
+
+    def __init__(self) -> None:
+        self._written: dict[str, ast.AST] = {}
+
+    def visit(self, node: ast.AST) -> Any:  # noqa: ANN401 - as in `ast`
+        """Give the node that stands for all that are written alike."""
+        self.generic_visit(node)
+        return (
+            self._written.setdefault(ast.dump(node), node) if type(node) in _EXPRESSIONS else node
+        )

@@ -56,7 +56,8 @@ def _renamed(
     function: Function, names: Iterable[str], other_names: Mapping[str, str]
 ) -> Iterator[str]:
     """Yield what reaches the body under a name of the module's, or as a default value."""
-    yield from (f"{name}()" for name in names if other_names.get(name) in _SEERS)
+    if other_names:
+        yield from (f"{name}()" for name in names if other_names.get(name) in _SEERS)
     for default in (*function.args.defaults, *function.args.kw_defaults):
         if isinstance(default, ast.Name) and default.id in _SEERS:
             yield f"{default.id}()"

@@ -49,8 +49,8 @@ class _Templates(dict[str, str]):
 
     def __missing__(self, url: str) -> str:
         path = url.partition("?")[0].partition("#")[0]
-        if "//" in path:
-            path = _without_origin(path)
+        if "//" in path and (origin := _SCHEME_AND_HOST.match(path)):
+            path = path[origin.end() :]
         parts = path.split("/", _MOST_SEGMENTS)
         template = "/" + "/".join([_words.get(part) or _segment(part) for part in parts if part])
         if len(template) > _LONGEST:
@@ -67,18 +67,8 @@ class _Templates(dict[str, str]):
 _words: Final[dict[str, str]] = {}
 
 
-def _without_origin(path: str) -> str:
-    # The two schemes that nearly all URLs have, without an expression.
-    begin = 8 if path.startswith("https://") else 7 if path.startswith("http://") else 0
-    if begin:
-        return path[end:] if (end := path.find("/", begin)) >= 0 else ""
-    origin = _SCHEME_AND_HOST.match(path)
-    return path[origin.end() :] if origin else path
-
-
 def _segment(part: str) -> str:
-    # No word begins with a digit, and nearly all ids do.
-    if part[0].isdigit() or not _WORDS.fullmatch(part) or _HEXADECIMAL.search(part):
+    if not _WORDS.fullmatch(part) or _HEXADECIMAL.search(part):
         return ":id"
     if len(part) <= _LONGEST_KNOWN_WORD:
         if len(_words) >= _KNOWN_WORDS:

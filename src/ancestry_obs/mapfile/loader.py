@@ -30,7 +30,7 @@ from ancestry_obs.mapfile.toml_lines import parse_toml, syntax_error_line
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ancestry_obs.mapfile.toml_lines import KeyPath
+    from ancestry_obs.mapfile.toml_lines import KeyPath, Lines
 
 __all__ = ["load", "resolve_map"]
 
@@ -58,7 +58,7 @@ def load(source: str | Path | Mapping[str, Any] | MapSpec) -> MapSpec:
     if isinstance(source, MapSpec):
         return source
     if isinstance(source, Mapping):
-        return _build(source, Report("<mapping>", {}), "<mapping>")
+        return _build(source, Report("<mapping>"), "<mapping>")
     path = resolve_map(source)
     data, lines = _read(path)
     return _build(data, Report(str(path), lines), str(path))
@@ -85,7 +85,7 @@ def resolve_map(name_or_path: str | Path) -> Path:
     return shipped if shipped.exists() else path
 
 
-def _read(path: Path) -> tuple[dict[str, Any], dict[KeyPath, int]]:
+def _read(path: Path) -> tuple[dict[str, Any], Lines]:
     text = ""
     try:
         # Editors on Windows like to begin a file with a byte order mark, which TOML forbids.

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from ancestry_obs.exceptions import Finding, Where
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from ancestry_obs.mapfile.toml_lines import KeyPath
 
@@ -23,16 +24,16 @@ class Report:
 
     Args:
         source: The map's file as it was named, or ``<mapping>``.
-        lines: The line of each key; empty where the source has none.
+        lines: Gives the line of each key, once one is needed; none where the source has none.
 
     Attributes:
         findings: In the order they were made.
     """
 
-    def __init__(self, source: str, lines: Mapping[KeyPath, int]) -> None:
+    def __init__(self, source: str, lines: Callable[[], Mapping[KeyPath, int]] = dict) -> None:
         self.findings: list[Finding] = []
         self._source = source
-        self._lines = lines
+        self._lines = cache(lines)
 
     def add(self, path: KeyPath, message: str, remedy: str = "") -> None:
         """Note a mistake at a key."""
@@ -40,10 +41,13 @@ class Report:
 
     def where(self, path: KeyPath) -> Where:
         """Give the place of a key; one that is missing has the line of what should hold it."""
-        known = path
-        while known and known not in self._lines:
-            known = known[:-1]
-        return Where(self._source, self._lines.get(known), key_text(path))
+        return Where(self._source, partial(self._line, path), key_text(path))
+
+    def _line(self, path: KeyPath) -> int | None:
+        lines = self._lines()
+        while path and path not in lines:
+            path = path[:-1]
+        return lines.get(path)
 
 
 def key_text(path: KeyPath) -> str:

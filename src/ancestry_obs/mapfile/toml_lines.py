@@ -9,14 +9,18 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["KeyPath", "locate_keys", "parse_toml", "syntax_error_line"]
+__all__ = ["KeyPath", "Lines", "locate_keys", "parse_toml", "syntax_error_line"]
 
 KeyPath = tuple[str | int, ...]
+Lines = Callable[[], dict[KeyPath, int]]
+"""Gives the line of each key, once somebody asks."""
 
 _BLANK: Final = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
 _SPACE: Final = re.compile(r"[ \t]*")
@@ -33,21 +37,21 @@ _SCALAR: Final = re.compile(r"[^,\]}#\n]*")
 _ERROR_LINE: Final = re.compile(r"\(at line (\d+)(?:, column \d+)?\)")
 
 
-def parse_toml(text: str) -> tuple[dict[str, Any], dict[KeyPath, int]]:
+def parse_toml(text: str) -> tuple[dict[str, Any], Lines]:
     """Parse a document.
 
     Args:
         text: A TOML document.
 
     Returns:
-        Its data, and the line of each key: see `locate_keys`.
+        Its data, and what finds the line of each key: nobody asks where there are no mistakes.
 
     Raises:
         TOMLDecodeError: It is none, is nested deeper than can be parsed, or has a number of more
             digits than Python reads. Of the last two `tomllib` makes errors of its own.
     """
     try:
-        return tomllib.loads(text), locate_keys(text)
+        return tomllib.loads(text), partial(_located, text)
     except tomllib.TOMLDecodeError:
         raise
     except (RecursionError, ValueError) as error:
@@ -77,6 +81,14 @@ def locate_keys(text: str) -> dict[KeyPath, int]:
     scanner = _Scanner(text)
     scanner.document()
     return scanner.lines
+
+
+def _located(text: str) -> dict[KeyPath, int]:
+    try:
+        return locate_keys(text)
+    except RecursionError:
+        # It was parsed, but who asks for a line may have less room: a finding then names none.
+        return {}
 
 
 def syntax_error_line(error: tomllib.TOMLDecodeError, text: str) -> int:

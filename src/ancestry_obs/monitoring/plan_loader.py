@@ -19,7 +19,7 @@ from ancestry_obs.monitoring.plan_language import PLAN
 from ancestry_obs.monitoring.plan_reader import PlanReader
 
 if TYPE_CHECKING:
-    from ancestry_obs.mapfile.toml_lines import KeyPath
+    from ancestry_obs.mapfile.toml_lines import Lines
     from ancestry_obs.monitoring.catalogue import Catalogue
     from ancestry_obs.monitoring.plan import Plan
 
@@ -79,7 +79,7 @@ def read_plan(path: Path, catalogue: Catalogue) -> Plan:
     return plan
 
 
-def _parsed(path: Path) -> tuple[dict[str, Any], dict[KeyPath, int]]:
+def _parsed(path: Path) -> tuple[dict[str, Any], Lines]:
     text = ""
     try:
         text = path.read_text("utf-8")

@@ -179,4 +179,4 @@ def carrying(code: CodeType, inside: Mapping[CodeKey, CodeType]) -> CodeType:
     found = {
         id(each): inside[code_key(each)] for each in codes_in(code) if code_key(each) in inside
     }
-    return embed(code, found)
+    return embed(code, found) if found else code

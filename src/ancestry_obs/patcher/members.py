@@ -65,6 +65,8 @@ def is_static(raw: object) -> bool:
 def core_of(raw: object, accessor: Accessor = "fget") -> object:
     """Return what `raw` holds inside: a property's function, a static method's, or `raw` itself."""
     kind = type(raw)
+    if kind is FunctionType:
+        return raw
     if issubclass(kind, property):
         return getattr(raw, accessor)
     if issubclass(kind, cached_property):

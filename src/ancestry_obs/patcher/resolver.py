@@ -244,6 +244,8 @@ def _key(found: JoinPoint) -> tuple[int, str, Accessor]:
 
 
 def _at_home(place: _Place, home: _Place) -> _Place:
+    if home is place:
+        return place
     # The class that the pattern names stays the one below which overrides are looked for.
     return replace(home, named=place.named, accessor=place.accessor)
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 import tomllib
 from textwrap import dedent
 
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ancestry_obs.mapfile.toml_lines import locate_keys, syntax_error_line
+from ancestry_obs.mapfile.toml_lines import locate_keys, parse_toml, syntax_error_line
 
 
 def lines(text):
@@ -177,3 +178,16 @@ def test_every_key_of_any_document_is_found_at_its_line(top, parts):
         names = [part for part in path if isinstance(part, str)]
         if names and isinstance(path[-1], str):
             assert names[-1].split(".")[0] in text.splitlines()[line - 1]
+
+
+def test_no_line_is_named_where_there_is_no_room_to_look_for_one():
+    _, found = parse_toml(f"x = {'[' * 80}{']' * 80}")
+
+    def asked(room):
+        return found() if room < 100 else asked(room - 1)
+
+    frame, depth = sys._getframe(), 0
+    while frame:
+        frame, depth = frame.f_back, depth + 1
+    assert asked(sys.getrecursionlimit() - depth) == {}
+    assert found()[("x",)] == 1
