@@ -56,13 +56,14 @@ class ObservationWriter:
             return [*ended]
         names = self._names
         # Where there is no room for a call of ours, the values wait to be recorded without labels.
+        # That is no call itself: on Python 3.11 there may be no room for one of C either.
         elapsed = self._elapsed(parts, side)
         lost = ", ".join(f"({self._recorder(part)}, {elapsed})" for part in parts)
         return [
             "try:",
             *indented([line for part in parts for line in self._find(part, side)]),
             f"except {names.no_room}:",
-            *indented([*ended, f"{names.lose}(({lost},))"]),
+            *indented([*ended, f"{self._recorder(parts[0])}.store.lost += ({lost},)"]),
             "else:",
             *indented([*ended, *self._append(parts)]),
         ]

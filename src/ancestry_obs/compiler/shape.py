@@ -85,7 +85,6 @@ class Shape:
             names.clock: runtime.clock,
             names.text: label_text,
             names.relieve: runtime.store.relieve,
-            names.lose: runtime.store.lost.extend,
             names.no_room: NO_ROOM,
             names.unbound: UNBOUND,
             names.unfit: (TypeError, *NO_ROOM),

@@ -324,7 +324,7 @@ class _Writer:
             f"    {started} = {self._failed(started)}",
             f"except {names.no_room}:",
             f"    if {started} is not None:",
-            f"        {self._lost(started)}",
+            f"        {self._lost()}",
             f"    {started} = None",
         ]
 
@@ -332,7 +332,7 @@ class _Writer:
         started = self._names.started if self._timed else "True"
         if not self._raised:
             return []
-        failed, lost = self._failed(started), self._lost(started)
+        failed, lost = self._failed(started), self._lost()
         return ["try:", f"    {failed}", f"except {self._names.no_room}:", f"    {lost}"]
 
     def _failed(self, started: str) -> str:
@@ -346,13 +346,11 @@ class _Writer:
         """Whether it is seen at the end whether the call is to be recorded; see `_guard`."""
         return self._ends() and self._begins_with_the_clock() and self._evaluates
 
-    def _lost(self, started: str) -> str:
-        """Write what is done where there is no room for that call."""
-        names = self._names
-        is_timed = any("elapsed" in part.variables for part in self._raised)
-        elapsed = f"{names.clock}() - {started}" if is_timed else "None"
-        entries = ", ".join(f"({names(f'r{part.index}')}, {elapsed})" for part in self._raised)
-        return f"{names.lose}(({entries},))"
+    def _lost(self) -> str:
+        """Write what is done where there is no room for that call, nor for a look at the clock."""
+        recorders = [self._names(f"r{part.index}") for part in self._raised]
+        entries = ", ".join(f"({recorder}, None)" for recorder in recorders)
+        return f"{recorders[0]}.store.lost += ({entries},)"
 
 
 def writes_failed(aspect: Aspect) -> Callable[[], str]:

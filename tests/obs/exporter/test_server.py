@@ -20,7 +20,8 @@ from ancestry_obs.metrics_exporter import start_exporter
 pytestmark = pytest.mark.live
 
 TLS = "tls_server_config: {cert_file: exporter.crt, key_file: exporter.key}\n"
-USERS = f"basic_auth_users: {{ada: {bcrypt.hashpw(b'secret', b'$2b$04$abcdefghijklmnopqrstuu').decode()}}}\n"
+HASH = bcrypt.hashpw(b"secret", b"$2b$04$abcdefghijklmnopqrstuu").decode()
+USERS = f"basic_auth_users: {{ada: {HASH}}}\n"
 
 
 def ours():

@@ -217,7 +217,11 @@ def project(tmp_path, monkeypatch):
     yield write
     for name in sorted(set(sys.modules) - before, reverse=True):
         spec = vars(sys.modules[name]).get("__spec__")
-        places = [getattr(spec, "origin", None), *(getattr(spec, "loader_state", None) or ())]
+        state = getattr(spec, "loader_state", None)
+        places = [
+            getattr(spec, "origin", None),
+            *(state if isinstance(state, tuple | list) else ()),
+        ]
         places += getattr(spec, "submodule_search_locations", None) or ()
         if any(str(each).startswith(str(tmp_path)) for each in places):
             del sys.modules[name]
