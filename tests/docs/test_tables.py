@@ -255,6 +255,7 @@ def test_benchmarks_have_the_rows_of_the_page(pages, repository):
     page = pages["docs/performance.md"]
     for section, script in (
         ("a-call", "hot_path"),
+        ("off-the-known-path", "unhappy_paths"),
         ("a-scrape", "scrape"),
         ("installing", "install"),
         ("growing", "growth"),

@@ -56,13 +56,17 @@ class Key:
 
 
 def response_key(types: set[type], result: object, labels: tuple[str, ...]) -> object:
-    """Give the key of a result, and remember its type if it carries its status as an `int`.
+    """Give the key of a result: its status, or None if it is None.
+
+    Its type is remembered if it carries its status as an `int`.
 
     Args:
         types: The types of which that is known; past the sixteenth no more is kept.
         result: What a call returned; it is asked for its ``status_code``.
         labels: The finished labels, which are the key where there is no such status.
     """
+    if result is None:
+        return None
     if type(result) not in types:
         if isinstance(result, int | BaseException | type) or len(types) >= _KNOWN_TYPES:
             return labels

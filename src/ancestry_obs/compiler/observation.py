@@ -157,7 +157,8 @@ class ObservationWriter:
         if key.kind == "text":
             return f"{variable} if {kind} is {self._names.str} else {finished}"
         known = f"{self._recorder(part)}.responses"
-        return f"{variable}.status_code if {kind} in {known} else {finished}"
+        other = f"None if {variable} is None else {finished}"
+        return f"{variable}.status_code if {kind} in {known} else {other}"
 
     def _number(self, part: Part, side: str) -> str | None:
         if part.stream.value is None:

@@ -48,11 +48,18 @@ class _Templates(dict[str, str]):
     """The templates of URLs; a URL that is known costs one look-up in C."""
 
     def __missing__(self, url: str) -> str:
-        path = url.partition("?")[0].partition("#")[0]
-        if "//" in path and (origin := _SCHEME_AND_HOST.match(path)):
-            path = path[origin.end() :]
-        parts = path.split("/", _MOST_SEGMENTS)
-        template = "/" + "/".join([_words.get(part) or _segment(part) for part in parts if part])
+        path = url
+        if "?" in path or "#" in path:
+            path = path.partition("?")[0].partition("#")[0]
+        if "//" in path:
+            path = _without_origin(path)
+        # No word begins with a digit, and nearly all ids do.
+        segments = [
+            _words.get(part) or (":id" if part[0].isdigit() else _segment(part))
+            for part in path.split("/", _MOST_SEGMENTS)
+            if part
+        ]
+        template = "/" + "/".join(segments)
         if len(template) > _LONGEST:
             template = template[:_LONGEST].rpartition("/")[0] + "/:rest"
         # A text of another class may have anything as its attributes, which would be kept too.
@@ -65,6 +72,15 @@ class _Templates(dict[str, str]):
 
 # Remembered on their own: ids differ from call to call, the words around them do not.
 _words: Final[dict[str, str]] = {}
+
+
+def _without_origin(path: str) -> str:
+    # The two schemes that nearly all URLs have, without an expression.
+    begin = 8 if path.startswith("https://") else 7 if path.startswith("http://") else 0
+    if begin:
+        return path[end:] if (end := path.find("/", begin)) >= 0 else ""
+    origin = _SCHEME_AND_HOST.match(path)
+    return path[origin.end() :] if origin else path
 
 
 def _segment(part: str) -> str:
@@ -89,7 +105,7 @@ Returns:
     text or anything else that is no plain word. At most 200 characters and ``/:rest``.
 
 Raises:
-    AttributeError: It is no text.
+    TypeError, AttributeError: It is no text.
 
 Example:
     >>> endpoint("https://example.org/api/v2/samples/0B1C2D3E-0006/matches?page=2")

@@ -153,17 +153,6 @@ class Named:
         raise self._error
 
 
-def test_an_interruption_of_the_main_thread_reaches_the_program(setting, sample):
-    class Interrupted(Session):
-        def seconds(self):
-            raise KeyboardInterrupt
-
-    session = Interrupted()
-    sample()(session)
-    with pytest.raises(KeyboardInterrupt):
-        render(setting.registry)
-
-
 @pytest.mark.parametrize("value", ["7", b"7", float("nan"), float("inf"), [1], 10**400])
 def test_what_is_no_finite_number_is_left_out_and_counted(setting, sample, value):
     session = Session(value)

@@ -61,7 +61,8 @@ def test_labels_without_a_limited_set_of_values_come_last():
 )
 def test_what_is_no_response_is_not_learned(result):
     types = set()
-    assert response_key(types, result, ("labels",)) == ("labels",)
+    key = response_key(types, result, ("labels",))
+    assert key == (None if result is None else ("labels",))
     assert not types
 
 
