@@ -166,12 +166,22 @@ def test_every_function_can_be_called_from_an_expression():
         assert parse(f"{name}({arguments})").functions == {name}
 
 
+def call(function, count):
+    try:
+        signature = inspect.signature(function)
+    except ValueError:
+        # It is C, and before Python 3.13 shows none.
+        function(*["/a"] * count)
+    else:
+        signature.bind(*range(count))
+
+
 @pytest.mark.parametrize("name", sorted(BUILTIN_FUNCTIONS.keys() - {"text", "number", "bucket"}))
 @pytest.mark.parametrize("count", range(5))
 def test_the_numbers_of_arguments_are_those_that_the_functions_take(name, count):
     least, most = arguments_of(name)
     try:
-        inspect.signature(BUILTIN_FUNCTIONS[name]).bind(*range(count))
+        call(BUILTIN_FUNCTIONS[name], count)
     except TypeError:
         assert not least <= count <= most
     else:
