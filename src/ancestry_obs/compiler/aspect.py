@@ -13,7 +13,7 @@ from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR, CO_VARARGS, 
 from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 from ancestry_obs.compiler.advice import merge
-from ancestry_obs.compiler.keys import may_call_program, plan_keys
+from ancestry_obs.compiler.keys import ABSENT, may_call_program, plan_keys
 from ancestry_obs.compiler.permits import can_take
 from ancestry_obs.compiler.signature import Names, Signature, shown_parameters, signature_of
 from ancestry_obs.compiler.streams import Stream, plan_streams
@@ -303,7 +303,7 @@ class Aspect:
         texts = {*self.variables}.difference(after, self._alias, self._alias.values())
         returned, raised = (
             plan_keys(stream.labels, texts, self.runtime.functions, stream.free_labels(), absent)
-            for absent in ("error", "result")
+            for absent in (ABSENT["return"], ABSENT["raise"])
         )
         return Part(index, stream, returned, raised, tuple(name for name in known if name in used))
 

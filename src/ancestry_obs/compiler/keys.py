@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from ancestry_obs.expressions import Expression
 
-__all__ = ["Key", "may_call_program", "plan_keys", "response_key"]
+__all__ = ["ABSENT", "Key", "may_call_program", "plan_keys", "response_key"]
 
 # What they ask of a value is its type, or the status of a response.
 _HARMLESS_FUNCTIONS: Final = frozenset(
@@ -37,6 +37,9 @@ _HARMLESS_NODES: Final = (
 )  # fmt: skip
 _STATUS_FUNCTIONS: Final = frozenset({"ok", "status_family"})
 _KNOWN_TYPES: Final = 16
+
+ABSENT: Final = {"call": "error", "return": "error", "raise": "result"}
+"""By the side where a memo is asked the variable that is None there."""
 
 
 @dataclass(frozen=True)

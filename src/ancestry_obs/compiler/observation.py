@@ -144,7 +144,7 @@ class ObservationWriter:
         return "1.0" if part.stream.source == "one" else self._names.elapsed
 
     def _finding(self, part: Part, side: str, target: str) -> list[str]:
-        memo = f"{self._recorder(part)}.{'raised' if side == 'raise' else 'memo'}"
+        memo = memo_of(self._recorder(part), side)
         keys = [self._key(part, key, index, side) for index, key in enumerate(part.keys_of(side))]
         return [f"{target} = {memo}[{']['.join(keys or ['0'])}]"]
 
@@ -152,13 +152,12 @@ class ObservationWriter:
         if key.kind == "label":
             return text_of(key.labels[0], self._expression(key.labels[0], side), self._names)
         variable = self._values(side)[key.variable]
-        kind = f"{self._names.type}({variable})"
         finished = f"{self._names(labels_name(part, index, side))}({variable})"
         if key.kind == "text":
-            return f"{variable} if {kind} is {self._names.str} else {finished}"
+            return text_key(variable, finished, self._names)
         known = f"{self._recorder(part)}.responses"
         other = f"None if {variable} is None else {finished}"
-        return f"{variable}.status_code if {kind} in {known} else {other}"
+        return f"{variable}.status_code if {self._names.type}({variable}) in {known} else {other}"
 
     def _number(self, part: Part, side: str) -> str | None:
         if part.stream.value is None:
@@ -213,6 +212,16 @@ class ObservationWriter:
             f"except {names.no_room}:",
             f"    {gate} = []",
         ]
+
+
+def memo_of(recorder: str, side: str) -> str:
+    """Write the memo that is asked at a side."""
+    return f"{recorder}.{'raised' if side == 'raise' else 'memo'}"
+
+
+def text_key(variable: str, finished: str, names: Names) -> str:
+    """Write the key of a parameter: itself if it is exactly a text, else the finished labels."""
+    return f"{variable} if {names.type}({variable}) is {names.str} else {finished}"
 
 
 def miss_name(part: Part, side: str) -> str:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from ancestry_obs.recording.buffers import Buffer, LatestBuffer, SecondsBuffer
-from ancestry_obs.recording.failures import is_from_outside, shown
+from ancestry_obs.recording.failures import NO_ROOM, is_from_outside, shown
 from ancestry_obs.recording.limits import ERROR, label_text
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ class Recorder:
             buffer, value, has_failed = self._one_by_one(values)
         except BaseException as another:
             # A value that is cut off by the limit of the stack is recorded without its labels.
-            if is_from_outside(another) or isinstance(another, RecursionError | MemoryError):
+            if is_from_outside(another) or isinstance(another, NO_ROOM):
                 raise
             return self._answer([], 0.0)
         if origin is None and not has_failed:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 from ancestry_obs.compiler.body import Template
 from ancestry_obs.compiler.code import CONSTANT
 from ancestry_obs.compiler.guards import UNBOUND, begin_quietly, isolated
-from ancestry_obs.compiler.keys import response_key
+from ancestry_obs.compiler.keys import ABSENT, response_key
 from ancestry_obs.compiler.observation import labels_name, labels_source, miss_name
 from ancestry_obs.compiler.recorder import Recorder
 from ancestry_obs.compiler.signature import binder
@@ -40,8 +40,6 @@ __all__ = ["Shape", "shape_of"]
 _MOST: Final = 1024
 _MOST_KNOWN: Final = 64
 _OWN: Final = "own shape"
-# What is None in what the memos of the two sides learn.
-_ABSENT: Final = {"return": "error", "raise": "result"}
 _BUILTINS: Final = (
     "BaseException",
     "KeyError",
@@ -97,8 +95,6 @@ class Shape:
             names.thread: get_ident,
             **functions,
         }
-        for part in self._parts:
-            common |= _finished(part, names, functions)
         common |= _called(aspect, common)
         self._common = {CONSTANT + name: value for name, value in common.items()}
 
@@ -219,29 +215,20 @@ def _evaluators(part: Part, names: Names, functions: Mapping[str, object]) -> Ev
     return dict(zip(expressions, made, strict=True))
 
 
-def _finished(part: Part, names: Names, functions: Mapping[str, object]) -> dict[str, object]:
-    """Make what gives the finished labels of a key whose variable is no text, or no response."""
-    written = {
-        names(labels_name(part, index, side)): labels_source(key, names, absent)
-        for side, absent in _ABSENT.items()
-        for index, key in enumerate(part.keys_of(side))
-        if key.kind != "label"
-    }
-    space = {**functions, names.text: label_text, "__builtins__": {}}
-    return {
-        name: FunctionType(_expression_code(source), space)() for name, source in written.items()
-    }
-
-
 def _called(aspect: Aspect, common: Mapping[str, object]) -> dict[str, object]:
     """Make the functions of the slow path, each of which is compiled when it is called first."""
     space = {**common, "__builtins__": {}}
     names = aspect.names
     texts: dict[str, Callable[[], str]] = {names.failed: writes_failed(aspect)}
     for part in aspect.parts:
-        for side in _ABSENT:
-            name = names(miss_name(part, side))
-            texts[name] = partial(miss_source, part, side, names)
+        # What has not begun is looked up as what has returned.
+        for side in ("return", "raise"):
+            texts[names(miss_name(part, side))] = partial(miss_source, part, side, names)
+            for index, key in enumerate(part.keys_of(side)):
+                # For a variable that is no text, or no response.
+                if key.kind != "label":
+                    name = names(labels_name(part, index, side))
+                    texts[name] = partial(labels_source, key, names, ABSENT[side])
     made: dict[str, object] = {
         name: _compiled_when_called(name, text, space) for name, text in texts.items()
     }

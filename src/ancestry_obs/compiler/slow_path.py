@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from ancestry_obs.compiler.keys import ABSENT
 from ancestry_obs.compiler.observation import (
     ObservationWriter,
     indented,
+    memo_of,
     miss_name,
     number_of,
+    text_key,
     text_of,
     written,
 )
@@ -54,7 +57,7 @@ class _MissWriter:
         self._side = side
         self._names = names
         self._values = {name: name for name in part.variables}
-        self._values["result" if side == "raise" else "error"] = "None"
+        self._values[ABSENT[side]] = "None"
 
     def write(self) -> str:
         names, part = self._names, self._part
@@ -114,7 +117,7 @@ class _MissWriter:
     def _learning(self) -> list[str]:
         """Teach the memo, unless it has learnt so much lately that it would learn for nothing."""
         names, recorder = self._names, self._names.recorder
-        memo = f"{recorder}.{'raised' if self._side == 'raise' else 'memo'}"
+        memo = memo_of(recorder, self._side)
         *outer, last = [self._key(key) for key in self._part.keys_of(self._side)] or ["0"]
         texts = [key.variable for key in self._part.keys_of(self._side) if key.kind == "text"]
         kind, long = names.type, f"{names.len}({{}}) > {_LONGEST_KEY}".format
@@ -136,7 +139,7 @@ class _MissWriter:
             return labels[0]
         finished = f"({', '.join(labels)},)"
         if key.kind == "text":
-            return f"{key.variable} if {names.type}({key.variable}) is {names.str} else {finished}"
+            return text_key(key.variable, finished, names)
         return f"{names.response_key}({names.recorder}.responses, {key.variable}, {finished})"
 
     def _label(self, index: int) -> str:

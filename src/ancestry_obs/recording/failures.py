@@ -67,7 +67,7 @@ def is_from_outside(error: BaseException) -> bool | None:
 
 
 def came_from_outside(error: BaseException) -> bool:
-    """Tell the same of what is not to be tried again: a sample, an action, an import.
+    """Tell the same of what is not to be tried again: a sample, an import.
 
     In doubt it is their own. Signals interrupt the main thread alone; a scrape in the exporter's
     thread is nobody's whom an exception would be meant for.

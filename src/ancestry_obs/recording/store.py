@@ -92,9 +92,8 @@ class Store:
         self._families: dict[str, Family] = {}
         self._probes: list[Probe] = []
         self._leaving: list[Probe] = []
-        # Woven code holds this very set, and this very log.
+        # Woven code holds this very set.
         self.evaluating: set[int] = set()
-        self.lost: Log[tuple[Lost, float | None]] = Log()
         self._reset()
         _STORES.add(self)
 
@@ -105,7 +104,7 @@ class Store:
         self._plan: _Plan | None = None
         self._lock = threading.RLock()
         self.evaluating.clear()
-        del self.lost[:]
+        self.lost: list[tuple[Lost, float | None]] = []
         self._failures: Log[Failure] = Log()
         self._overflows: Log[Overflow] = Log()
         self.expression_errors: Counter[Failure] = Counter()
