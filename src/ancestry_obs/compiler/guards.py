@@ -10,7 +10,7 @@ import logging
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
-from ancestry_obs.recording.failures import is_from_outside, shown
+from ancestry_obs.recording.failures import is_from_outside, shown, warn
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -54,7 +54,7 @@ def isolated(
             store.count_failure(target, "", name)
             if not said:
                 said.append(True)
-                _LOG.warning("%s: the action %r failed: %s", target, name, shown(error))
+                warn(_LOG, "%s: the action %r failed: %s", target, name, shown(error))
 
     return run
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from ancestry_obs.recording.buffers import Buffer, LatestBuffer, SecondsBuffer
-from ancestry_obs.recording.failures import NO_ROOM, is_from_outside, shown
+from ancestry_obs.recording.failures import NO_ROOM, is_from_outside, shown, warn
 from ancestry_obs.recording.limits import ERROR, label_text
 
 if TYPE_CHECKING:
@@ -261,7 +261,8 @@ class Recorder:
             self.store.count_failure(self.probe.target, metric, what)
             if (metric, what) not in self._said:
                 self._said |= {(metric, what)}
-                _LOG.warning(
+                warn(
+                    _LOG,
                     "%s: metric %r: the expression for %r failed with %s; "
                     "further failures are counted only",
                     self.probe.target,

@@ -24,9 +24,10 @@ from threading import get_ident, main_thread
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from logging import Logger
     from types import FrameType, TracebackType
 
-__all__ = ["NO_ROOM", "came_from_outside", "is_from_outside", "shown"]
+__all__ = ["NO_ROOM", "came_from_outside", "is_from_outside", "shown", "warn"]
 
 NO_ROOM: Final = (RecursionError, MemoryError)
 """What may come of anything that is done at all, where the program has used up what there is."""
@@ -110,3 +111,21 @@ def shown(error: BaseException) -> str:
         if is_from_outside(another):
             raise
         return f"{name}, which cannot be shown"
+
+
+def warn(log: Logger, message: str, *details: object) -> None:
+    """Log a warning; a log of the program's that fails costs the program nothing.
+
+    Args:
+        log: Where to.
+        message: What to say.
+        details: What is put into it.
+
+    Raises:
+        BaseException: What comes from outside meanwhile.
+    """
+    try:
+        log.warning(message, *details)
+    except BaseException as error:
+        if is_from_outside(error):
+            raise

@@ -6,6 +6,7 @@ What comes from outside always reaches the program; what the map's own code rais
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 
@@ -201,6 +202,23 @@ def test_what_an_action_raises_never_reaches_the_program(way):
     assert woven(Request("Ann"), "A") == 1
     loom.store.fold()
     assert sum(loom.store.expression_errors.values()) == 2
+
+
+@pytest.mark.parametrize("way", ["inline", "call"])
+def test_a_log_that_fails_costs_no_call(way, monkeypatch):
+    def own(*_):
+        raise ValueError
+
+    def refuse_to_log(*_):
+        raise OSError("disk full")
+
+    loom = Loom(way=way, actions={"go": own})
+    loom.functions["own"] = own
+    loom.metric("calls_total", a=9)
+    woven = loom.weave(send, loom.record("calls_total", a="own(url)"), after=("go",)).function
+    monkeypatch.setattr(logging.getLogger("ancestry_obs"), "warning", refuse_to_log)
+    assert woven(Request("Ann"), "A") == 1
+    assert loom.read("calls_total") == {("error",): 1}
 
 
 def test_an_alarm_in_a_label_that_catches_everything_of_its_own_is_the_label_s(measured):
