@@ -35,8 +35,10 @@ if TYPE_CHECKING:
 __all__ = [
     "DEFAULT_MAP",
     "Disabled",
+    "begin_run",
     "build",
     "install",
+    "join_run",
     "mark_failed",
     "reload",
     "start_exporter",
@@ -155,6 +157,40 @@ def build(
             "'pip install ancestry-obs[prometheus]', or switch PROMETHEUS_METRICS_ENABLED off"
         ) from error
     return Instrumentation(spec, settings, registry, version("ancestry-obs"))
+
+
+def begin_run(settings: ObservabilitySettings, spec: MapSpec) -> str:
+    """Make the folder of a run, whose processes `join_run`.
+
+    Args:
+        settings: how metrics are let out.
+        spec: what is measured.
+
+    Returns:
+        The folder's path, for the variable `ANCESTRY_OBS_RUN` of the processes.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    from ancestry_obs.process_tree.run_folder import create  # noqa: PLC0415  see above
+
+    return create((settings, spec))
+
+
+def join_run(folder: str) -> Instrumentation | Disabled:
+    """Measure in this process what a run measures, and hand it over to the run's page.
+
+    Args:
+        folder: the run's folder.
+
+    Raises:
+        OSError: the folder is not there, or not this user's.
+        ObservabilityError: as for `install`.
+    """
+    from ancestry_obs.process_tree.run_folder import measured  # noqa: PLC0415  see above
+
+    settings, spec = measured(folder)
+    return install(spec, settings=settings)
 
 
 def _values(settings: ObservabilitySettings | None) -> dict[str, Any]:
