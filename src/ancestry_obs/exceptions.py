@@ -71,6 +71,10 @@ class Where:
         """Agree with the equality."""
         return hash((self.source, self.key))
 
+    def __reduce__(self) -> tuple[type[Where], tuple[str, int | None, str]]:
+        """Let a map travel to another process, with its lines found."""
+        return Where, self._place
+
     def __repr__(self) -> str:
         """Write it as it can be made."""
         return f"Where({self.source!r}, {self.line!r}, {self.key!r})"
