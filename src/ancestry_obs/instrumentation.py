@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from ancestry_obs import aspects
 from ancestry_obs.collector import Collector, Samples, SelfMetrics, summarize
 from ancestry_obs.compiler import Advice, Aspect, CodeCache, Runtime, weave, weave_callable
+from ancestry_obs.compiler.code import codes_in
 from ancestry_obs.installation_status import Status, TargetStatus
 from ancestry_obs.mapfile import MapDiff, MapSpec, SampleSpec, difference
 from ancestry_obs.metrics_registry import attach, connect, detach, disconnect
@@ -25,7 +26,7 @@ from ancestry_obs.recording import Store
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
-    from types import FunctionType, ModuleType
+    from types import CodeType, FunctionType, ModuleType
 
     from prometheus_client import CollectorRegistry
 
@@ -163,6 +164,11 @@ class Instrumentation:
         """Stop serving; nothing happens if nothing serves."""
         self._outlets.stop_exporter()
 
+    @property
+    def pushes(self) -> bool:
+        """Whether something is pushed at the end."""
+        return bool(self._settings.push_url)
+
     def mark_failed(self) -> None:
         """Note that the program will not end well, so that no success is pushed."""
         self._outlets.failed = True
@@ -177,8 +183,18 @@ class Instrumentation:
         names = {family.name: family.spec.name for family in self._store.families()}
         return summarize(text, names)
 
+    def concerns_main(self, name: str, code: CodeType | None) -> bool:
+        """Tell whether the map means the main module by a name, and something in its code."""
+        functions = [path.partition(":")[::2] for _, path in self._spec.functions]
+        named = {qualname for module, qualname in functions if module == name}
+        if code is None:
+            return bool(named) or self._patcher.concerns(name)
+        return self._patcher.concerns(name, code) or not named.isdisjoint(
+            each.co_qualname for each in codes_in(code)
+        )
+
     def weave_main(self, module: ModuleType, name: str) -> None:
-        """Weave what a module defines so far, under another module's name; for the launcher."""
+        """Weave what a module defines so far, under another module's name."""
         self._functions.look_in(module, name)
         self._patcher.weave_main(module, name)
 

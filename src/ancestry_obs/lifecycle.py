@@ -18,7 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
-    from types import ModuleType
+    from types import CodeType, ModuleType
     from typing import Any, TypeAlias
 
     from prometheus_client import CollectorRegistry
@@ -35,11 +35,14 @@ if TYPE_CHECKING:
 __all__ = [
     "DEFAULT_MAP",
     "Disabled",
+    "begin_launch",
     "begin_run",
     "build",
+    "concerns_main",
     "install",
     "join_run",
     "mark_failed",
+    "pushes",
     "reload",
     "start_exporter",
     "status",
@@ -177,6 +180,28 @@ def begin_run(settings: ObservabilitySettings, spec: MapSpec) -> str:
     return create((settings, spec))
 
 
+def begin_launch(values: dict[str, object], spec: MapSpec | None = None) -> str:
+    """Make the folder of a run that a launcher begins.
+
+    Args:
+        values: the checked values of the settings by their names, the map among them.
+        spec: what is measured; the first process that joins reads the map if None.
+
+    Returns:
+        As `begin_run`.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    from ancestry_obs.process_tree import launch_note, run_folder  # noqa: PLC0415  see above
+
+    folder = run_folder.make()
+    launch_note.write(folder, values)
+    if spec is not None:
+        _put_launched(folder, values, spec)
+    return folder
+
+
 def join_run(folder: str) -> Instrumentation | Disabled:
     """Measure in this process what a run measures, and hand it over to the run's page.
 
@@ -185,12 +210,33 @@ def join_run(folder: str) -> Instrumentation | Disabled:
 
     Raises:
         OSError: the folder is not there, or not this user's.
+        MapError: this process is the first, and the map has mistakes.
         ObservabilityError: as for `install`.
     """
-    from ancestry_obs.process_tree.run_folder import measured  # noqa: PLC0415  see above
+    from ancestry_obs.process_tree.run_folder import has_measured, measured  # noqa: PLC0415  see above
 
-    settings, spec = measured(folder)
-    return install(spec, settings=settings)
+    settings, spec = measured(folder) if has_measured(folder) else _launched(folder)
+    installed = install(spec, settings=settings)
+    # What `reload` reads again, whatever folder this process is in.
+    _current.map = settings.instrumentation_map or spec
+    return installed
+
+
+def _launched(folder: str) -> tuple[ObservabilitySettings, MapSpec]:
+    """Read what the launcher has named, for all processes of the run."""
+    from ancestry_obs.process_tree import launch_note  # noqa: PLC0415  see above
+
+    values = launch_note.read(folder)
+    spec = _load(values["instrumentation_map"])
+    return _put_launched(folder, values, spec), spec
+
+
+def _put_launched(folder: str, values: dict[str, Any], spec: MapSpec) -> ObservabilitySettings:
+    from ancestry_obs.process_tree import run_folder  # noqa: PLC0415  see above
+
+    settings = _settings({**values, "instrumentation_map": _settled(spec.source)})
+    run_folder.put(folder, (settings, spec))
+    return settings
 
 
 def _values(settings: ObservabilitySettings | None) -> dict[str, Any]:
@@ -265,15 +311,32 @@ def status() -> Status:
     return Disabled().status() if current is None else current.status()
 
 
+def concerns_main(name: str, code: CodeType | None = None) -> bool:
+    """Tell whether the map means the program's main module by a name.
+
+    Args:
+        name: the module name that the map may use for it.
+        code: the module's code, where something that the map names has to be defined in it for
+            that: its name may be another module's as well.
+    """
+    current = _current.instrumentation
+    return current is not None and current.concerns_main(name, code)
+
+
 def weave_main(module: ModuleType, name: str) -> None:
     """Weave what a module defines so far, under another module's name.
 
     Args:
-        module: the module, such as the `__main__` that a launcher is executing.
+        module: the module, such as the `__main__` that is being executed.
         name: the module name that the map uses for it.
     """
     if _current.instrumentation is not None:
         _current.instrumentation.weave_main(module, name)
+
+
+def pushes() -> bool:
+    """Tell whether something is pushed when the program ends, so that it matters how."""
+    return _current.instrumentation is not None and _current.instrumentation.pushes
 
 
 def mark_failed() -> None:

@@ -15,7 +15,7 @@ from ancestry_obs.cli import check, dashboards, explain, listing, rules, run, sc
 from ancestry_obs.exceptions import ObservabilityError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
 __all__ = ["main"]
 
@@ -33,17 +33,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code.
 
     Raises:
-        SystemExit: the arguments are wrong, or the program that was run ended so.
+        SystemExit: the arguments are wrong.
     """
-    arguments = _parser().parse_args(run.protect(sys.argv[1:] if argv is None else argv))
+    arguments = _parser().parse_args(argv)
     try:
-        outcome: int | Callable[[], int] = arguments.command(arguments)
+        code: int = arguments.command(arguments)
     except ObservabilityError as error:
         for line in str(error).splitlines():
             print(f"ancestry-obs: {line}", file=sys.stderr)  # noqa: T201  a command prints
         return _USAGE
-    # A program that is run may raise anything, one of our errors too; that is not for us to catch.
-    return outcome if isinstance(outcome, int) else outcome()
+    return code
 
 
 class _Parser(argparse.ArgumentParser):

@@ -1,47 +1,68 @@
-"""`ancestry-obs run`: weave a map into a program and run it, unchanged, in this process."""
+"""`ancestry-obs run`: settle what is measured, and become the program.
+
+The program is run by whoever runs it otherwise: this process executes the command that is given,
+and keeps its number, terminal, signals and exit code. What a Python process does before its program
+(`startup/sitecustomize.py`) is told by the environment, which children inherit.
+
+Nothing is imported here that is not needed: the program waits for it.
+"""
 
 from __future__ import annotations
 
-import argparse
-import logging
 import os
 import sys
-from dataclasses import replace
-from functools import partial
-from typing import TYPE_CHECKING
 
 from ancestry_obs import lifecycle
-from ancestry_obs.cli import launcher
-from ancestry_obs.exceptions import LaunchError, SettingsError
-from ancestry_obs.mapfile import load
-from ancestry_obs.settings import ObservabilitySettings
+from ancestry_obs.cli import command_line
+from ancestry_obs.variables import check, read_variables
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    import argparse
+    from collections.abc import Sequence
+    from typing import Any, Final
 
-    from ancestry_obs.installation_status import Status
+    from ancestry_obs.mapfile import MapSpec
+    from ancestry_obs.settings import ObservabilitySettings
 
-logger = logging.getLogger("ancestry_obs")
+__all__ = ["add_parser", "run_at_once"]
 
-_EPILOG = """\
-Everything after -- is the program and belongs to it:
+_EPILOG: Final = """\
+COMMAND is what a shell takes, and is run as it is:
   ancestry-obs run --map my.toml -- prog.py --its-own-flag
   ancestry-obs run --map my.toml -- -m package.module argument
-Targets in the program's own file are named by its module name (prog:function).
-Processes that the program forks are measured; those that it starts anew (multiprocessing's
-"spawn", subprocess) are not, unless they call ancestry_obs.install() themselves.
+  ancestry-obs run --map my.toml -- gunicorn -w 2 app:app
+  ancestry-obs run --map my.toml -- bash -c "python first.py && python second.py"
+A Python script that is no executable, a folder with __main__.py, an archive (.pyz) and -m are run
+by this Python, everything else by what its first line or PATH says. -- may be left out.
+
+Every Python process that comes of it is measured, whoever starts it: PYTHONPATH leads each of them
+to a sitecustomize.py that installs the map before the program. A Python that ancestry-obs is not
+installed for runs as it would, and so does whatever is no Python. Options that make Python ignore
+PYTHONPATH (-I, -E, -S) are refused.
+
+Targets in the program's own file are named by its module name (prog:function) or by __main__.
 """
-_NAMED_AT_MOST = 5
+_USAGE: Final = 2
+_OPTIONS: Final = {
+    "--map": "instrumentation_map",
+    "--port": "metrics_export_port",
+    "--textfile": "textfile",
+}
+# Where these lead is settled here: a child may be started in another folder.
+_PATHS: Final = ("textfile", "file_sd", "code_cache", "web_config")
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Declare the command's arguments."""
+    from argparse import REMAINDER, RawDescriptionHelpFormatter  # noqa: PLC0415  see above
+
     parser = commands.add_parser(
         "run",
-        help="run a program with its metrics on",
-        usage="%(prog)s [-h] [--map M] [--port N] [--textfile F] -- PROGRAM [ARGUMENT ...]",
+        help="run a program, and its children, with metrics on",
+        usage="%(prog)s [-h] [--map M] [--port N] [--textfile F] [--] COMMAND [ARGUMENT ...]",
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=RawDescriptionHelpFormatter,
     )
     parser.add_argument("--map", metavar="M", help="the map, instead of INSTRUMENTATION_MAP")
     parser.add_argument(
@@ -56,88 +77,113 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="write the metrics to this .prom file at the end, instead of METRICS_TEXTFILE",
     )
     parser.add_argument(
-        "program", nargs="+", metavar="-- PROGRAM", help="prog.py or -m module, and arguments"
+        "program", nargs=REMAINDER, metavar="COMMAND", help="what to run, and its arguments"
     )
-    parser.set_defaults(command=command)
+    parser.set_defaults(command=command, needs_program=parser)
 
 
-def protect(argv: Sequence[str]) -> list[str]:
-    """Put `--` before `-m`, so that a module's name and arguments are not taken for ours."""
-    arguments = list(argv)
-    if arguments[:1] == ["run"] and "-m" in arguments and "--" not in arguments:
-        arguments.insert(arguments.index("-m"), "--")
-    return arguments
-
-
-def command(arguments: argparse.Namespace) -> Callable[[], int]:
-    """Weave the map, and give what runs the program to its end.
+def command(arguments: argparse.Namespace) -> int:
+    """Become the program, for arguments that are written in an unusual way.
 
     Raises:
-        ObservabilityError: settings, map or program are wrong; no line of the program was run.
+        ObservabilityError: settings, map or command are wrong; nothing of the program was run.
     """
-    settings = _settings(arguments)
-    # What is wrong with the map is told before anything of the program is imported.
-    load(settings.instrumentation_map or "")
-    program, rest = _find(arguments.program)
-    _log_to_stderr()
-    installed = lifecycle.install(settings=settings)
-    return partial(_run, program, rest, installed.status)
-
-
-def _settings(arguments: argparse.Namespace) -> ObservabilitySettings:
+    if not arguments.program:
+        arguments.needs_program.error("the following arguments are required: COMMAND")
     given = {
-        "instrumentation_map": arguments.map,
-        "metrics_export_port": arguments.port,
-        "textfile": arguments.textfile,
+        name: getattr(arguments, option[2:])
+        for option, name in _OPTIONS.items()
+        if getattr(arguments, option[2:]) is not None
     }
-    settings = replace(
-        ObservabilitySettings.from_environment(),
-        enable_prometheus_metrics=True,
-        **{name: value for name, value in given.items() if value is not None},
-    )
-    if settings.instrumentation_map is None:
-        raise SettingsError("no map is given; write --map M, or set INSTRUMENTATION_MAP")
-    return settings
+    return _become(given, arguments.program)
 
 
-def _find(words: list[str]) -> tuple[launcher.Program, list[str]]:
-    if words[0] != "-m":
-        return launcher.find_script(words[0]), words[1:]
-    if len(words) == 1:
-        raise LaunchError("-m: names no module; write '-- -m package.module'")
-    return launcher.find_module(words[1]), words[2:]
+def run_at_once(words: Sequence[str]) -> int | None:
+    """Become the program.
 
+    Args:
+        words: what stands behind `run`.
 
-def _run(program: launcher.Program, rest: list[str], status: Callable[[], Status]) -> int:
-    """Run the program; its exit code and exceptions are left to the interpreter."""
-    process = os.getpid()
+    Returns:
+        The exit code where that is not possible; nothing where the arguments are such that they are
+        to be read by who can explain them.
+    """
+    given, program = _read(words)
+    if not program:
+        return None
     try:
-        launcher.run(program, rest, lifecycle.weave_main)
-    except SystemExit as end:
-        if end.code not in (None, 0):
-            lifecycle.mark_failed()
-        raise
-    finally:
-        # A child that the program has forked comes by here too.
-        if process == os.getpid():
-            _tell_unreached(status())
-    return 0
+        return _become(given, program)
+    except Exception as error:
+        from ancestry_obs.exceptions import ObservabilityError  # noqa: PLC0415  see above
+
+        if not isinstance(error, ObservabilityError):
+            raise
+        for line in str(error).splitlines():
+            print(f"ancestry-obs: {line}", file=sys.stderr)  # noqa: T201  a command prints
+        return _USAGE
 
 
-def _tell_unreached(status: Status) -> None:
-    """Say which targets are still waited for: a name that is nowhere looks just like that."""
-    pending = [each for each in status.targets if each.state == "pending"]
-    if pending:
-        named = [f"{each.target} ({each.reason})" for each in pending[:_NAMED_AT_MOST]]
-        more = len(pending) - len(named)
-        rest = f" and {more} more" if more else ""
-        logger.warning("never reached, so not measured: %s%s", ", ".join(named), rest)
+def _read(words: Sequence[str]) -> tuple[dict[str, object], list[str]]:
+    """Read options up to the first word that is none of ours; no program if one is odd."""
+    given: dict[str, object] = {}
+    at = 0
+    while at < len(words) and words[at].startswith("-") and words[at] not in {"--", "-m"}:
+        option, is_joined, value = words[at].partition("=")
+        at += 1
+        if not is_joined and at < len(words):
+            value, at = words[at], at + 1
+        name = _OPTIONS.get(option, "")
+        is_number = value.isascii() and value.isdigit()
+        if not name or not value or (option == "--port" and not is_number):
+            return {}, []
+        given[name] = int(value) if option == "--port" else value
+    return given, list(words[at + 1 :] if list(words[at : at + 1]) == ["--"] else words[at:])
 
 
-def _log_to_stderr() -> None:
-    """Show where the metrics are served and what cannot be measured, however the program logs."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("ancestry-obs: %(message)s"))
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
-    logger.propagate = False
+def _become(given: dict[str, object], program: list[str]) -> int:
+    """Execute the command in place of this process.
+
+    Raises:
+        ObservabilityError: as for `command`.
+    """
+    values = _values(given)
+    found = command_line.find(program)
+    try:
+        folder = _begin(values, found)
+        os.execve(found.file, found.words, _environment(folder))  # noqa: S606  that is the command's purpose
+    except OSError as error:
+        raise command_line.refusal(found.file, error) from error
+
+
+def _values(given: dict[str, object]) -> dict[str, Any]:
+    values = {**read_variables(), **given, "enable_prometheus_metrics": True}
+    for name, value in given.items():
+        check(name, value)
+    if "instrumentation_map" not in values:
+        from ancestry_obs.exceptions import SettingsError  # noqa: PLC0415  see above
+
+        raise SettingsError("no map is given; write --map M, or set INSTRUMENTATION_MAP")
+    for name in values.keys() & _PATHS:
+        values[name] = os.path.abspath(os.path.expanduser(str(values[name])))  # noqa: PTH100, PTH111  as it is written, links included
+    return values
+
+
+def _begin(values: dict[str, Any], found: command_line.Found) -> str:
+    if found.is_python:
+        # It reads the map for itself, and says what is wrong with it before anything is imported.
+        return lifecycle.begin_launch(values)
+    from ancestry_obs.mapfile import load  # noqa: PLC0415  see above
+    from ancestry_obs.settings import ObservabilitySettings  # noqa: PLC0415  see above
+
+    return lifecycle.begin_launch(values, load(values["instrumentation_map"]))
+
+
+def _environment(folder: str) -> dict[str, str]:
+    """Give the environment by which Python processes find the run."""
+    startup = os.path.join(os.path.dirname(os.path.dirname(__file__)), "startup")  # noqa: PTH118, PTH120  see above
+    paths = [startup, *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {
+        **os.environ,
+        "ANCESTRY_OBS_RUN": folder,
+        "PYTHONPATH": os.pathsep.join(paths),
+    }

@@ -109,10 +109,27 @@ class Patcher:
         """
         self._run(partial(self._replan, tuple(pointcuts)))
 
+    def concerns(self, name: str, code: CodeType | None = None) -> bool:
+        """Tell whether a target may be in a module of a name.
+
+        Args:
+            name: The module's name in targets.
+            code: Its code, where the target has to be defined in it.
+        """
+        targets = self._targets.concerned(name)
+        if code is None or not targets:
+            return bool(targets)
+        defined = {each.co_qualname for each in codes_in(code)}
+        patterns = [each.pattern for each in targets if each.pattern is not None]
+        # A class may have of its base what is meant.
+        heads = {each.qualname.partition(".")[0] for each in patterns}
+        named = any(each.matches_name(name) for each in patterns for name in defined)
+        return named or not heads.isdisjoint(defined)
+
     def weave_main(self, module: ModuleType, name: str) -> None:
         """Weave what is defined by now in a module that runs under another name.
 
-        For a launcher that executes a program statement by statement as ``__main__``.
+        For a program's own file, after each of its statements.
 
         Args:
             module: The module that is being executed.

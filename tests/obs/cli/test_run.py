@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from ancestry_obs.cli.run import protect
 
 # The map's hook waits for a call that no program here makes: no port is opened.
 QUIET = """\
@@ -190,19 +189,6 @@ class TestReload:
 def test_a_program_has_its_own_dashes(project, launch, quiet):
     done = launch("run", "--map", quiet("shop"), "--", "shop.py", "--", "-m", "x")
     assert done.stdout == "4 ['--', '-m', 'x']\n"
-
-
-@pytest.mark.parametrize(
-    ("argv", "protected"),
-    [
-        (["run", "-m", "x", "-y"], ["run", "--", "-m", "x", "-y"]),
-        (["run", "--", "a.py", "-m"], ["run", "--", "a.py", "-m"]),
-        (["run", "a.py"], ["run", "a.py"]),
-        (["check", "-m"], ["check", "-m"]),
-    ],
-)
-def test_what_belongs_to_the_program_is_protected(argv, protected):
-    assert protect(argv) == protected
 
 
 class TestWhatIsWrongBeforeTheProgramStarts:
