@@ -117,23 +117,37 @@ def install(
         >>> ancestry_obs.install("my_program.toml")
         >>> import my_program
     """
+    return _install(map, settings, registry)
+
+
+def _install(
+    given: MapSource | None,
+    settings: ObservabilitySettings | None,
+    registry: CollectorRegistry | None = None,
+    run: str | None = None,
+) -> Instrumentation | Disabled:
     with _current.lock:
         if _current.instrumentation is not None:
             return _current.instrumentation
         values = _values(settings)
-        source = map if map is not None else values.get("instrumentation_map") or DEFAULT_MAP
+        source = given if given is not None else values.get("instrumentation_map") or DEFAULT_MAP
         if not values.get("enable_prometheus_metrics"):
             metrics().declare(lambda: _load(source).metrics)
             return Disabled()
         _current.map = _settled(source)
-        _current.instrumentation = build(_load(source), settings or _settings(values), registry)
+        _current.instrumentation = build(
+            _load(source), settings or _settings(values), registry, run
+        )
         if registry is None:
             _current.instrumentation.publish()
         return _current.instrumentation
 
 
 def build(
-    spec: MapSpec, settings: ObservabilitySettings, registry: CollectorRegistry | None = None
+    spec: MapSpec,
+    settings: ObservabilitySettings,
+    registry: CollectorRegistry | None = None,
+    run: str | None = None,
 ) -> Instrumentation:
     """Weave a map into the program, without serving anything yet.
 
@@ -141,6 +155,7 @@ def build(
         spec: a built spec.
         settings: what to call the metrics and where they will be served.
         registry: as for `install`.
+        run: the folder of the run that this process takes part in; None where it is on its own.
 
     Raises:
         ObservabilityError: as for `install`.
@@ -156,7 +171,7 @@ def build(
             f"metrics are switched on, but the package {error.name!r} is not installed; run "
             "'pip install ancestry-obs[prometheus]', or switch PROMETHEUS_METRICS_ENABLED off"
         ) from error
-    return Instrumentation(spec, settings, registry, version("ancestry-obs"))
+    return Instrumentation(spec, settings, registry, version("ancestry-obs"), run)
 
 
 def begin_run(settings: ObservabilitySettings, spec: MapSpec) -> str:
@@ -190,7 +205,8 @@ def join_run(folder: str) -> Instrumentation | Disabled:
     from ancestry_obs.process_tree.run_folder import measured  # noqa: PLC0415  see above
 
     settings, spec = measured(folder)
-    return install(spec, settings=settings)
+    # Where Prometheus is told of each process, each lets out its own.
+    return _install(spec, settings, run=None if settings.file_sd else folder)
 
 
 def _values(settings: ObservabilitySettings | None) -> dict[str, Any]:
