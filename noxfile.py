@@ -51,11 +51,14 @@ LIBRARIES = (
     "fastapi>=0.115",
     "flask>=3.1",
     "gevent>=24.11",
+    "gunicorn>=23",
     "httpx>=0.28",
     "ipython>=8.31",
     "pydantic>=2.10",
     "SQLAlchemy>=2.0.36",
+    "supervisor>=4.3",
     "typeguard>=4.4",
+    "uvicorn>=0.34",
 )
 # Most tests keep one core busy, or wait for a process that they have started.
 TWO_AT_A_TIME = ("-n", "2", "--dist", "loadgroup")
