@@ -16,13 +16,14 @@ import socket
 import sys
 import threading
 import weakref
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ancestry_obs.collector import render, render_pieces
 from ancestry_obs.exceptions import ExporterError
 from ancestry_obs.metrics_exporter import Exporter, file_sd, get, start_exporter, write_textfile
 from ancestry_obs.metrics_exporter.push import Gateway
 from ancestry_obs.process_tree.endings import Endings
+from ancestry_obs.repeater import Repeater
 from ancestry_obs.termination import Termination
 
 if TYPE_CHECKING:
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
 __all__ = ["Outlets"]
 
 logger = logging.getLogger("ancestry_obs")
+
+_SECONDS: Final = 1.0
+"""How often a worker looks whether others were killed that stand in the `file_sd` file."""
 
 
 class Outlets:
@@ -84,6 +88,7 @@ class Outlets:
         self._lock = threading.RLock()
         self._exporter: Exporter | None = None
         self._registration: file_sd.Registration | None = None
+        self._clearing = Repeater(self._clear_entries, _SECONDS)
         self._lets_out = False
         self.error = ""
 
@@ -131,8 +136,9 @@ class Outlets:
         """See to it that the end of the program writes and pushes what the settings ask for."""
         self._lets_out = True
         atexit.register(self._end)
-        if self._member is not None:
+        if self._member is not None or self._file_sd:
             self._endings.watch()
+        if self._member is not None:
             self._member.join()
         if self._textfile or self._settings.push_url or self._file_sd or self._member is not None:
             self._termination.arm()
@@ -200,9 +206,18 @@ class Outlets:
                 self._say(str(error))
             else:
                 self._termination.arm()
+                self._clearing.start()
+
+    def _clear_entries(self) -> None:
+        """Take out the entries of workers that were killed."""
+        try:
+            file_sd.clear(self._file_sd)
+        except ExporterError as error:
+            self._say(str(error))
 
     def _withdraw(self) -> None:
         registration, self._registration = self._registration, None
+        self._clearing.stop()
         if registration is not None:
             try:
                 registration.remove()

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 __all__ = ["start_of"]
 
-_PROC = "/proc/self/stat"
+_PROC = "/proc"
 
 
 def start_of(process: int) -> str | None:
@@ -22,7 +22,7 @@ def start_of(process: int) -> str | None:
         process: Its number.
     """
     try:
-        with open(f"/proc/{process}/stat", encoding="utf-8", errors="replace") as file:  # noqa: PTH123 - a scrape asks for each process
+        with open(f"{_PROC}/{process}/stat", encoding="utf-8", errors="replace") as file:  # noqa: PTH123 - a scrape asks for each process
             # The name, in parentheses, may hold anything; the state is the first field behind it
             # and the start the twentieth (proc_pid_stat(5)).
             fields = file.read().rpartition(")")[2].split()
@@ -33,7 +33,7 @@ def start_of(process: int) -> str | None:
 
 
 def _start_without_proc(process: int) -> str | None:
-    if os.path.exists(_PROC):  # noqa: PTH110 - as above
+    if os.path.exists(f"{_PROC}/self/stat"):  # noqa: PTH110 - as above
         return None
     try:
         # Somebody else's process is alive too.
