@@ -51,11 +51,14 @@ LIBRARIES = (
     "fastapi>=0.115",
     "flask>=3.1",
     "gevent>=24.11",
+    "gunicorn>=23",
     "httpx>=0.28",
     "ipython>=8.31",
     "pydantic>=2.10",
     "SQLAlchemy>=2.0.36",
+    "supervisor>=4.3",
     "typeguard>=4.4",
+    "uvicorn>=0.34",
 )
 # Most tests keep one core busy, or wait for a process that they have started.
 TWO_AT_A_TIME = ("-n", "2", "--dist", "loadgroup")
@@ -73,6 +76,7 @@ nox.options.sessions = [
     "instrumented",
     "minimal",
     "transparency",
+    "package",
 ]
 nox.options.error_on_missing_interpreters = False
 nox.options.reuse_venv = "yes"
@@ -139,6 +143,20 @@ def minimal(session: nox.Session) -> None:
     session.run("pytest", "tests/minimal/test_base.py", env=LIVE)
     _install(session, ".[platform]")
     session.run("pytest", "tests/minimal/test_platform.py", env=LIVE)
+
+
+@nox.session(python=NEWEST)
+def package(session: nox.Session) -> None:
+    """Build what is published, sdist and wheel, and check that an index and a user can take it."""
+    session.install("build>=1.2", "twine>=6.1", "readme-renderer[md]>=44", "pytest>=8.3")
+    folder = Path(session.create_tmp(), "distributions").resolve()
+    shutil.rmtree(folder, ignore_errors=True)
+    # The first gives the wheel from the sdist, the second the one from the working tree.
+    session.run("python", "-m", "build", "--outdir", f"{folder}/sdist")
+    session.run("python", "-m", "build", "--wheel", "--outdir", f"{folder}/tree")
+    session.run("twine", "check", "--strict", *map(os.fspath, folder.glob("*/*")))
+    environment = {**LIVE, "DISTRIBUTIONS": os.fspath(folder)}
+    session.run("pytest", "tests/package", *session.posargs, env=environment)
 
 
 @nox.session(python=NEWEST)

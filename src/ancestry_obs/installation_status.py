@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ancestry_obs.process_tree.totals import Target
+
 __all__ = ["Status", "TargetStatus"]
 
 _WORSE = ("installed", "pending", "error")
@@ -43,6 +45,19 @@ class TargetStatus:
     patterns: tuple[str, ...] = ()
     calls: int = 0
     errors: int = 0
+
+    def as_row(self) -> Target:
+        """Give it, without its name, for the other processes of a run (`process_tree.totals`)."""
+        return (
+            self.state,
+            self.reason,
+            self.aliases,
+            self.unreached,
+            self.way,
+            self.patterns,
+            self.calls,
+            self.errors,
+        )
 
     def with_copy(self, other: TargetStatus) -> TargetStatus:
         """Give this one together with a second copy of the same target.

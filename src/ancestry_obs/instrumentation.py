@@ -1,6 +1,8 @@
 """The composition root: the one module that knows every stage of the data's path.
 
     spec -> aspects -> compiler + patcher -> recording -> collector -> registry -> exporter
+                                                            |
+                                    process_tree: what the other processes of the run have measured
 
 An `Instrumentation` puts them together for one map and takes them apart again. It is made only when
 metrics are on: this module imports prometheus_client by way of the stages, and wrapt is imported
@@ -14,7 +16,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ancestry_obs import aspects
-from ancestry_obs.collector import Collector, Samples, SelfMetrics, summarize
+from ancestry_obs.collector import Collector, Run, Samples, SelfMetrics, summarize
 from ancestry_obs.compiler import Advice, Aspect, CodeCache, Runtime, weave, weave_callable
 from ancestry_obs.compiler.code import codes_in
 from ancestry_obs.installation_status import Status, TargetStatus
@@ -22,6 +24,8 @@ from ancestry_obs.mapfile import MapDiff, MapSpec, SampleSpec, difference
 from ancestry_obs.metrics_registry import attach, connect, detach, disconnect
 from ancestry_obs.outlets import Outlets
 from ancestry_obs.patcher import Patcher
+from ancestry_obs.process_tree.member import Member
+from ancestry_obs.process_tree.totals import Totals
 from ancestry_obs.recording import Store
 
 if TYPE_CHECKING:
@@ -48,6 +52,8 @@ class Instrumentation:
         settings: where to serve, what to call the metrics.
         registry: where the collector is registered; the toolkit's own registry if None.
         version: the toolkit's, for the build info.
+        run: the folder of the run whose processes let out together what each has measured; None
+            where this process is on its own.
 
     Raises:
         ObservabilityError: the registry has a metric of the same name.
@@ -61,6 +67,7 @@ class Instrumentation:
         settings: ObservabilitySettings,
         registry: CollectorRegistry | None,
         version: str,
+        run: str | None = None,
     ) -> None:
         self._spec = spec
         self._settings = settings
@@ -82,9 +89,15 @@ class Instrumentation:
         self._patcher = Patcher(_Weaver(self._runtime, self._trackers))
         self._declare(spec)
         self._self_metrics = SelfMetrics(self._store, self._targets, version)
+        self._run: Run | None = None
+        self._member = self._join(run) if run is not None else None
         self.registry = attach(self._collector(spec), registry)
         self._outlets = Outlets(
-            settings, self.registry, self._status_page, self._self_metrics.exporter_failed
+            settings,
+            self.registry,
+            self._status_page,
+            self._self_metrics.exporter_failed,
+            self._member,
         )
         self._patcher.apply(aspects.pointcuts(spec))
 
@@ -145,7 +158,7 @@ class Instrumentation:
             url=exporter.url if exporter else "",
             exporter_error=self._outlets.error,
             end_error=self._outlets.end_error,
-            targets=self._targets(holders=True),
+            targets=self._targets_of_all(),
         )
 
     def start_exporter(self, host: str | None = None, port: int | None = None) -> Exporter | None:
@@ -206,11 +219,22 @@ class Instrumentation:
             if report.state == "installed" and not set(patterns).isdisjoint(report.patterns)
         }
 
+    def _join(self, folder: str) -> Member:
+        member = Member(
+            folder,
+            lambda: run.totals(self._self_metrics.read(self._samples)),
+            lambda: self._outlets.take_over(),  # noqa: PLW0108  there by then
+            self._self_metrics.handover_failed,
+        )
+        self._run = run = Run(member.others)
+        self._store.grew = member.begin
+        return member
+
     def _collector(self, spec: MapSpec) -> Collector:
         """Make the collector that tells a registry of a map's metrics, those to come included."""
         planned = Store(self._settings.metrics_namespace)
         declared = [planned.family(metric) for metric in spec.metrics]
-        return Collector(self._store, self._samples, self._self_metrics, declared)
+        return Collector(self._store, self._samples, self._self_metrics, declared, run=self._run)
 
     def _declare(self, spec: MapSpec) -> None:
         for metric in spec.metrics:
@@ -237,6 +261,15 @@ class Instrumentation:
             targets[each.target] = known.with_copy(each) if known else each
         return tuple(targets.values())
 
+    def _targets_of_all(self) -> tuple[TargetStatus, ...]:
+        """Give the targets as all processes of the run know them."""
+        own = self._targets(holders=True)
+        if self._member is None:
+            return own
+        whole = Totals(targets={each.target: each.as_row() for each in own})
+        whole.add(self._member.others()[0], is_living=True)
+        return tuple(TargetStatus(name, *row) for name, row in whole.reached().items())
+
     def _status_page(self) -> dict[str, object]:
         return self.status().as_dict()
 
@@ -257,6 +290,8 @@ class _Weaver:
         self, wanted: Sequence[Wanted], source: str | None = None
     ) -> list[Woven | CompileError]:
         """Weave functions, or code that is to become functions."""
+        # Others of the run are to know of it, be it never called.
+        self._runtime.store.grew()
         made = [self._aspect(each) for each in wanted]
         results = weave(made, source)
         for each, aspect in zip(wanted, made, strict=True):

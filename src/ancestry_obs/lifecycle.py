@@ -101,7 +101,8 @@ def install(
 
     Args:
         map: a file, the name of a shipped map, a mapping of the same structure, or a built spec.
-            The setting `instrumentation_map` if None, and `ancestry.toml` where that is not set.
+            If None, the first of: the setting `instrumentation_map`; `map` in `[tool.ancestry_obs]`
+            of the working folder's `pyproject.toml`; `obs.toml` there; the shipped `ancestry.toml`.
         settings: from the environment and `.env` if None.
         registry: an own registry for whoever serves it by themselves: the toolkit then starts no
             exporter by itself, and neither writes nor pushes at the end.
@@ -110,7 +111,7 @@ def install(
         The installation; one whose `enabled` is false when metrics are off.
 
     Raises:
-        SettingsError: a setting's value is not allowed.
+        SettingsError: a setting's value is not allowed, or `pyproject.toml` names no map's file.
         MapError: the map has mistakes; `findings` has all of them.
         ObservabilityError: the packages that metrics need are not installed, or the registry has a
             metric of the same name.
@@ -120,23 +121,39 @@ def install(
         >>> ancestry_obs.install("my_program.toml")
         >>> import my_program
     """
+    return _install(map, settings, registry)
+
+
+def _install(
+    given: MapSource | None,
+    settings: ObservabilitySettings | None,
+    registry: CollectorRegistry | None = None,
+    run: str | None = None,
+) -> Instrumentation | Disabled:
     with _current.lock:
         if _current.instrumentation is not None:
             return _current.instrumentation
         values = _values(settings)
-        source = map if map is not None else values.get("instrumentation_map") or DEFAULT_MAP
+        named = given if given is not None else values.get("instrumentation_map")
         if not values.get("enable_prometheus_metrics"):
-            metrics().declare(lambda: _load(source).metrics)
+            metrics().declare(lambda: _load(_found_map() if named is None else named).metrics)
             return Disabled()
+        source = _found_map() if named is None else named
         _current.map = _settled(source)
-        _current.instrumentation = build(_load(source), settings or _settings(values), registry)
+        spec = _load(source)
+        _current.instrumentation = build(spec, settings or _settings(values), registry, run)
+        if named is None and source == DEFAULT_MAP:
+            _say_if_foreign(spec)
         if registry is None:
             _current.instrumentation.publish()
         return _current.instrumentation
 
 
 def build(
-    spec: MapSpec, settings: ObservabilitySettings, registry: CollectorRegistry | None = None
+    spec: MapSpec,
+    settings: ObservabilitySettings,
+    registry: CollectorRegistry | None = None,
+    run: str | None = None,
 ) -> Instrumentation:
     """Weave a map into the program, without serving anything yet.
 
@@ -144,6 +161,7 @@ def build(
         spec: a built spec.
         settings: what to call the metrics and where they will be served.
         registry: as for `install`.
+        run: the folder of the run that this process takes part in; None where it is on its own.
 
     Raises:
         ObservabilityError: as for `install`.
@@ -159,7 +177,7 @@ def build(
             f"metrics are switched on, but the package {error.name!r} is not installed; run "
             "'pip install ancestry-obs[prometheus]', or switch PROMETHEUS_METRICS_ENABLED off"
         ) from error
-    return Instrumentation(spec, settings, registry, version("ancestry-obs"))
+    return Instrumentation(spec, settings, registry, version("ancestry-obs"), run)
 
 
 def begin_run(settings: ObservabilitySettings, spec: MapSpec) -> str:
@@ -180,25 +198,29 @@ def begin_run(settings: ObservabilitySettings, spec: MapSpec) -> str:
     return create((settings, spec))
 
 
-def begin_launch(values: dict[str, object], spec: MapSpec | None = None) -> str:
+def begin_launch(values: dict[str, object], *, reads_map: bool) -> str:
     """Make the folder of a run that a launcher begins.
 
     Args:
-        values: the checked values of the settings by their names, the map among them.
-        spec: what is measured; the first process that joins reads the map if None.
+        values: the checked values of the settings by their names.
+        reads_map: whether the map is read now; the first process that joins reads it otherwise.
 
     Returns:
         As `begin_run`.
 
     Raises:
         OSError: it cannot be made.
+        ObservabilityError: as for `install`, if the map is read.
     """
-    from ancestry_obs.process_tree import launch_note, run_folder  # noqa: PLC0415  see above
+    from ancestry_obs.process_tree import launch_note, new_run  # noqa: PLC0415  see above
 
-    folder = run_folder.make()
+    launched = _launched(values) if reads_map else None
+    folder = new_run.make()
     launch_note.write(folder, values)
-    if spec is not None:
-        _put_launched(folder, values, spec)
+    if launched is not None:
+        from ancestry_obs.process_tree.run_folder import put  # noqa: PLC0415  see above
+
+        put(folder, launched)
     return folder
 
 
@@ -213,30 +235,32 @@ def join_run(folder: str) -> Instrumentation | Disabled:
         MapError: this process is the first, and the map has mistakes.
         ObservabilityError: as for `install`.
     """
-    from ancestry_obs.process_tree.run_folder import has_measured, measured  # noqa: PLC0415  see above
+    from ancestry_obs.process_tree import launch_note, run_folder  # noqa: PLC0415  see above
 
-    settings, spec = measured(folder) if has_measured(folder) else _launched(folder)
-    installed = install(spec, settings=settings)
+    if run_folder.has_measured(folder):
+        settings, spec = run_folder.measured(folder)
+    else:
+        settings, spec = launched = _launched(launch_note.read(folder))
+        run_folder.put(folder, launched)
+    # Where Prometheus is told of each process, each lets out its own.
+    installed = _install(spec, settings, run=None if settings.file_sd else folder)
     # What `reload` reads again, whatever folder this process is in.
     _current.map = settings.instrumentation_map or spec
     return installed
 
 
-def _launched(folder: str) -> tuple[ObservabilitySettings, MapSpec]:
-    """Read what the launcher has named, for all processes of the run."""
-    from ancestry_obs.process_tree import launch_note  # noqa: PLC0415  see above
+def _launched(values: dict[str, Any]) -> tuple[ObservabilitySettings, MapSpec]:
+    """Read what a launcher was told to measure."""
+    named = values.get("instrumentation_map")
+    if named is None:
+        from ancestry_obs.exceptions import SettingsError  # noqa: PLC0415  see above
+        from ancestry_obs.map_search import WAYS, find_map  # noqa: PLC0415  see above
 
-    values = launch_note.read(folder)
-    spec = _load(values["instrumentation_map"])
-    return _put_launched(folder, values, spec), spec
-
-
-def _put_launched(folder: str, values: dict[str, Any], spec: MapSpec) -> ObservabilitySettings:
-    from ancestry_obs.process_tree import run_folder  # noqa: PLC0415  see above
-
-    settings = _settings({**values, "instrumentation_map": _settled(spec.source)})
-    run_folder.put(folder, (settings, spec))
-    return settings
+        named = find_map()
+        if named is None:
+            raise SettingsError(f"no map is given; write --map M, {WAYS}")
+    spec = _load(named)
+    return _settings({**values, "instrumentation_map": str(_settled(spec.source))}), spec
 
 
 def _values(settings: ObservabilitySettings | None) -> dict[str, Any]:
@@ -250,6 +274,20 @@ def _settings(values: dict[str, Any]) -> ObservabilitySettings:
     from ancestry_obs.settings import ObservabilitySettings  # noqa: PLC0415  see above
 
     return ObservabilitySettings(**values)
+
+
+def _found_map() -> str:
+    """Give the map of a program that names none: its folder's, or else the one that ships."""
+    from ancestry_obs.map_search import find_map  # noqa: PLC0415  see above
+
+    return find_map() or DEFAULT_MAP
+
+
+def _say_if_foreign(spec: MapSpec) -> None:
+    """Say that the map which ships was taken, where it is about another program."""
+    from ancestry_obs.map_search import say_if_foreign  # noqa: PLC0415  see above
+
+    say_if_foreign(spec, DEFAULT_MAP)
 
 
 def _load(source: MapSource) -> MapSpec:

@@ -176,7 +176,7 @@ def _follow_script(path: str, *, watches_end: bool) -> None:
         lifecycle.weave_main(main, name)
     is_wanted = watches_end or any(map(lifecycle.concerns_main, (_MAIN, name)))
     if is_wanted and not _is_archive(path):
-        sys.path_hooks.append(_Script(path, watches_end=watches_end))
+        sys.path_hooks.append(_Script(path, watches_end=watches_end))  # type: ignore[arg-type]  # Python asks it for nothing else
 
 
 def _is_archive(path: str) -> bool:
@@ -210,7 +210,7 @@ class _Script:
         """
         if not self._is_script(path):
             raise ImportError(path)
-        sys.path_hooks.remove(self)
+        sys.path_hooks.remove(self)  # type: ignore[arg-type]  # see where it was put there
         try:
             self._code = self._compiled(path)
         except Exception:  # noqa: BLE001 - Python comes to the same, and says it in its own way
@@ -272,7 +272,7 @@ def _watched(run: Callable[..., object], *arguments: object) -> object:
     try:
         return run(*arguments)
     except SystemExit as end:
-        if end.code not in {None, 0}:
+        if end.code not in (None, 0):
             lifecycle.mark_failed()
         raise
     except BaseException as error:

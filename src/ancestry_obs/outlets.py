@@ -16,12 +16,14 @@ import socket
 import sys
 import threading
 import weakref
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ancestry_obs.collector import render, render_pieces
 from ancestry_obs.exceptions import ExporterError
 from ancestry_obs.metrics_exporter import Exporter, file_sd, get, start_exporter, write_textfile
 from ancestry_obs.metrics_exporter.push import Gateway
+from ancestry_obs.process_tree.endings import Endings
+from ancestry_obs.repeater import Repeater
 from ancestry_obs.termination import Termination
 
 if TYPE_CHECKING:
@@ -30,11 +32,15 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
     from ancestry_obs.metrics_exporter import StatusReport
+    from ancestry_obs.process_tree.member import Member
     from ancestry_obs.settings import ObservabilitySettings
 
 __all__ = ["Outlets"]
 
 logger = logging.getLogger("ancestry_obs")
+
+_SECONDS: Final = 1.0
+"""How often a worker looks whether others were killed that stand in the `file_sd` file."""
 
 
 class Outlets:
@@ -45,6 +51,8 @@ class Outlets:
         registry: what they give out.
         status: gives what the exporter's `/status` page shows.
         count_failure: called whenever an exporter that was asked for is not there.
+        member: this process in its run, one of whose processes lets out what all have measured;
+            `None` where each process is on its own.
 
     Attributes:
         error: why no exporter answers, or none can be found, although one was asked for; empty
@@ -58,6 +66,7 @@ class Outlets:
         registry: CollectorRegistry,
         status: StatusReport,
         count_failure: Callable[[], object] = int,
+        member: Member | None = None,
     ) -> None:
         self._settings = settings
         self._textfile = _settled(settings.textfile)
@@ -67,7 +76,9 @@ class Outlets:
         self._count_failure = count_failure
         self.failed = False
         self._closed = False
-        self._termination = Termination(self._end_by_signal)
+        self._member = member
+        self._termination = Termination(self._end_by_signal, follows=member is not None)
+        self._endings = Endings(self._end, self._give_way)
         self._web_config = _settled(settings.web_config) or None
         self._begin_process()
         _OUTLETS.add(self)
@@ -77,6 +88,7 @@ class Outlets:
         self._lock = threading.RLock()
         self._exporter: Exporter | None = None
         self._registration: file_sd.Registration | None = None
+        self._clearing = Repeater(self._clear_entries, _SECONDS)
         self._lets_out = False
         self.error = ""
 
@@ -101,11 +113,16 @@ class Outlets:
             The exporter; None if it could not start.
         """
         with self._lock:
-            if self._exporter is None and not self._closed:
+            if self._exporter is None and not self._closed and self._serves:
                 host = self._settings.metrics_export_host if host is None else host
                 port = self._settings.metrics_export_port if port is None else port
                 self._start(host, port)
             return self._exporter
+
+    def take_over(self) -> None:
+        """Let out what the run has measured, since the process that did is not there any more."""
+        self._lets_out = True
+        self.start_exporter(None, None)
 
     def stop_exporter(self) -> None:
         """Stop serving and withdraw the `file_sd` entry; nothing happens if nothing serves."""
@@ -119,16 +136,29 @@ class Outlets:
         """See to it that the end of the program writes and pushes what the settings ask for."""
         self._lets_out = True
         atexit.register(self._end)
-        if self._textfile or self._settings.push_url or self._file_sd:
+        if self._member is not None or self._file_sd:
+            self._endings.watch()
+        if self._member is not None:
+            self._member.join()
+        if self._textfile or self._settings.push_url or self._file_sd or self._member is not None:
             self._termination.arm()
 
     def close(self) -> None:
         """Give out nothing any more, whatever a hook in a call that is still running asks for."""
         self._closed = True
+        self._endings.stop()
         self._termination.disarm()
         atexit.unregister(self._end)
         self.stop_exporter()
         atexit.unregister(self.stop_exporter)
+        if self._member is not None:
+            self._member.end()
+            self._member.leave()
+
+    @property
+    def _serves(self) -> bool:
+        """Whether it is this process that lets out what its run has measured."""
+        return self._member is None or self._member.is_leading
 
     def render(self, accept: str = "") -> tuple[bytes, str]:
         """Give the exposition and its content type for an Accept header."""
@@ -176,9 +206,18 @@ class Outlets:
                 self._say(str(error))
             else:
                 self._termination.arm()
+                self._clearing.start()
+
+    def _clear_entries(self) -> None:
+        """Take out the entries of workers that were killed."""
+        try:
+            file_sd.clear(self._file_sd)
+        except ExporterError as error:
+            self._say(str(error))
 
     def _withdraw(self) -> None:
         registration, self._registration = self._registration, None
+        self._clearing.stop()
         if registration is not None:
             try:
                 registration.remove()
@@ -195,16 +234,28 @@ class Outlets:
     def _end(self) -> None:
         with self._termination.at_end() as is_to_do:
             if is_to_do:
-                self._write()
-                self._push()
+                self._let_out()
 
     def _end_by_signal(self) -> None:
         self.failed = True
-        self._write()
-        with self._lock:
-            self._withdraw()
-        # Last: it may take longest.
-        self._push()
+        self._let_out()
+
+    def _let_out(self) -> None:
+        if self._member is not None:
+            self._member.end()
+        if self._serves:
+            self._write()
+            with self._lock:
+                self._withdraw()
+            # Last: it may take longest.
+            self._push()
+        if self._member is not None:
+            self._member.leave()
+
+    def _give_way(self) -> None:
+        """Hand over before another program runs in this process."""
+        if self._member is not None:
+            self._member.give_way()
 
     def _write(self) -> None:
         if not self._lets_out or not self._textfile:

@@ -56,6 +56,7 @@ class Termination:
 
     Args:
         finish: does the ways out; called in another thread where one can be started.
+        follows: whether a forked child keeps the handlers, and does its own ways out.
         patience: see `PATIENCE_SECONDS`.
         limit: see `LIMIT_SECONDS`.
 
@@ -67,10 +68,12 @@ class Termination:
         self,
         finish: Callable[[], None],
         *,
+        follows: bool = False,
         patience: float = PATIENCE_SECONDS,
         limit: float = LIMIT_SECONDS,
     ) -> None:
         self._finish = finish
+        self._follows = follows
         self._patience = patience
         self._limit = limit
         # By the signal: the handler that the system has for it while ours is there.
@@ -114,9 +117,12 @@ class Termination:
                     logger.warning(_LEFT, signal.Signals(number).name)
 
     def begin_child(self) -> None:
-        """Let a forked child end by the signals as it would: the run is its parent's."""
-        self.disarm()
+        """Let a forked child end by the signals as it would, unless it has ways out of its own."""
+        if not self._follows:
+            self.disarm()
         self._begin_process()
+        if self._armed:
+            self._process = os.getpid()
 
     @contextmanager
     def at_end(self) -> Iterator[bool]:

@@ -6,7 +6,9 @@ A fenced block's info string is its language and, after a blank, what the block 
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -145,6 +147,17 @@ def pytest_generate_tests(metafunc):
 def repository():
     """The repository's folder."""
     return REPOSITORY
+
+
+@pytest.fixture(scope="session")
+def require():
+    """Skip a test without a real program, or fail it in CI, which installs them all."""
+
+    def find(program):
+        if shutil.which(program) is None:
+            (pytest.fail if os.environ.get("CI") else pytest.skip)(f"{program} is not installed")
+
+    return find
 
 
 @pytest.fixture(scope="session")

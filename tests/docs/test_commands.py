@@ -69,7 +69,7 @@ def port():
 
 
 @pytest.fixture
-def shell(folder, port, repository):
+def shell(folder, port, repository, require):
     """Run commands in an empty folder, with this Python's commands and a free port."""
     shutil.copytree(repository / "grafana", folder / "grafana")
     own = Path(sys.executable).parent
@@ -83,7 +83,7 @@ def shell(folder, port, repository):
 
     def start(command):
         if command.startswith("prometheus "):
-            _require("prometheus")
+            require("prometheus")
         beginning = next(each for each in _READY if command.startswith(each))
         process = subprocess.Popen(
             ["bash", "-c", f"exec {command} {_MORE[beginning]}"],
@@ -110,11 +110,6 @@ def shell(folder, port, repository):
     for process in running:
         process.terminate()
         process.communicate(timeout=_SECONDS)
-
-
-def _require(program):
-    if shutil.which(program) is None:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"{program} is not installed")
 
 
 def _stays(command):
@@ -177,8 +172,8 @@ def test_a_command_that_ci_does_not_have_is_told(repository):
         ("web.yml", "check web-config"),
     ],
 )
-def test_configurations_are_what_prometheus_reads(name, command, pages, folder, shell):
-    _require("promtool")
+def test_configurations_are_what_prometheus_reads(name, command, pages, folder, shell, require):
+    require("promtool")
     pair = trustme.CA().issue_cert("host-7")
     pair.cert_chain_pems[0].write_to_path(folder / "exporter.crt")
     pair.private_key_pem.write_to_path(folder / "exporter.key")

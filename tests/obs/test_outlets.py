@@ -275,6 +275,21 @@ ancestry_obs.start_exporter(port=0)
         assert WORKER_LABEL in done.stdout
         assert json.loads((program.folder / "workers.json").read_text()) == []
 
+    def test_the_entry_goes_with_a_child_that_exits_at_once(self, program):
+        ending = """
+import json, warnings
+warnings.simplefilter("ignore")  # the exporter has a thread, of which Python warns
+child = os.fork()
+if not child:
+    ancestry_obs.start_exporter(port=0)
+    entries = json.load(open("workers.json"))
+    os._exit(len(entries))
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 2
+assert len(json.load(open("workers.json"))) == 1
+"""
+        done = program(ending, hook=False, METRICS_FILE_SD="workers.json")
+        assert (done.returncode, done.stderr) == (0, "")
+
     def test_the_entry_of_a_killed_program_goes_with_the_next_one(self, program):
         kill = f"os.kill(os.getpid(), {signal.SIGKILL})"
         program(kill, hook=False, METRICS_FILE_SD="workers.json")

@@ -15,5 +15,5 @@ if TYPE_CHECKING:
 DEFAULT_USERNAME = "demo@example.org"
 DEFAULT_PASSWORD = "demo-password"  # noqa: S105 - opens nothing but the embedded service
 
-BUNDLED_PEDIGREE: Traversable = files("ancestry_core.service") / "data" / "royal92.ged"
-"""The public-domain pedigree that ships with the package."""
+BUNDLED_PEDIGREE: Traversable = files("ancestry_core.service") / "data" / "royal92.ged.gz"
+"""The public-domain pedigree that ships with the package, compressed by gzip."""

@@ -8,6 +8,7 @@ what the service needs: names, sexes, births and parents.
 
 from __future__ import annotations
 
+import gzip
 import io
 import re
 from dataclasses import dataclass, field
@@ -60,7 +61,8 @@ def read_pedigree(path: Path | None = None) -> Pedigree:
 @lru_cache(maxsize=1)
 def _bundled() -> Pedigree:
     """Read the packaged file once a process; a pedigree is never changed, so it can be shared."""
-    return parse_pedigree(BUNDLED_PEDIGREE.read_bytes(), BUNDLED_PEDIGREE.name)
+    raw = gzip.decompress(BUNDLED_PEDIGREE.read_bytes())
+    return parse_pedigree(raw, BUNDLED_PEDIGREE.name)
 
 
 def parse_pedigree(raw: bytes, name: str) -> Pedigree:

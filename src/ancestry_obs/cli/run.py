@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any, Final
 
-    from ancestry_obs.mapfile import MapSpec
-    from ancestry_obs.settings import ObservabilitySettings
-
 __all__ = ["add_parser", "run_at_once"]
 
 _EPILOG: Final = """\
@@ -64,7 +61,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         epilog=_EPILOG,
         formatter_class=RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--map", metavar="M", help="the map, instead of INSTRUMENTATION_MAP")
+    parser.add_argument("--map", metavar="M", help="the map, instead of the one that is found")
     parser.add_argument(
         "--port",
         type=int,
@@ -149,7 +146,8 @@ def _become(given: dict[str, object], program: list[str]) -> int:
     values = _values(given)
     found = command_line.find(program)
     try:
-        folder = _begin(values, found)
+        # A Python reads the map for itself, and refuses it before anything is imported.
+        folder = lifecycle.begin_launch(values, reads_map=not found.is_python)
         os.execve(found.file, found.words, _environment(folder))  # noqa: S606  that is the command's purpose
     except OSError as error:
         raise command_line.refusal(found.file, error) from error
@@ -159,23 +157,9 @@ def _values(given: dict[str, object]) -> dict[str, Any]:
     values = {**read_variables(), **given, "enable_prometheus_metrics": True}
     for name, value in given.items():
         check(name, value)
-    if "instrumentation_map" not in values:
-        from ancestry_obs.exceptions import SettingsError  # noqa: PLC0415  see above
-
-        raise SettingsError("no map is given; write --map M, or set INSTRUMENTATION_MAP")
     for name in values.keys() & _PATHS:
         values[name] = os.path.abspath(os.path.expanduser(str(values[name])))  # noqa: PTH100, PTH111  as it is written, links included
     return values
-
-
-def _begin(values: dict[str, Any], found: command_line.Found) -> str:
-    if found.is_python:
-        # It reads the map for itself, and says what is wrong with it before anything is imported.
-        return lifecycle.begin_launch(values)
-    from ancestry_obs.mapfile import load  # noqa: PLC0415  see above
-    from ancestry_obs.settings import ObservabilitySettings  # noqa: PLC0415  see above
-
-    return lifecycle.begin_launch(values, load(values["instrumentation_map"]))
 
 
 def _environment(folder: str) -> dict[str, str]:

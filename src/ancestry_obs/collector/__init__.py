@@ -1,6 +1,6 @@
 """What a scrape does: recorded series and live instances come in, an exposition goes out.
 
-    Store, Samples, self-metrics -> Block -> Collector.collect() -> render()
+    Store, Samples, self-metrics -> Reading -> Block -> Collector.collect() -> render()
 
 `Collector` is an ordinary collector of prometheus_client, so that any exposition, ASGI app or push
 works with it; `render` writes the same bytes as prometheus_client would, several times faster. What
@@ -9,13 +9,15 @@ is recorded where, and who asks, is known to others.
 
 from ancestry_obs.collector.collector import Collector
 from ancestry_obs.collector.exposition import render, render_pieces
+from ancestry_obs.collector.reading import Run, TargetState
 from ancestry_obs.collector.samples import Samples
-from ancestry_obs.collector.self_metrics import SelfMetrics, TargetState
+from ancestry_obs.collector.self_metrics import SelfMetrics
 from ancestry_obs.collector.summary import Row, summarize
 
 __all__ = [
     "Collector",
     "Row",
+    "Run",
     "Samples",
     "SelfMetrics",
     "TargetState",

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, overload
 
 from prometheus_client.utils import floatToGoString
@@ -19,9 +20,10 @@ from prometheus_client.utils import floatToGoString
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from ancestry_obs.process_tree.totals import Labels, Numbers
     from ancestry_obs.recording import Family
 
-__all__ = ["SUFFIXES", "Block", "Kind", "Row", "block_of", "go_number"]
+__all__ = ["SUFFIXES", "Block", "Kind", "Row", "block_of", "copied", "go_number"]
 
 Kind = Literal["counter", "gauge", "histogram", "info", "summary"]
 
@@ -69,27 +71,50 @@ class Block:
         return [*map(go_number, self.bounds), "+Inf"]
 
 
-def block_of(family: Family, sampled: Mapping[tuple[str, ...], float]) -> Block:
-    """Take a family's numbers; nothing may be folded meanwhile (`Store.read`).
+def copied(family: Family) -> tuple[list[Labels], list[Numbers]]:
+    """Copy a family's numbers as they are; nothing may be folded meanwhile (`Store.read`).
 
     Args:
         family: The metric.
-        sampled: What live instances said, by label values; it hides a recorded series.
+
+    Returns:
+        The label values of each series, and its numbers (`process_tree.totals.Numbers`); a gauge's
+        without the time.
     """
     labels, series = family.columns()
+    numbers: list[Numbers]
+    match family.spec.type:
+        case "histogram":
+            # One series holds still while the lock is held, so that its numbers belong together.
+            numbers = [(*each.counts, each.sum) for each in series]  # type: ignore[union-attr] # the type is the metric's
+        case "ratio":
+            numbers = [(each.hits, each.lookups) for each in series]  # type: ignore[union-attr] # as above
+        case _:
+            numbers = [(each.value,) for each in series]  # type: ignore[union-attr] # as above
+    return labels, numbers
+
+
+def block_of(
+    family: Family,
+    labels: list[Labels],
+    numbers: list[Numbers],
+    sampled: Mapping[Labels, float] = MappingProxyType({}),
+) -> Block:
+    """Make the block of a metric.
+
+    Args:
+        family: The metric.
+        labels: The label values of each series.
+        numbers: The numbers of each.
+        sampled: What live instances said, by label values; it hides a recorded series.
+    """
     kind, spec = _kind(family), family.spec
     name = family.name.removesuffix("_total") if kind == "counter" else family.name
-    numbers: list[tuple[float, ...]]
-    if kind == "histogram":
-        # One series holds still while the lock is held, so that its numbers belong together.
-        numbers = [(*each.counts, each.sum) for each in series]  # type: ignore[union-attr] # the kind is the metric's
-    else:
-        numbers = [(each.value,) for each in series]  # type: ignore[union-attr] # as above
     if sampled:
         kept = [place for place, each in enumerate(labels) if each not in sampled]
         labels = [labels[place] for place in kept] + list(sampled)
         numbers = [numbers[place] for place in kept] + [(each,) for each in sampled.values()]
-    rows = _Rows(labels, numbers, cumulative=kind == "histogram")
+    rows = _Rows(labels, numbers, _SHOWN.get(spec.type))
     return Block(name, kind, spec.help, family.label_names, rows, spec.buckets)
 
 
@@ -98,20 +123,19 @@ class _Rows(Sequence[Row]):
 
     Args:
         labels: The label values of each series.
-        numbers: What was copied of each: its numbers, or a histogram's counts and its sum.
-        cumulative: Whether it is a histogram's.
+        numbers: What was copied of each.
+        shown: Makes of it what its samples show, where that is something else.
     """
 
     def __init__(
         self,
-        labels: list[tuple[str, ...]],
-        numbers: list[tuple[float, ...]],
-        *,
-        cumulative: bool,
+        labels: list[Labels],
+        numbers: list[Numbers],
+        shown: Callable[[Numbers], Numbers] | None,
     ) -> None:
         self._labels = labels
         self._numbers = numbers
-        self._cumulative = cumulative
+        self._shown = shown
 
     def __len__(self) -> int:
         return len(self._labels)
@@ -123,12 +147,12 @@ class _Rows(Sequence[Row]):
     def __getitem__(self, place: int | slice) -> Row | list[Row]:
         if not isinstance(place, slice):
             numbers = self._numbers[place]
-            return self._labels[place], _added_up(numbers) if self._cumulative else numbers
+            return self._labels[place], self._shown(numbers) if self._shown else numbers
         taken = self._numbers[place]
         return list(
             zip(
                 self._labels[place],
-                map(_added_up, taken) if self._cumulative else taken,
+                map(self._shown, taken) if self._shown else taken,
                 strict=True,
             )
         )
@@ -143,6 +167,25 @@ def _kind(family: Family) -> Kind:
             return "gauge"
 
 
-def _added_up(numbers: tuple[float, ...]) -> tuple[float, ...]:
+def _added_up(numbers: Numbers) -> Numbers:
     counts = tuple(accumulate(numbers[:-1]))
     return (*counts, counts[-1], numbers[-1])
+
+
+def _share(numbers: Numbers) -> Numbers:
+    # A sample's is a number by itself.
+    if len(numbers) == 1:
+        return numbers
+    hits, lookups = numbers
+    return (hits / lookups if lookups else 0.0,)
+
+
+def _value(numbers: Numbers) -> Numbers:
+    return numbers[:1]
+
+
+_SHOWN: Mapping[str, Callable[[Numbers], Numbers]] = {
+    "histogram": _added_up,
+    "ratio": _share,
+    "gauge": _value,
+}

@@ -22,11 +22,15 @@ if TYPE_CHECKING:
 
     from prometheus_client.samples import Sample
 
+    from ancestry_obs.collector.reading import Run
     from ancestry_obs.collector.samples import Samples
     from ancestry_obs.collector.self_metrics import SelfMetrics
+    from ancestry_obs.process_tree.totals import Sampled
     from ancestry_obs.recording import Family, Store
 
 __all__ = ["BlockMetric", "Collector"]
+
+_NO_SAMPLE: Sampled = ("", {})
 
 
 class Collector:
@@ -41,32 +45,35 @@ class Collector:
         self_metrics: What the toolkit tells about itself.
         declared: The metrics that `describe` names, where that is not what the store has now: a
             reload lets the registry refuse a taken name before anything is changed.
+        run: Where this process is one of many, what all of them have measured.
         clock: Seconds, from any beginning.
 
     Example:
         >>> registry.register(Collector(store, samples, self_metrics))
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what is told of, and how it is read
         self,
         store: Store,
         samples: Samples,
         self_metrics: SelfMetrics,
         declared: Sequence[Family] | None = None,
         *,
+        run: Run | None = None,
         clock: Callable[[], float] = perf_counter,
     ) -> None:
         self._store = store
         self._samples = samples
         self._self_metrics = self_metrics
         self._declared = declared
+        self._run = run
         self._clock = clock
 
     def describe(self) -> list[Metric]:
         """Name the metrics without folding or reading anything; registration asks for that."""
         declared = self._store.families() if self._declared is None else self._declared
-        families = [block_of(family, {}) for family in declared]
-        own = self._self_metrics.blocks(self._self_metrics.targets())
+        families = [block_of(family, [], []) for family in declared]
+        own = self._self_metrics.blocks()
         return [BlockMetric(block) for block in (*families, *own)]
 
     def collect(self) -> Iterator[Metric]:
@@ -82,17 +89,16 @@ class Collector:
 
     def blocks(self) -> list[Block]:
         """Give what `collect` gives as plain blocks."""
-        families = self._store.families()
-        # First and without the store's lock: samples run code of the program, and the targets'
-        # states are under the patcher's lock. Whoever holds one of those may wait for the store.
-        sampled = self._samples.read(families)
-        targets = self._self_metrics.targets()
-        return self._store.read(
-            lambda: [
-                *(block_of(family, sampled.get(family.name, {})) for family in families),
-                *self._self_metrics.blocks(targets),
-            ]
-        )
+        reading = self._self_metrics.read(self._samples)
+        if self._run is not None:
+            reading = self._run.whole(reading)
+        return [
+            *(
+                block_of(*columns, reading.sampled.get(columns.family.name, _NO_SAMPLE)[1])
+                for columns in reading.columns
+            ),
+            *self._self_metrics.blocks(reading),
+        ]
 
 
 class BlockMetric(Metric):

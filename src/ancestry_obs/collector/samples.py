@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from weakref import ReferenceType, ref
 
 from ancestry_obs.expressions import emit
+from ancestry_obs.process_tree.totals import AGGREGATES
 from ancestry_obs.recording.failures import came_from_outside
 from ancestry_obs.recording.limits import ERROR, label_text
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from ancestry_obs.expressions import Expression
     from ancestry_obs.mapfile.specs import SampleSpec
+    from ancestry_obs.process_tree.totals import Sampled
     from ancestry_obs.recording import Family, Store
 
 __all__ = ["Samples", "Tracker"]
@@ -31,13 +33,6 @@ logger = logging.getLogger("ancestry_obs")
 
 Values: TypeAlias = "dict[tuple[str, ...], float]"
 """Numbers by label values."""
-
-_AGGREGATES: Mapping[str, Callable[[float, float], float]] = {
-    "last": lambda _earlier, later: later,
-    "sum": lambda earlier, later: earlier + later,
-    "min": min,
-    "max": max,
-}
 
 
 class Samples:
@@ -74,26 +69,27 @@ class Samples:
         kept = set(specs)
         self._trackers = {spec: each for spec, each in self._trackers.items() if spec in kept}
 
-    def read(self, families: Iterable[Family]) -> dict[str, Values]:
+    def read(self, families: Iterable[Family]) -> dict[str, Sampled]:
         """Read every live instance; never raises.
 
         Args:
             families: The metrics there are; a sample of any other is not read.
 
         Returns:
-            The numbers of each sampled metric, by the metric's full name.
+            The numbers of each sampled metric, by the metric's full name, and what becomes of those
+            of other processes.
         """
         by_name = {family.spec.name: family for family in families}
-        result: dict[str, Values] = {}
+        result: dict[str, Sampled] = {}
         for spec, tracker in self._trackers.copy().items():
             family = by_name.get(spec.metric)
             if family is not None:
-                values = result.setdefault(family.name, {})
+                _, values = result.setdefault(family.name, (spec.aggregate, {}))
                 values.update(self._admitted(family, spec, tracker))
         return result
 
     def _admitted(self, family: Family, spec: SampleSpec, tracker: Tracker) -> Values:
-        combine = _AGGREGATES[spec.aggregate]
+        combine = AGGREGATES[spec.aggregate]
         values: Values = {}
         for labels, value in tracker.read():
             kept, overflows = family.admit(labels)

@@ -6,34 +6,22 @@ These names carry no namespace: the dashboards and alerts of every map use the s
 from __future__ import annotations
 
 import platform
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from ancestry_obs.collector.blocks import Block, Kind, Row
+from ancestry_obs.collector.reading import Reading, read
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Iterable
 
+    from ancestry_obs.collector.reading import TargetState
+    from ancestry_obs.collector.samples import Samples
     from ancestry_obs.recording import Store
 
-__all__ = ["SelfMetrics", "TargetState"]
+__all__ = ["SelfMetrics"]
 
 _PREFIX = "ancestry_obs"
-
-
-class TargetState(Protocol):
-    """What is known of a target; the patcher's report and the count of its calls together."""
-
-    @property
-    def target(self) -> str:
-        """``module:qualname``."""
-
-    @property
-    def state(self) -> str:
-        """Such as ``pending``, ``installed`` or ``error``."""
-
-    @property
-    def calls(self) -> int:
-        """How often it was called."""
+_NOTHING = Reading([], {}, (), {}, {}, {})
 
 
 class SelfMetrics:
@@ -48,6 +36,7 @@ class SelfMetrics:
         scrapes: How many there were.
         scrape_seconds: How long they took together.
         exporter_failures: How often the exporter could not start or make itself known.
+        handover_failures: How often this process could not hand its numbers over, or read others'.
     """
 
     def __init__(
@@ -59,6 +48,7 @@ class SelfMetrics:
         self.scrapes = 0
         self.scrape_seconds = 0.0
         self.exporter_failures = 0
+        self.handover_failures = 0
 
     def scraped(self, seconds: float) -> None:
         """Count a scrape that is over; the next one tells it."""
@@ -69,64 +59,84 @@ class SelfMetrics:
         """Count an exporter that was asked for and is not there; a textfile can still tell."""
         self.exporter_failures += 1
 
-    def targets(self) -> Collection[TargetState]:
-        """Give the targets of this moment; not to be asked for while the store's lock is held."""
-        # A target may be named by several patterns; a series must not occur twice.
-        return {each.target: each for each in self._targets()}.values()
+    def handover_failed(self) -> None:
+        """Count numbers that could not be handed over or read."""
+        self.handover_failures += 1
 
-    def blocks(self, targets: Collection[TargetState] = ()) -> list[Block]:
+    def read(self, samples: Samples) -> Reading:
+        """Read everything that was measured in this process; see `collector.reading.read`."""
+        return read(self._store, samples, self._targets(), self._counts())
+
+    def blocks(self, reading: Reading = _NOTHING) -> list[Block]:
         """Give the blocks of this moment.
 
         Args:
-            targets: What `targets` gave.
+            reading: What was measured; nothing where only the names are asked for.
         """
+        counts = self._counts() | dict(reading.counts)
         return [
             self._build_info(),
             _block(
                 "target", "info", "Every target of the map and its state.", ("target", "state"),
-                [((each.target, each.state), (1,)) for each in targets],
+                [((each.target, each.state), (1,)) for each in reading.targets],
             ),
             _block(
                 "calls", "counter", "Calls of instrumented targets.", ("target",),
-                [((each.target,), (each.calls,)) for each in targets],
+                [((each.target,), (each.calls,)) for each in reading.targets],
             ),
-            self._expression_errors(),
-            self._overflows(),
-            self._series(),
-            self._exporter_failures(),
+            self._expression_errors(reading),
+            self._overflows(reading),
+            self._series(reading),
+            _block(
+                "exporter_failures", "counter",
+                "Times that the exporter could not be started or be made known.", (),
+                [((), (counts["exporter_failures"],))],
+            ),
+            _block(
+                "handover_failures", "counter",
+                "Times that a process could not hand its numbers over to the run's page, or read "
+                "the others'.", (),
+                [((), (counts["handover_failures"],))],
+            ),
+            _block(
+                "processes", "gauge", "Processes whose numbers are on this page.", (),
+                [((), (reading.processes,))],
+            ),
             self._scrapes(),
         ]  # fmt: skip
+
+    def _counts(self) -> dict[str, int]:
+        return {
+            "exporter_failures": self.exporter_failures,
+            "handover_failures": self.handover_failures,
+        }
 
     def _build_info(self) -> Block:
         labels = (self._version, platform.python_version())
         text = "The toolkit's version and the Python that runs it."
         return _block("build", "info", text, ("version", "python"), [(labels, (1,))])
 
-    def _expression_errors(self) -> Block:
-        rows: list[Row] = [(key, (n,)) for key, n in self._store.expression_errors.items()]
+    def _expression_errors(self, reading: Reading) -> Block:
+        rows: list[Row] = [(key, (n,)) for key, n in reading.failures.items()]
         text = "Expressions of the map that failed, and values that were no finite number."
         return _block("expression_errors", "counter", text, ("target", "metric", "label"), rows)
 
-    def _overflows(self) -> Block:
+    def _overflows(self, reading: Reading) -> Block:
         # From zero on, for each label that there is: an alert needs to see the first step.
         counts = {
             (family.spec.name, label): 0
             for family in self._store.families()
             for label in family.label_names
         }
-        rows: list[Row] = [(key, (n,)) for key, n in (counts | self._store.overflows).items()]
+        rows: list[Row] = [(key, (n,)) for key, n in (counts | dict(reading.overflows)).items()]
         text = "Observations with a label value beyond the label's limit, kept as other."
         return _block("label_overflow", "counter", text, ("metric", "label"), rows)
 
-    def _series(self) -> Block:
+    def _series(self, reading: Reading) -> Block:
         rows: list[Row] = [
-            ((family.spec.name,), (len(family),)) for family in self._store.families()
+            ((each.family.spec.name,), (len(each.labels),)) for each in reading.columns
         ]
         return _block("series", "gauge", "Recorded series of each metric.", ("metric",), rows)
-
-    def _exporter_failures(self) -> Block:
-        text = "Times that the exporter could not be started or be made known."
-        return _block("exporter_failures", "counter", text, (), [((), (self.exporter_failures,))])
 
     def _scrapes(self) -> Block:
         rows: list[Row] = [((), (self.scrapes, self.scrape_seconds))]

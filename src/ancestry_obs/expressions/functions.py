@@ -7,6 +7,7 @@ woven code turns into the label value ``error``.
 
 from __future__ import annotations
 
+import os
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
@@ -137,7 +138,7 @@ def arguments_of(function: str) -> tuple[int, int | None]:
     Returns:
         Both numbers; the second is `None` where there is no limit.
     """
-    return {"bucket": (2, None), "get": (2, 3)}.get(function, (1, 1))
+    return {"bucket": (2, None), "get": (2, 3), "pid": (0, 0)}.get(function, (1, 1))
 
 
 BUILTIN_FUNCTIONS: Final[Mapping[str, Callable[..., object]]] = MappingProxyType(
@@ -150,6 +151,7 @@ BUILTIN_FUNCTIONS: Final[Mapping[str, Callable[..., object]]] = MappingProxyType
         "number": float,
         "ok": ok,
         "outcome": outcome,
+        "pid": os.getpid,
         "status_family": status_family,
         "text": str,
         "type_name": type_name,

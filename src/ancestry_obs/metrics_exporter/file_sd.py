@@ -2,7 +2,7 @@
 
 A worker's address comes in; the file, which an ordinary `file_sd_configs` reads, has it until the
 worker ends. Every change is made under a lock and replaces the file in one step. What a killed
-worker left behind is taken out by the next one that comes or goes on the same host. POSIX alone.
+worker left behind is taken out by the others on the same host (`clear`). POSIX alone.
 
 The format: https://prometheus.io/docs/prometheus/latest/configuration/configuration/#file_sd_config
 """
@@ -14,18 +14,19 @@ import json
 import os
 import socket
 import time
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ancestry_obs.exceptions import ExporterError
 from ancestry_obs.metrics_exporter.textfile import write_textfile
+from ancestry_obs.process_tree.identity import start_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-__all__ = ["WORKER_LABEL", "Registration", "register"]
+__all__ = ["WORKER_LABEL", "Registration", "clear", "register"]
 
 WORKER_LABEL = "__ancestry_obs_worker"
 """Host, process id and start of the worker; Prometheus drops labels with two underscores."""
@@ -87,10 +88,23 @@ def register(
     """
     process = os.getpid()
     host = socket.gethostname()
-    worker = f"{host}/{process}/{_start(process)}"
+    worker = f"{host}/{process}/{start_of(process)}"
     entry: Entry = {"targets": [target], "labels": {**(labels or {}), WORKER_LABEL: worker}}
     _update(Path(path), lambda entries: [*entries, entry])
     return Registration(Path(path), target, worker)
+
+
+def clear(path: str | os.PathLike[str]) -> None:
+    """Take out the entries of workers of this host that run no more; does nothing without one.
+
+    Args:
+        path: The file.
+
+    Raises:
+        ExporterError: The file cannot be read, locked or written, or is something else.
+    """
+    if any(map(_is_dead, _read(Path(path)))):
+        _update(Path(path), lambda entries: entries)
 
 
 def _update(path: Path, change: Callable[[list[Entry]], list[Entry]]) -> None:
@@ -170,31 +184,4 @@ def _is_dead(entry: Entry) -> bool:
     if host != socket.gethostname():
         return False
     process, _, start = identity.partition("/")
-    return not process.isdecimal() or _start(int(process)) != start
-
-
-def _start(process: int) -> str | None:
-    """Give when a process was started, as Linux counts it; `None` if it runs no more.
-
-    The number of a process is soon given to another one; number and start together are not.
-    """
-    try:
-        # The name, in parentheses, may hold anything; the state is the first field behind it and
-        # the start the twentieth (proc_pid_stat(5)).
-        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return _start_without_proc(process)
-    state, start = fields[0], fields[19]
-    return None if state in {"Z", "X"} else start
-
-
-def _start_without_proc(process: int) -> str | None:
-    if Path("/proc/self/stat").exists():
-        return None
-    try:
-        # Somebody else's process is alive too.
-        with suppress(PermissionError):
-            os.kill(process, 0)
-    except ProcessLookupError:
-        return None
-    return "unknown"
+    return not process.isdecimal() or start_of(int(process)) != start

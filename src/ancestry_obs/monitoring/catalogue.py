@@ -88,6 +88,8 @@ SELF_METRICS: Final = (
     ),
     _own("series", "gauge", "Recorded series of each metric.", "metric"),
     _own("exporter_failures_total", "counter", "Times that no exporter could be started."),
+    _own("handover_failures_total", "counter", "Times that a process could not hand over."),
+    _own("processes", "gauge", "Processes whose numbers are on this page."),
     _own("scrape_seconds", "summary", "Time that scrapes took to read, fold and write."),
 )  # fmt: skip
 """What `ancestry_obs.collector` tells of itself; a test compares the two."""

@@ -262,7 +262,8 @@ class Patcher:
         self._libraries.look_at(name, module)  # type: ignore[arg-type]  # it is a module
         if not self._targets.concerned(name):
             return []
-        settled = not is_initializing(module)  # type: ignore[arg-type]  # the same
+        # The program's own file is executed as long as the program runs.
+        settled = name != "__main__" and not is_initializing(module)  # type: ignore[arg-type]  # the same
         return self._find(name, module, settled=settled)  # type: ignore[arg-type]  # the same
 
     def _find(

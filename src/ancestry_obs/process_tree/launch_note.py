@@ -2,8 +2,8 @@
 
 The settings are left as they were read, the map by its name alone: reading it would take the
 launcher longer than all else, and the first process that is measured needs it anyway. What a
-process has to ask before it can import anything is told by the names of empty files: which process
-the command became, and which standard error was the launcher's.
+process has to ask before it can import anything is told by the name of an empty file: which
+standard error was the launcher's.
 """
 
 from __future__ import annotations
@@ -11,16 +11,15 @@ from __future__ import annotations
 import marshal
 import os
 
+from ancestry_obs.process_tree.new_run import check_private, first_of, own_identity
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Final
 
-from ancestry_obs.process_tree.run_folder import check_private
-
 __all__ = ["is_command", "is_first_to", "is_shown", "read", "write"]
 
 _NOTE: Final = "launched"
-_COMMAND: Final = "command"
 _STANDARD_ERROR: Final = "stderr"
 _ERROR_DESCRIPTOR: Final = 2
 
@@ -37,7 +36,6 @@ def write(folder: str, values: dict[str, object]) -> None:
     """
     with open(f"{folder}/{_NOTE}", "wb") as file:  # noqa: PTH123 - each start waits for this
         file.write(marshal.dumps(values))
-    is_first_to(folder, f"{_COMMAND}-{os.getpid()}")
     is_first_to(folder, _standard_error())
 
 
@@ -54,7 +52,10 @@ def read(folder: str) -> dict[str, Any]:
 
 def is_command(folder: str) -> bool:
     """Tell whether this process is the one that the launcher has become."""
-    return os.path.exists(f"{folder}/{_COMMAND}-{os.getpid()}")  # noqa: PTH110 - as above
+    try:
+        return first_of(folder) == own_identity()
+    except OSError:
+        return False
 
 
 def is_shown(folder: str) -> bool:

@@ -10,7 +10,7 @@ from ancestry_obs.recording.limits import OTHER, LabelLimit, label_text
 from ancestry_obs.recording.series import Series, new_series
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from ancestry_obs.mapfile.specs import MetricSpec
     from ancestry_obs.recording.buffers import Overflow, Probe
@@ -22,6 +22,8 @@ _MEMO_SIZE: Final = 1024
 
 class FoldingStore(Protocol):
     """What a family needs of the store that it belongs to."""
+
+    grew: Callable[[], object]
 
     def probe(self, target: str) -> Probe:
         """Make a probe whose buffers are folded."""
@@ -107,6 +109,7 @@ class Family:
         if found is None:
             # Two threads may both get here: the first one's series is everybody's.
             found = self._series.setdefault(values, new_series(self.spec.type, self.spec.buckets))
+            self._store.grew()
         return found
 
     def resolve(self, values: Sequence[object]) -> Series:

@@ -78,6 +78,7 @@ class Store:
             the program is not recorded: a label that reads a woven property would go on for ever.
         lost: Calls for which there was no room: what records them, and the seconds if known. The
             next fold records them, without the labels that follow from the call.
+        grew: Called when there is a new series, in the midst of a wrapped call; never raises.
         expression_errors: Failed expressions and dropped values, as of the last fold.
         overflows: Observations whose label value became ``other``, as of the last fold.
 
@@ -94,6 +95,7 @@ class Store:
         self._leaving: list[Probe] = []
         # Woven code holds this very set.
         self.evaluating: set[int] = set()
+        self.grew: Callable[[], object] = int
         self._reset()
         _STORES.add(self)
 

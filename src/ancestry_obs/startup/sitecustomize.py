@@ -7,6 +7,8 @@ Any Python may come by here, also one that the toolkit is not installed for and 
 for it: hence no syntax that is new, and no import of the toolkit outside `try`.
 """
 
+# mypy: disable-error-code="no-untyped-def, no-untyped-call"
+
 import os
 import sys
 
@@ -49,4 +51,4 @@ if os.environ.get("ANCESTRY_OBS_RUN"):
     _join(os.environ["ANCESTRY_OBS_RUN"])
 del sys.modules["sitecustomize"]
 # Where there is none, Python has to find none.
-import sitecustomize
+import sitecustomize  # type: ignore[import-not-found]  # noqa: E402, F401

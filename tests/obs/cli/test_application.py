@@ -22,7 +22,7 @@ def test_help_names_every_command(command):
 
 def test_the_usage_of_run_has_the_program_once(command):
     usage, _, _ = " ".join(command("run", "--help").out.split()).partition(" positional")
-    assert usage.endswith("[--textfile F] -- PROGRAM [ARGUMENT ...]")
+    assert usage.endswith("[--textfile F] [--] COMMAND [ARGUMENT ...]")
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ import pytest
 from ancestry_obs.exceptions import ExporterError
 from ancestry_obs.metrics_exporter import file_sd
 from ancestry_obs.metrics_exporter.file_sd import WORKER_LABEL, register
+from ancestry_obs.process_tree.identity import start_of
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def targets(path):
 
 def worker(host=None, process=None, start=None):
     host, process = host or socket.gethostname(), process or os.getpid()
-    return f"{host}/{process}/{start or file_sd._start(process)}"
+    return f"{host}/{process}/{start or start_of(process)}"
 
 
 def write(path, *workers):
@@ -149,24 +150,28 @@ def test_a_lock_that_is_released_in_time_is_taken(path):
             assert not file_sd._try_lock(holder.fileno())
 
 
-def test_without_proc_a_process_is_only_alive_or_not(monkeypatch):
-    monkeypatch.setattr(file_sd, "Path", lambda *_: Path("/nonexistent"))
-    assert file_sd._start(os.getpid()) == "unknown"
+def test_a_killed_worker_is_cleared_by_the_others(path, start_worker):
+    worker = start_worker("killed")
+    assert worker.stdout.readline() == b"in\n"
+    mine = file_sd.register(path, "mine:1")
+    worker.kill()
+    worker.wait()
+    file_sd.clear(path)
+    assert [each["targets"] for each in json.loads(path.read_text())] == [["mine:1"]]
+    mine.remove()
 
-    def gone(_process, _signal):
-        raise ProcessLookupError
 
-    def somebody_elses(_process, _signal):
-        raise PermissionError
-
-    monkeypatch.setattr(os, "kill", gone)
-    assert file_sd._start(1) is None
-    monkeypatch.setattr(os, "kill", somebody_elses)
-    assert file_sd._start(1) == "unknown"
+def test_where_nobody_was_killed_nothing_is_written(path):
+    mine = file_sd.register(path, "mine:1")
+    before = path.stat()
+    file_sd.clear(path)
+    assert path.stat() == before
+    mine.remove()
 
 
 WORKER = """
 import atexit, sys
+from ancestry_obs.process_tree.identity import start_of
 from ancestry_obs.metrics_exporter.file_sd import register
 
 registration = register(sys.argv[1], sys.argv[2], {"service": "test"})

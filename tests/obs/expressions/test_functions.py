@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import inspect
+import os
 from http import HTTPStatus
 from types import SimpleNamespace
 
@@ -191,3 +192,8 @@ def test_the_numbers_of_arguments_are_those_that_the_functions_take(name, count)
 def test_the_table_cannot_be_changed_from_outside():
     with pytest.raises(TypeError):
         BUILTIN_FUNCTIONS["ok"] = print
+
+
+def test_pid():
+    assert BUILTIN_FUNCTIONS["pid"]() == os.getpid()
+    assert arguments_of("pid") == (0, 0)

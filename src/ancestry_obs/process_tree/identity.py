@@ -1,0 +1,44 @@
+"""Which process it is that a number once meant, and whether it still runs.
+
+The number of a process is soon given to another one; number and start together are not.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+
+__all__ = ["start_of"]
+
+_PROC = "/proc"
+
+
+def start_of(process: int) -> str | None:
+    """Give when a process was started, as Linux counts it; `None` if it runs no more.
+
+    Where the system has no ``/proc``, it is one text for every process that runs.
+
+    Args:
+        process: Its number.
+    """
+    try:
+        with open(f"{_PROC}/{process}/stat", encoding="utf-8", errors="replace") as file:  # noqa: PTH123 - a scrape asks for each process
+            # The name, in parentheses, may hold anything; the state is the first field behind it
+            # and the start the twentieth (proc_pid_stat(5)).
+            fields = file.read().rpartition(")")[2].split()
+    except OSError:
+        return _start_without_proc(process)
+    state, start = fields[0], fields[19]
+    return None if state in {"Z", "X"} else start
+
+
+def _start_without_proc(process: int) -> str | None:
+    if os.path.exists(f"{_PROC}/self/stat"):  # noqa: PTH110 - as above
+        return None
+    try:
+        # Somebody else's process is alive too.
+        with suppress(PermissionError):
+            os.kill(process, 0)
+    except ProcessLookupError:
+        return None
+    return "unknown"
