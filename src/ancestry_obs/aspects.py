@@ -9,7 +9,11 @@ from __future__ import annotations
 
 import gc
 import importlib
+import os
+import sys
 from collections.abc import Callable, Iterator, Mapping
+from importlib.machinery import PathFinder
+from importlib.util import module_from_spec
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
@@ -76,11 +80,12 @@ def is_instance_of(instance: object, target: str) -> bool:
     Args:
         instance: any object; only its type is looked at, none of its code runs.
         target: the class as `module:qualname`. One of the program's main module counts too, since
-            `python -m module` defines the module's classes under that name.
+            `python -m module` defines the module's classes under that name, and `multiprocessing`
+            under another one in a child.
     """
     module, _, qualname = target.partition(":")
     return any(
-        each.__qualname__ == qualname and each.__module__ in (module, "__main__")
+        each.__qualname__ == qualname and each.__module__ in (module, "__main__", "__mp_main__")
         for each in type(instance).__mro__
     )
 
@@ -108,6 +113,7 @@ class LabelFunctions(Mapping[str, Callable[..., object]]):
 
     def __init__(self, own: tuple[tuple[str, str], ...]) -> None:
         self._modules: dict[str, ModuleType] = {}
+        self._folder = os.getcwd()  # noqa: PTH109 - it is for the import system
         self.replace(own)
 
     def replace(self, own: tuple[tuple[str, str], ...]) -> None:
@@ -148,7 +154,7 @@ class LabelFunctions(Mapping[str, Callable[..., object]]):
         if module in self._modules:
             return _late(self._modules[module], qualname)
         try:
-            found = attrgetter(qualname)(importlib.import_module(module))
+            found = attrgetter(qualname)(self._module(module))
         except BaseException as error:
             if came_from_outside(error):
                 raise
@@ -159,6 +165,27 @@ class LabelFunctions(Mapping[str, Callable[..., object]]):
         if not callable(found):
             raise CompileError(f"functions.{name}: {path!r} is no callable but {found!r:.60}")
         return found  # type: ignore[no-any-return]  # callable() narrows Any to nothing better
+
+    def _module(self, name: str) -> ModuleType:
+        """Import a module, or that of the working folder where a program has no such one.
+
+        `ancestry-obs check` finds it there, but a command such as `pytest` has its own folder first
+        on its path, and its path is its own.
+        """
+        package = name.partition(".")[0]
+        try:
+            return importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            spec = PathFinder.find_spec(package, [self._folder]) if error.name == package else None
+            if spec is None or spec.loader is None:
+                raise
+        sys.modules[package] = module_from_spec(spec)
+        try:
+            spec.loader.exec_module(sys.modules[package])
+        except BaseException:
+            del sys.modules[package]
+            raise
+        return importlib.import_module(name)
 
 
 def _told(error: BaseException) -> str:

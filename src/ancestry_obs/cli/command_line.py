@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 import sys
 
-from ancestry_obs.exceptions import LaunchError
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final
+
+    from ancestry_obs.exceptions import LaunchError
 
 __all__ = ["Found", "find", "refusal"]
 
@@ -58,12 +58,12 @@ def find(words: list[str]) -> Found:
     name, *rest = words
     if name.startswith("-"):
         if words == ["-m"]:
-            raise LaunchError("-m: names no module; write '-- -m package.module'")
+            raise _error("-m: names no module; write '-- -m package.module'")
         return _python(words)
     file = _file(name)
     if os.path.isdir(file):  # noqa: PTH112  each start waits for this
         if not os.path.isfile(os.path.join(file, "__main__.py")):  # noqa: PTH113, PTH118  as above
-            raise LaunchError(
+            raise _error(
                 f"{name}: is a folder without __main__.py; name the file in it, or use `-m`"
             )
         return _python([file, *rest])
@@ -72,7 +72,7 @@ def find(words: list[str]) -> Found:
     if file.endswith(_SCRIPTS) and not (is_executable and interpreter):
         return _python([file, *rest])
     if not is_executable:
-        raise LaunchError(
+        raise _error(
             f"{name}: is not executable; allow it by chmod +x, or name what runs it in front"
         )
     if _is_python(name) and not interpreter:
@@ -85,7 +85,7 @@ def find(words: list[str]) -> Found:
 
 def refusal(file: str, error: OSError) -> LaunchError:
     """Give what to say where something cannot be executed."""
-    return LaunchError(f"{file}: cannot be executed: {error.strerror}; is it a program?")
+    return _error(f"{file}: cannot be executed: {error.strerror}; is it a program?")
 
 
 def _python(words: list[str]) -> Found:
@@ -107,8 +107,8 @@ def _file(name: str) -> str:
     if is_there:
         return name
     if is_path:
-        raise LaunchError(f"{name}: no such file; give the program's path, or `-m module`")
-    raise LaunchError(f"{name}: no such file, nor a command on PATH; is it installed?")
+        raise _error(f"{name}: no such file; give the program's path, or `-m module`")
+    raise _error(f"{name}: no such file, nor a command on PATH; is it installed?")
 
 
 def _interpreter(file: str) -> list[str]:
@@ -149,7 +149,7 @@ def _refuse_ignoring(place: str, words: list[str]) -> None:
             continue
         for index, letter in enumerate(letters):
             if letter in _IGNORING:
-                raise LaunchError(
+                raise _error(
                     f"{place}: the option -{letter} {_IGNORING[letter]}, so that nothing would be "
                     "measured; leave it out, or call ancestry_obs.install() in the program"
                 )
@@ -158,3 +158,9 @@ def _refuse_ignoring(place: str, words: list[str]) -> None:
             if letter in _WITH_VALUE:
                 at += index == len(letters) - 1
                 break
+
+
+def _error(message: str) -> LaunchError:
+    from ancestry_obs.exceptions import LaunchError  # noqa: PLC0415  each start waits for it
+
+    return LaunchError(message)
