@@ -6,7 +6,6 @@ The number of a process is soon given to another one; number and start together 
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 
 __all__ = ["start_of"]
 
@@ -36,9 +35,9 @@ def _start_without_proc(process: int) -> str | None:
     if os.path.exists(f"{_PROC}/self/stat"):  # noqa: PTH110 - as above
         return None
     try:
-        # Somebody else's process is alive too.
-        with suppress(PermissionError):
-            os.kill(process, 0)
+        os.kill(process, 0)
     except ProcessLookupError:
         return None
+    except PermissionError:
+        pass  # somebody else's process is alive too
     return "unknown"
