@@ -82,15 +82,16 @@ def run_platform(args: argparse.Namespace) -> int:
     # Only now: these need the [platform] extra, which `--help` and `--version` do not.
     consoles = import_module("rich.console")
     display = import_module("ancestry_core.report.display")
-    workflow = import_module("ancestry_core.workflow")
     shown = display.open_display(consoles.Console(stderr=True))
     stopped: BaseException | None = None
     with ExitStack() as stack:
         stack.enter_context(_logging_to(display.Notes(shown)))
-        # Before the platform is made, so that its managers are seen from the start.
-        observed = _install(args)
-        work = stack.enter_context(workflow.Workflow(options, shown))
+        # From here on something is seen: what comes next takes most of a second.
         with shown:
+            workflow = import_module("ancestry_core.workflow")
+            # Before the platform is made, so that its managers are seen from the start.
+            observed = _install(args)
+            work = stack.enter_context(workflow.Workflow(options, shown))
             try:
                 work.run()
             except (PlatformError, KeyboardInterrupt) as error:
