@@ -100,6 +100,8 @@ def run_platform(args: argparse.Namespace) -> int:
         if report.actions or stopped is None:
             _print(report, options)
             _print_metrics(observed, options)
+        if stopped is None and not options.json:
+            _print_steps(observed, held=args.hold)
         if stopped is not None:
             raise stopped
         if args.hold:
@@ -136,6 +138,16 @@ def _print_metrics(observed: Instrumentation | Disabled, options: RunOptions) ->
         table = import_module("ancestry_core.report.table")
         with standard_output():
             table.print_metrics(observed.summary(), consoles.Console(stderr=options.json))
+
+
+def _print_steps(observed: Instrumentation | Disabled, *, held: bool) -> None:
+    """Print what to do next."""
+    consoles = import_module("rich.console")
+    steps = import_module("ancestry_core.report.next_steps").next_steps(
+        sys.argv[0], measured=observed.enabled, held=held, url=observed.status().url
+    )
+    with standard_output():
+        import_module("ancestry_core.report.table").print_steps(steps, consoles.Console())
 
 
 def _hold() -> None:

@@ -14,7 +14,6 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 from rich.spinner import Spinner
-from rich.table import Table
 from rich.text import Text
 
 from ancestry_core.report.addresses import shortened
@@ -34,6 +33,8 @@ _LINES_PER_ACTION = 4
 # them misses the rest. So no line of the bars is longer than the narrowest usual terminal is wide.
 _BAR_WIDTH = 24
 _FRAMES_PER_SECOND = 10
+_INDENT = "  "
+_NARROWEST = 20
 
 
 class Display(Protocol):
@@ -208,9 +209,12 @@ class _WarningLines(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Show a record."""
         try:
-            line = Table.grid(padding=(0, 1))
-            line.add_row("!", Text(shortened(self.format(record)), overflow="fold"))
-            self._console.print(line, style="yellow")
+            text = Text(shortened(self.format(record)), style="yellow", overflow="fold")
+            lines = text.wrap(self._console, max(self._console.width, _NARROWEST) - len(_INDENT))
+            # Broken here and not padded: so a terminal that is made narrower can break it anew.
+            self._console.print(
+                Text("! ", "yellow") + Text("\n" + _INDENT).join(lines), soft_wrap=True
+            )
         except Exception:  # noqa: BLE001 - what `logging` asks of a handler
             self.handleError(record)
 
