@@ -164,7 +164,7 @@ def test_another_service_is_not_said_to_fail_on_purpose(run):
 
 def test_a_run_ends_with_what_to_do_next(run):
     _, out, _ = run("--actions", "7")
-    assert "ancestry run --metrics\n" in out.partition("\nNext\n")[2]
+    assert "\n  ancestry run --metrics" in out.partition("\nNext")[2]
 
 
 def test_an_error_before_the_first_action_leaves_one_line_on_a_terminal(account, run, monkeypatch):

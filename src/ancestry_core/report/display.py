@@ -98,9 +98,8 @@ class BarDisplay:
         return self
 
     def __exit__(self, *_: object) -> None:
-        # The last frame stays on the screen: the bars alone, and of a run without any, nothing.
+        # The last frame stays on the screen: the bars alone.
         self._activity = None
-        self._live.transient = not self._tasks
         self._live.stop()
         _LOGGER.removeHandler(self._handler)
 
