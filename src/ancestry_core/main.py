@@ -143,8 +143,13 @@ def _print_metrics(observed: Instrumentation | Disabled, options: RunOptions) ->
 def _print_steps(observed: Instrumentation | Disabled, *, held: bool) -> None:
     """Print what to do next."""
     consoles = import_module("rich.console")
+    # A port that is any that is free is another one in the next run.
+    lasts = held or ancestry_obs.ObservabilitySettings.from_environment().metrics_export_port
     steps = import_module("ancestry_core.report.next_steps").next_steps(
-        sys.argv[0], measured=observed.enabled, held=held, url=observed.status().url
+        sys.argv[0],
+        measured=observed.enabled,
+        held=held,
+        url=observed.status().url if lasts else "",
     )
     with standard_output():
         import_module("ancestry_core.report.table").print_steps(steps, consoles.Console())
