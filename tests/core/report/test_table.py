@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from ancestry_core.actions.completion import ActionSummary
-from ancestry_core.report.next_steps import next_steps
+from ancestry_core.main import next_steps
 from ancestry_core.report.run_report import RunReport
 from ancestry_core.report.table import print_metrics, print_report, print_steps
 from ancestry_core.report.titles import TITLES

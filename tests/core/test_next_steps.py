@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from ancestry_core.report.next_steps import next_steps
+from ancestry_core.main import next_steps
 
 URL = "http://127.0.0.1:9000/metrics"
 
