@@ -96,7 +96,8 @@ def install(
 
     Args:
         map: a file, the name of a shipped map, a mapping of the same structure, or a built spec.
-            The setting `instrumentation_map` if None, and `ancestry.toml` where that is not set.
+            If None, the first of: the setting `instrumentation_map`; `map` in `[tool.ancestry_obs]`
+            of the working folder's `pyproject.toml`; `obs.toml` there; the shipped `ancestry.toml`.
         settings: from the environment and `.env` if None.
         registry: an own registry for whoever serves it by themselves: the toolkit then starts no
             exporter by itself, and neither writes nor pushes at the end.
@@ -105,7 +106,7 @@ def install(
         The installation; one whose `enabled` is false when metrics are off.
 
     Raises:
-        SettingsError: a setting's value is not allowed.
+        SettingsError: a setting's value is not allowed, or `pyproject.toml` names no map's file.
         MapError: the map has mistakes; `findings` has all of them.
         ObservabilityError: the packages that metrics need are not installed, or the registry has a
             metric of the same name.
@@ -119,12 +120,16 @@ def install(
         if _current.instrumentation is not None:
             return _current.instrumentation
         values = _values(settings)
-        source = map if map is not None else values.get("instrumentation_map") or DEFAULT_MAP
+        named = map if map is not None else values.get("instrumentation_map")
         if not values.get("enable_prometheus_metrics"):
-            metrics().declare(lambda: _load(source).metrics)
+            metrics().declare(lambda: _load(_found_map() if named is None else named).metrics)
             return Disabled()
+        source = _found_map() if named is None else named
         _current.map = _settled(source)
-        _current.instrumentation = build(_load(source), settings or _settings(values), registry)
+        spec = _load(source)
+        _current.instrumentation = build(spec, settings or _settings(values), registry)
+        if named is None and source == DEFAULT_MAP:
+            _say_if_foreign(spec)
         if registry is None:
             _current.instrumentation.publish()
         return _current.instrumentation
@@ -168,6 +173,20 @@ def _settings(values: dict[str, Any]) -> ObservabilitySettings:
     from ancestry_obs.settings import ObservabilitySettings  # noqa: PLC0415  see above
 
     return ObservabilitySettings(**values)
+
+
+def _found_map() -> str:
+    """Give the map of a program that names none: its folder's, or else the one that ships."""
+    from ancestry_obs.map_search import find_map  # noqa: PLC0415  see above
+
+    return find_map() or DEFAULT_MAP
+
+
+def _say_if_foreign(spec: MapSpec) -> None:
+    """Say that the map which ships was taken, where it is about another program."""
+    from ancestry_obs.map_search import say_if_foreign  # noqa: PLC0415  see above
+
+    say_if_foreign(spec, DEFAULT_MAP)
 
 
 def _load(source: MapSource) -> MapSpec:

@@ -93,6 +93,19 @@ def test_reading_the_settings_imports_no_more(imported, tmp_path):
     assert imported(statements, **VARIABLES) == without
 
 
+def test_a_map_of_the_folder_is_not_looked_for(imported, tmp_path):
+    statements = """
+seen = []
+sys.addaudithook(lambda event, details: seen.append((event, details[:1])))
+assert not ancestry_obs.install().enabled
+assert [details for event, details in seen if event == "open"] == [(".env",)]
+assert not [each for each in seen if "obs.toml" in str(each) or "pyproject" in str(each)]
+"""
+    (tmp_path / "pyproject.toml").write_text("[tool.ancestry_obs]\nmap = 5")
+    (tmp_path / "obs.toml").write_text("")
+    imported(statements)
+
+
 def test_a_setting_in_dotenv_switches_metrics_on(imported, tmp_path):
     (tmp_path / ".env").write_text("PROMETHEUS_METRICS_ENABLED=true")
     statements = """

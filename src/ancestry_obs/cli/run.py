@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from ancestry_obs import lifecycle
 from ancestry_obs.cli import launcher
 from ancestry_obs.exceptions import LaunchError, SettingsError
+from ancestry_obs.map_search import WAYS, find_map
 from ancestry_obs.mapfile import load
 from ancestry_obs.settings import ObservabilitySettings
 
@@ -43,7 +44,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--map", metavar="M", help="the map, instead of INSTRUMENTATION_MAP")
+    parser.add_argument("--map", metavar="M", help="the map, instead of the one that is found")
     parser.add_argument(
         "--port",
         type=int,
@@ -95,9 +96,12 @@ def _settings(arguments: argparse.Namespace) -> ObservabilitySettings:
         enable_prometheus_metrics=True,
         **{name: value for name, value in given.items() if value is not None},
     )
-    if settings.instrumentation_map is None:
-        raise SettingsError("no map is given; write --map M, or set INSTRUMENTATION_MAP")
-    return settings
+    if settings.instrumentation_map is not None:
+        return settings
+    found = find_map()
+    if found is None:
+        raise SettingsError(f"no map is given; write --map M, {WAYS}")
+    return replace(settings, instrumentation_map=found)
 
 
 def _find(words: list[str]) -> tuple[launcher.Program, list[str]]:

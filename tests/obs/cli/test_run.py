@@ -205,11 +205,17 @@ def test_what_belongs_to_the_program_is_protected(argv, protected):
     assert protect(argv) == protected
 
 
+NO_MAP = (
+    "no map is given; write --map M, set INSTRUMENTATION_MAP, set map in [tool.ancestry_obs] of "
+    "pyproject.toml, or call it obs.toml here"
+)
+
+
 class TestWhatIsWrongBeforeTheProgramStarts:
     @pytest.mark.parametrize(
         ("argv", "message"),
         [
-            (["--", "shop.py"], "no map is given; write --map M, or set INSTRUMENTATION_MAP"),
+            (["--", "shop.py"], NO_MAP),
             (["--map", "absent.toml", "--", "shop.py"], "absent.toml: no such file; maps that"),
             (["--map", "shop.toml", "--", "absent.py"], "absent.py: no such file; give the"),
             (["--map", "shop.toml", "--", "-m"], "-m: names no module; write '-- -m package."),
@@ -246,6 +252,27 @@ def test_the_map_may_come_from_the_environment_or_a_file(project, launch, quiet)
     project.write(".env", f"INSTRUMENTATION_MAP={quiet('shop')}\nMETRICS_TEXTFILE=b.prom\n")
     assert launch("run", "--", "shop.py").returncode == 0
     assert samples(project.path / "b.prom") == {"book": 1}
+
+
+def test_the_map_may_be_the_folder_s(project, launch, quiet):
+    (project.path / quiet("shop")).rename(project.path / "obs.toml")
+    launch("run", "--textfile", "usual.prom", "--", "shop.py")
+    (project.path / "obs.toml").rename(project.path / "mine.toml")
+    project.write("pyproject.toml", '[tool.ancestry_obs]\nmap = "mine.toml"\n')
+    launch("run", "--textfile", "project.prom", "--", "shop.py")
+    expected = {"book": 1}
+    assert samples(project.path / "usual.prom") == expected
+    assert samples(project.path / "project.prom") == expected
+
+
+def test_a_mistake_in_the_project_file_is_one_line(project, launch):
+    project.write("pyproject.toml", "[tool.ancestry_obs]\nmap = 5\n")
+    done = launch("run", "--", "shop.py")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        "ancestry-obs: pyproject.toml:2: tool.ancestry_obs.map: 5 is no file's name; write "
+        '[tool.ancestry_obs] and below it map = "obs.toml", or its file\n'
+    )
 
 
 def test_what_was_never_reached_is_said_at_the_end(project, launch, quiet):
