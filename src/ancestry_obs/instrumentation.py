@@ -20,12 +20,13 @@ from ancestry_obs.installation_status import Status, TargetStatus
 from ancestry_obs.mapfile import MapDiff, MapSpec, SampleSpec, difference
 from ancestry_obs.metrics_registry import attach, connect, detach, disconnect
 from ancestry_obs.outlets import Outlets
-from ancestry_obs.patcher import Patcher
+from ancestry_obs.patcher import Patcher, running_shell
 from ancestry_obs.recording import Store
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from types import FunctionType, ModuleType
+    from typing import Any
 
     from prometheus_client import CollectorRegistry
 
@@ -85,7 +86,22 @@ class Instrumentation:
         self._outlets = Outlets(
             settings, self.registry, self._status_page, self._self_metrics.exporter_failed
         )
+        self.join_running_shell()
         self._patcher.apply(aspects.pointcuts(spec))
+
+    def join_running_shell(self) -> None:
+        """Weave what the cells define of the IPython shell that runs here, if one does."""
+        self.join(running_shell())
+
+    def join(self, shell: Any) -> None:  # noqa: ANN401 - IPython's type, which is not imported
+        """Weave what an IPython shell's cells define, too; the first shell is the one.
+
+        Args:
+            shell: the shell; nothing happens if None.
+        """
+        if shell is not None:
+            self._functions.look_in(shell.user_module, shell.user_module.__name__)
+            self._patcher.weave_cells(shell)
 
     def publish(self) -> None:
         """Let the metrics out as the settings say: over HTTP now, by file and push at the end.

@@ -118,6 +118,8 @@ def install(
     """
     with _current.lock:
         if _current.instrumentation is not None:
+            # A shell may have been started since.
+            _current.instrumentation.join_running_shell()
             return _current.instrumentation
         values = _values(settings)
         named = map if map is not None else values.get("instrumentation_map")

@@ -18,6 +18,7 @@ from types import CodeType, ModuleType
 from typing import TYPE_CHECKING
 
 from ancestry_obs.compiler.code import codes_in
+from ancestry_obs.patcher.cell_hooks import CellHooks
 from ancestry_obs.patcher.code_exchange import CodeExchange
 from ancestry_obs.patcher.definitions_in import definition_in
 from ancestry_obs.patcher.import_hooks import ImportHooks, is_initializing
@@ -34,6 +35,7 @@ from ancestry_obs.patcher.weavings import Weavings, is_woven
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from typing import Any
 
     from ancestry_obs.patcher.join_point_weaving import Weaving
     from ancestry_obs.patcher.join_points import JoinPoint, Pointcut, Weaver
@@ -89,6 +91,7 @@ class Patcher:
         self._imports = ImportHooks(self._prepare, self._loaded, self._begun, self._ended)
         self._libraries = LibraryHooks(self._exchange.original_of, self._has_other_code)
         self._subclasses = SubclassHooks(self._derived)
+        self._cells = CellHooks(self._prepare_cell, self._cell_ended)
         self._settled: dict[str, ModuleType] = {}
         self._under_way: set[str] = set()
         self._bases: dict[str, list[tuple[Target, Base]]] = {}
@@ -123,6 +126,15 @@ class Patcher:
         if self._targets.concerned(name):
             self._run(partial(self._take_in_main, name, module))
 
+    def weave_cells(self, shell: Any) -> None:  # noqa: ANN401 - IPython's type
+        """Weave what the cells of an IPython shell define, from now on until all is undone.
+
+        Args:
+            shell: The shell; a second one is left alone.
+        """
+        self._cells.open(shell)
+        self._run(self._begin_cells)
+
     def report(self, *, holders: bool = False) -> tuple[TargetReport, ...]:
         """Return the state of every target, then of the patterns that have reached none.
 
@@ -144,7 +156,7 @@ class Patcher:
             left = list(self._weavings.left.items())
             return (
                 *report_weavings(self._weavings, holders=holders),
-                *report_unreached(self._targets),
+                *report_unreached(self._targets, self._cells.module),
                 *(TargetReport(name, "error", why) for name, why in left),
             )
         finally:
@@ -193,13 +205,14 @@ class Patcher:
         else:
             self._imports.close()
             self._libraries.close()
+            self._cells.close()
         wanted: list[Weaving] = []
         for name, module in list(sys.modules.items()) if pointcuts else ():
             wanted += self._look_at(name, module)
-        noted = self._note_main()
+        noted = self._note_cells() or self._note_main()
         for name, (module, _) in list(self._main.items()):
             wanted += self._find(name, module, label=_label(name, module), settled=False)
-            if name == noted and not self._launched:
+            if name == noted and not self._launched and module is not self._cells.module:
                 self._say_what_is_to_come(name, module)
         self._adopt_former(before)
         self._weavings.unweave([each for each in before if not each.wanted])
@@ -223,6 +236,46 @@ class Patcher:
         self._main[name] = module, []  # type: ignore[assignment]  # it has a name: a module
         return name
 
+    def _note_cells(self) -> str:
+        """Take in the module that cells are executed in; its name, empty where there is none."""
+        module = self._cells.module
+        if module is None:
+            return ""
+        name = name_of(module)
+        self._names[name] = name
+        if self._targets.concerned(name):
+            self._main.setdefault(name, (module, []))
+        return name
+
+    def _begin_cells(self) -> None:
+        name = self._note_cells()
+        for target in self._targets.concerned(name):
+            # What was said of it as of any other module.
+            target.outcomes.pop(name, None)
+        self._take_in_cells()
+
+    def _prepare_cell(self, key: str, code: CodeType, read: Callable[[], str | None]) -> CodeType:
+        """Weave what a statement of a cell defines, before it is executed."""
+        self._cell_ended()
+        module = self._cells.module
+        if module is None or self._exchange.is_ours(code):
+            return code
+        return self._woven_before(key, self._definitions(name_of(module), code), code, read)
+
+    def _cell_ended(self) -> None:
+        module = self._cells.module
+        if module is not None and name_of(module) in self._main:
+            self._run(self._take_in_cells)
+
+    def _take_in_cells(self) -> None:
+        """Take in what the statements of cells have defined."""
+        module = self._cells.module
+        if module is None or name_of(module) not in self._main:
+            return
+        self._take_in_main(name_of(module), module)
+        for key in self._cells.over():
+            self._prepared.drop(key, module)
+
     def _say_what_is_to_come(self, name: str, module: ModuleType) -> None:
         for target in self._targets.concerned(name):
             if not target.outcomes[_label(name, module)].count:
@@ -240,7 +293,11 @@ class Patcher:
 
     def _look_at(self, name: str, module: object) -> list[Weaving]:
         """Take in the module `name` unless that was done."""
-        if not issubclass(type(module), ModuleType) or module is self._settled.get(name):
+        if (
+            module is self._cells.module
+            or not issubclass(type(module), ModuleType)
+            or module is self._settled.get(name)
+        ):
             return []
         self._libraries.look_at(name, module)  # type: ignore[arg-type]  # it is a module
         if not self._targets.concerned(name):
@@ -325,7 +382,11 @@ class Patcher:
     def _prepare(self, name: str, code: CodeType, read: Callable[[], str | None]) -> CodeType:
         """Weave what a module's code defines, before it is executed."""
         self._begun(name)
-        wanted = self._definitions(name, code)
+        return self._woven_before(name, self._definitions(name, code), code, read)
+
+    def _woven_before(
+        self, key: str, wanted: list[Wanted], code: CodeType, read: Callable[[], str | None]
+    ) -> CodeType:
         source = read() if wanted else None
         if source is None:
             return code
@@ -335,7 +396,7 @@ class Patcher:
         try:
             results = zip(wanted, self._weaver.weave(wanted, source), strict=True)
             made = [Prepared(want, woven) for want, woven in results if is_woven(woven)]
-            return self._prepared.put_into(name, code, made)
+            return self._prepared.put_into(key, code, made)
         finally:
             self._lock.release()
 
@@ -393,11 +454,10 @@ class Patcher:
 
     def _take_in_main(self, name: str, module: ModuleType) -> None:
         now = list(map(id, namespace_of(module).values()))
-        if self._main.get(name, (None, None))[1] == now:
-            return
-        self._names[name_of(module)] = name
-        self._weave(self._find(name, module, label=_label(name, module), settled=False))
-        self._main[name] = module, now
+        if self._main.get(name, (None, None))[1] != now:
+            self._names[name_of(module)] = name
+            self._weave(self._find(name, module, label=_label(name, module), settled=False))
+            self._main[name] = module, now
 
     def _derived(self, subclass: type) -> None:
         self._run(partial(self._take_in_subclass, subclass))
