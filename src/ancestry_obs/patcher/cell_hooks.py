@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ancestry_obs.compiler.code import copied
 from ancestry_obs.compiler.sources import source_of
 from ancestry_obs.patcher.given_code import GivenCode
+from ancestry_obs.patcher.namespaces import name_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,7 +66,7 @@ def running_shell() -> Any:  # noqa: ANN401 - IPython's type, which is not impor
 
 
 class CellHooks:
-    """Tells of the statements of one shell's cells.
+    """Tells of the statements of one shell's cells, as long as they are open.
 
     Args:
         prepare: Called with a key, a statement's code and its source's reader before it is
@@ -80,33 +81,38 @@ class CellHooks:
         self._ran = ran
         self._given = GivenCode()
         self._shell: Any = None
+        self._is_open = False
         self._numbers = count()
         self._under_way: dict[str, tuple[weakref.ref[CodeType], int]] = {}
         self._over: list[str] = []
 
     @property
     def module(self) -> ModuleType | None:
-        """The module that cells are executed in; `None` if no shell is watched."""
+        """The module that cells are executed in; `None` if no shell is followed."""
         module: ModuleType | None = getattr(self._shell, "user_module", None)
         return module
 
-    def open(self, shell: Any) -> None:  # noqa: ANN401 - IPython's type, which is not imported
-        """Begin to tell of a shell's cells; opening it twice is opening it once."""
-        if self._shell is not None:
+    def follow(self, shell: Any) -> None:  # noqa: ANN401 - IPython's type, which is not imported
+        """Choose the shell; another one than the first is left alone."""
+        self._shell = self._shell or shell
+
+    def open(self) -> None:
+        """Begin to tell, if there is a shell; opening it twice is opening it once."""
+        if self._shell is None or self._is_open:
             return
-        self._shell = shell
+        self._is_open = True
         calling: Any = codeop.Compile.__call__
         if _takes(calling.__code__, _CALL_TAKES):
             self._given.give(calling, _CALL, _original=copied(calling), _compiled=self._compiled)
-        self._watch_run(type(shell).safe_execfile)
-        shell.events.register(_ENDED, self._ended)
+        self._watch_run(type(self._shell).safe_execfile)
+        self._shell.events.register(_ENDED, self._ended)
 
     def close(self) -> None:
         """Tell of nothing any more."""
-        if self._shell is not None:
+        if self._is_open:
+            self._is_open = False
             self._given.take_back()
             self._shell.events.unregister(_ENDED, self._ended)
-            self._shell = None
             self._under_way.clear()
             self._over.clear()
 
@@ -137,7 +143,7 @@ class CellHooks:
 
     def _compiled(self, compiler: object, code: CodeType) -> CodeType:
         # Cells that share no `from __future__` with the others have a compiler of their own.
-        if self._shell is None or type(compiler) is not type(self._shell.compile):
+        if not self._is_open or type(compiler) is not type(self._shell.compile):
             return code
         caller = sys._getframe(2)  # noqa: SLF001 - it is who executes the code
         is_timed = code.co_filename == _TIMED
@@ -145,7 +151,8 @@ class CellHooks:
         return self._prepared(code, partial(_source, code, text), id(caller))
 
     def _executed(self, code: CodeType, namespace: dict[str, object]) -> CodeType:
-        if self.module is None or namespace.get("__name__") != vars(self.module).get("__name__"):
+        module = self.module
+        if not self._is_open or module is None or namespace.get("__name__") != name_of(module):
             return code
         executing = sys._getframe(1)  # noqa: SLF001 - as above
         return self._prepared(code, partial(_source, code, None), id(executing))

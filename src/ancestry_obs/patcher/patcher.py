@@ -24,7 +24,12 @@ from ancestry_obs.patcher.definitions_in import definition_in
 from ancestry_obs.patcher.import_hooks import ImportHooks, is_initializing
 from ancestry_obs.patcher.join_points import TargetReport, Wanted
 from ancestry_obs.patcher.library_hooks import LibraryHooks
-from ancestry_obs.patcher.namespaces import name_of, name_of_main, namespace_of, subclasses_of
+from ancestry_obs.patcher.namespaces import (
+    marks_of,
+    name_of,
+    name_of_main,
+    subclasses_of,
+)
 from ancestry_obs.patcher.pointcuts import Targets
 from ancestry_obs.patcher.prepared_code import Prepared, PreparedCode
 from ancestry_obs.patcher.resolver import Resolver
@@ -34,7 +39,7 @@ from ancestry_obs.patcher.super_calls import SuperCalls
 from ancestry_obs.patcher.weavings import Weavings, is_woven
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
     from typing import Any
 
     from ancestry_obs.patcher.join_point_weaving import Weaving
@@ -95,7 +100,7 @@ class Patcher:
         self._settled: dict[str, ModuleType] = {}
         self._under_way: set[str] = set()
         self._bases: dict[str, list[tuple[Target, Base]]] = {}
-        self._main: dict[str, tuple[ModuleType, list[int]]] = {}
+        self._main: dict[str, tuple[ModuleType, dict[str, object]]] = {}
         self._launched = ""
         self._said: set[tuple[str, str]] = set()
         self.renew_lock()
@@ -132,7 +137,7 @@ class Patcher:
         Args:
             shell: The shell; a second one is left alone.
         """
-        self._cells.open(shell)
+        self._cells.follow(shell)
         self._run(self._begin_cells)
 
     def report(self, *, holders: bool = False) -> tuple[TargetReport, ...]:
@@ -202,6 +207,7 @@ class Patcher:
             weaving.wanted.clear()
         if pointcuts:
             self._imports.open()
+            self._cells.open()
         else:
             self._imports.close()
             self._libraries.close()
@@ -233,7 +239,7 @@ class Patcher:
         if not name or name in self._main or not self._targets.concerned(name):
             return ""
         self._names["__main__"] = name
-        self._main[name] = module, []  # type: ignore[assignment]  # it has a name: a module
+        self._main[name] = module, {}  # type: ignore[assignment]  # it has a name: a module
         return name
 
     def _note_cells(self) -> str:
@@ -244,10 +250,12 @@ class Patcher:
         name = name_of(module)
         self._names[name] = name
         if self._targets.concerned(name):
-            self._main.setdefault(name, (module, []))
+            self._main.setdefault(name, (module, {}))
         return name
 
     def _begin_cells(self) -> None:
+        if self._targets.all:
+            self._cells.open()
         name = self._note_cells()
         for target in self._targets.concerned(name):
             # What was said of it as of any other module.
@@ -306,9 +314,23 @@ class Patcher:
         return self._find(name, module, settled=settled)  # type: ignore[arg-type]  # the same
 
     def _find(
-        self, name: str, module: ModuleType, *, settled: bool, label: str = ""
+        self,
+        name: str,
+        module: ModuleType,
+        *,
+        settled: bool,
+        label: str = "",
+        changed: Collection[str] | None = None,
     ) -> list[Weaving]:
-        """Find the join points in a module, and note what is wanted at each."""
+        """Find the join points in a module, and note what is wanted at each.
+
+        Args:
+            name: What targets call it.
+            module: The module.
+            settled: Whether it has been executed to its end.
+            label: Under which name to keep what is found, if that is another one.
+            changed: The names in it to look at; all if `None`.
+        """
         if settled:
             self._settled[name] = module
             self._under_way.discard(name)
@@ -316,7 +338,9 @@ class Patcher:
             self._under_way.add(name)
         wanted: list[Weaving] = []
         bases = self._bases[label or name] = []
-        resolved = self._targets.resolve(name, module, label=label, settled=settled)
+        resolved = self._targets.resolve(
+            name, module, label=label, settled=settled, changed=changed
+        )
         for target, outcome, points in resolved:
             wanted += [self._want(point, target) for point in points]
             bases += [(target, base) for base in outcome.bases]
@@ -362,6 +386,7 @@ class Patcher:
         self._weavings.forget_what_is_gone()
         for name, (module, _) in list(self._main.items()):
             self._take_in_main(name, module)
+            self._targets.renew_reasons(name, module, _label(name, module))
         for name in list(self._under_way):
             self._weave(self._look_at(name, sys.modules.get(name)))
         for weaving in list(self._weavings.all.values()):
@@ -453,11 +478,13 @@ class Patcher:
         self._prepared.drop(name, has_failed=True)
 
     def _take_in_main(self, name: str, module: ModuleType) -> None:
-        now = list(map(id, namespace_of(module).values()))
-        if self._main.get(name, (None, None))[1] != now:
+        marks, before = marks_of(module), self._main.get(name, (module, {}))[1]
+        changed = {each for each, _ in marks.items() ^ before.items()} | self._prepared.names()
+        if changed:
             self._names[name_of(module)] = name
-            self._weave(self._find(name, module, label=_label(name, module), settled=False))
-            self._main[name] = module, now
+            label = _label(name, module)
+            self._weave(self._find(name, module, label=label, settled=False, changed=changed))
+            self._main[name] = module, marks
 
     def _derived(self, subclass: type) -> None:
         self._run(partial(self._take_in_subclass, subclass))

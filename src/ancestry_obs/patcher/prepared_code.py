@@ -46,6 +46,12 @@ class PreparedCode:
         """Whether something was prepared for the module of that name."""
         return name in self._modules
 
+    def names(self) -> set[str]:
+        """Give the names in their modules of what has not been taken over, or those around it."""
+        return {
+            each.want.target.partition(":")[2].partition(".")[0] for each in self._waiting.values()
+        }
+
     def put_into(self, name: str, code: CodeType, made: Iterable[Prepared]) -> CodeType:
         """Give a module's code with what was woven for it inside.
 
