@@ -116,7 +116,7 @@ def _report_named(target: Target, awaited: str) -> Iterator[TargetReport]:
     if not outcomes:
         reason = f"module {module!r} is not imported yet"
     elif module == awaited:
-        reason = f"no cell has defined it yet: {outcomes[0].reason}"
+        reason = f"waits for a cell that defines it: {outcomes[0].reason}"
     else:
         reason = f"{module!r} is still being executed: {outcomes[0].reason}"
     yield TargetReport(text, "pending", reason, patterns=(text,))
