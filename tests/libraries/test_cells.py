@@ -138,9 +138,7 @@ def test_coroutines_and_generators(run_cells):
     targets = [f"__main__:{each}" for each in ("aio", "inside", "many", "gen")]
     done = run_cells(texts, *targets)
     assert done.result == [1, [2, 3], 4, [1, 2], [1, 2]]
-    assert done.calls == dict(
-        zip((f"__main__:{each}" for each in targets), (4, 1, 1, 1), strict=True)
-    )
+    assert done.calls == dict(zip(targets, (4, 1, 1, 1), strict=True))
 
 
 def test_what_earlier_cells_had_of_the_future(run_cells):
@@ -400,9 +398,12 @@ def test_unload_leaves_everything_as_it_was(run_bare):
         import codeop
         from IPython.core import interactiveshell
         events = shell.events.callbacks
+        # Before IPython 9 it has the function of a file's execution elsewhere.
+        py3compat = sys.modules.get("IPython.utils.py3compat")
+        executing = getattr(py3compat, "execfile", interactiveshell.InteractiveShell.safe_execfile)
         return [
             codeop.Compile.__call__.__code__,
-            interactiveshell.InteractiveShell.safe_execfile.__code__,
+            executing.__code__,
             {name: list(each) for name, each in events.items()},
         ]
 
@@ -423,7 +424,7 @@ def test_unload_leaves_everything_as_it_was(run_bare):
         }, settings=settings)
         cells("%load_ext ancestry_obs", "f()", "def g(): return 1\\ng()")
         g = shell.user_ns["g"]
-        changed = [one is not other for one, other in zip(before, kept())]
+        changed = [one != other for one, other in zip(before, kept())]
         calls = {each.target: each.calls for each in ancestry_obs.status().targets}
         woven = f.__code__ is not code
         cells("%unload_ext ancestry_obs")
