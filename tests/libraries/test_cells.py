@@ -100,6 +100,14 @@ def test_a_function_that_a_later_cell_defines_anew(run_cells):
     assert done.states == {F: ("installed", "")}
 
 
+def test_a_function_in_the_very_place_in_memory_of_the_one_before(run_cells):
+    """It is told from that one, although its name leads to the same place as before."""
+    text = "for attempt in range(100):\n    def f(): return attempt\n    if id(f) == place: break\n"
+    done = run_cells(["def f(): return 1\nf()\nplace = id(f)", text, "[id(f) == place, f()]"], F)
+    assert done.result[2][0]
+    assert done.calls == {F: 2}
+
+
 def test_methods_of_classes_and_of_those_that_are_defined_anew(run_cells):
     texts = [
         (
@@ -166,6 +174,7 @@ def test_files_that_run_executes(run_cells):
         "script.py": "def f(): return 1\nf()\nf()\n",
         "cells.ipy": "def magic(): return 2\nmagic()\nx = %time magic()\n",
         "named.py": "def f(): return 'another'\nf()\n",
+        "start.py.txt": "def f(): return 3\nf()\n",
     }
     texts = [
         "%run script.py",
@@ -175,10 +184,15 @@ def test_files_that_run_executes(run_cells):
         "%run cells.ipy",
         "magic()",
         "%run -n named.py",
+        (
+            "ip = get_ipython()\n"
+            "ip.safe_execfile('start.py.txt', ip.user_ns, shell_futures=True)\n"
+            "f()"
+        ),
     ]
     done = run_cells(texts, F, "__main__:magic", files=files)
-    assert done.result == [None, 1, None, 1, None, 2, None]
-    assert done.calls == {F: 6, "__main__:magic": 3}
+    assert done.result == [None, 1, None, 1, None, 2, None, 3]
+    assert done.calls == {F: 8, "__main__:magic": 3}
 
 
 def test_magics(run_cells):

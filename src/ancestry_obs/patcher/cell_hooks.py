@@ -154,6 +154,8 @@ class CellHooks:
         module = self.module
         if not self._is_open or module is None or namespace.get("__name__") != name_of(module):
             return code
+        if any(statement() is code for statement, _ in self._under_way.values()):
+            return code  # the shell's own compiler made it
         executing = sys._getframe(1)  # noqa: SLF001 - as above
         return self._prepared(code, partial(_source, code, None), id(executing))
 

@@ -266,7 +266,7 @@ class Patcher:
         """Weave what a statement of a cell defines, before it is executed."""
         self._cell_ended()
         module = self._cells.module
-        if module is None or self._exchange.is_ours(code):
+        if module is None:
             return code
         return self._woven_before(key, self._definitions(name_of(module), code), code, read)
 
