@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from ancestry_obs import aspects
@@ -25,7 +26,7 @@ from ancestry_obs.recording import Store
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
-    from types import FunctionType, ModuleType
+    from types import FunctionType
     from typing import Any
 
     from prometheus_client import CollectorRegistry
@@ -93,15 +94,22 @@ class Instrumentation:
         """Weave what the cells define of the IPython shell that runs here, if one does."""
         self.join(running_shell())
 
-    def join(self, shell: Any) -> None:  # noqa: ANN401 - IPython's type, which is not imported
+    def join(self, shell: Any) -> bool:  # noqa: ANN401 - IPython's type, which is not imported
         """Weave what an IPython shell's cells define, too; the first shell is the one.
 
         Args:
-            shell: the shell; nothing happens if None.
+            shell: the shell, or None.
+
+        Returns:
+            Whether there is a module that its cells are executed in: a shell that was started with
+            a namespace of its own has none.
         """
-        if shell is not None:
-            self._functions.look_in(shell.user_module, shell.user_module.__name__)
-            self._patcher.weave_cells(shell)
+        module = getattr(shell, "user_module", None)
+        if not isinstance(module, ModuleType):
+            return False
+        self._functions.look_in(module, module.__name__)
+        self._patcher.weave_cells(shell)
+        return True
 
     def publish(self) -> None:
         """Let the metrics out as the settings say: over HTTP now, by file and push at the end.

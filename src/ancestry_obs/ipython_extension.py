@@ -22,6 +22,11 @@ _OFF = (
     "write '%reload_ext ancestry_obs'"
 )
 
+_NO_MODULE = (
+    "what cells define is not measured, only what they import: this shell was started with a "
+    "namespace of its own, so that there is no module to name in a target; start it without one"
+)
+
 
 def load_ipython_extension(shell: Any) -> None:  # noqa: ANN401 - IPython's type
     """Install the map that is found, with metrics on, and weave what the shell's cells define.
@@ -42,8 +47,8 @@ def load_ipython_extension(shell: Any) -> None:  # noqa: ANN401 - IPython's type
         raise _usage_error(str(error)) from None
     if isinstance(installed, lifecycle.Disabled):
         _logger.warning(_OFF)
-    else:
-        installed.join(shell)
+    elif not installed.join(shell):
+        _logger.warning(_NO_MODULE)
 
 
 def unload_ipython_extension(shell: Any) -> None:  # noqa: ANN401, ARG001 - IPython's type and call

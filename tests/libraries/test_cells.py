@@ -452,6 +452,32 @@ def test_unload_leaves_everything_as_it_was(run_bare):
     assert done.result == [[True] * 3, calls, True, [True] * 3, True, False, False]
 
 
+def test_a_shell_with_a_namespace_of_its_own(run_bare, order):
+    """As `manage.py shell` of Django starts it: older releases have no module for it."""
+    program = SHELL.replace("colors=", "user_ns={'given': 1}, colors=")
+    program = program.replace("if toolkit is not None", "if False and toolkit is not None")
+    main = """
+    def main():
+        import contextlib, io, types
+        out = io.StringIO()
+        with contextlib.redirect_stderr(out):
+            shell.run_cell("%load_ext ancestry_obs")
+        seen = cells("import lib\\ndef f(): return lib.work() + given\\nf()")
+        return [seen, out.getvalue().splitlines(), isinstance(shell.user_module, types.ModuleType)]
+"""
+    files = {"lib": "def work(): return 1\n"}
+    targets = (F, "lib:work")
+    done = run_bare(program + main, *targets, order=order, files=files, environment=QUIET)
+    seen, said, has_module = done.result
+    assert seen == [2]
+    if has_module:
+        assert said == []
+        assert done.calls == {F: 1, "lib:work": 1}
+    else:
+        assert said[-1].startswith("what cells define is not measured, only what they import: ")
+        assert done.calls == {"lib:work": 1}
+
+
 def test_mistakes_are_one_line(run_bare):
     main = """
     def main():

@@ -17,7 +17,6 @@ from functools import partial
 from types import CodeType, ModuleType
 from typing import TYPE_CHECKING
 
-from ancestry_obs.compiler.code import codes_in
 from ancestry_obs.patcher.cell_hooks import CellHooks
 from ancestry_obs.patcher.code_exchange import CodeExchange
 from ancestry_obs.patcher.definitions_in import definition_in
@@ -31,7 +30,7 @@ from ancestry_obs.patcher.namespaces import (
     subclasses_of,
 )
 from ancestry_obs.patcher.pointcuts import Targets
-from ancestry_obs.patcher.prepared_code import Prepared, PreparedCode
+from ancestry_obs.patcher.prepared_code import Prepared, PreparedCode, definitions_of
 from ancestry_obs.patcher.resolver import Resolver
 from ancestry_obs.patcher.states import report_unreached, report_weavings
 from ancestry_obs.patcher.subclass_hooks import SubclassHooks
@@ -50,8 +49,6 @@ if TYPE_CHECKING:
 __all__ = ["Patcher"]
 
 _logger = logging.getLogger(__name__)
-# CO_OPTIMIZED and CO_NEWLOCALS: what a function has and a class body has not.
-_FUNCTION = 0x3
 _EXCHANGED = (
     "woven again: the program had given the function other code, and calls from then until this "
     "was seen were not counted"
@@ -268,7 +265,9 @@ class Patcher:
         module = self._cells.module
         if module is None:
             return code
-        return self._woven_before(key, self._definitions(name_of(module), code), code, read)
+        name = name_of(module)
+        wanted = definitions_of(self._targets.concerned(name), name, code)
+        return self._woven_before(key, wanted, code, read)
 
     def _cell_ended(self) -> None:
         module = self._cells.module
@@ -407,7 +406,8 @@ class Patcher:
     def _prepare(self, name: str, code: CodeType, read: Callable[[], str | None]) -> CodeType:
         """Weave what a module's code defines, before it is executed."""
         self._begun(name)
-        return self._woven_before(name, self._definitions(name, code), code, read)
+        wanted = definitions_of(self._targets.concerned(name), name, code)
+        return self._woven_before(name, wanted, code, read)
 
     def _woven_before(
         self, key: str, wanted: list[Wanted], code: CodeType, read: Callable[[], str | None]
@@ -424,30 +424,6 @@ class Patcher:
             return self._prepared.put_into(key, code, made)
         finally:
             self._lock.release()
-
-    def _definitions(self, name: str, code: CodeType) -> list[Wanted]:
-        """Choose the code that a module's definitions will have, as far as that is certain."""
-        targets = [each for each in self._targets.concerned(name) if not each.pointcut.subclasses]
-        chosen: list[Wanted] = []
-        for each in codes_in(code) if targets else ():
-            qualname = each.co_qualname
-            if each.co_flags & _FUNCTION != _FUNCTION or each.co_name.startswith("<"):
-                continue
-            meant = [target for target in targets if target.pattern.matches_name(qualname)]  # type: ignore[union-attr]  # all have one
-            if meant:
-                outer = qualname.rpartition(".")[0]
-                wants_definition = all(target.pointcut.at == "definition" for target in meant)
-                chosen.append(
-                    Wanted(
-                        target=f"{name}:{qualname}",
-                        code=each,
-                        function=None,
-                        advices=tuple(dict.fromkeys(target.pointcut.advice for target in meant)),
-                        is_method=bool(outer) and not outer.endswith("<locals>"),
-                        is_definition="<locals>" in qualname or wants_definition,
-                    )
-                )
-        return chosen
 
     def _loaded(self, name: str, module: ModuleType) -> None:
         self._run(partial(self._take_in, name, module))
