@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from ancestry_obs import aspects
@@ -23,14 +24,15 @@ from ancestry_obs.installation_status import Status, TargetStatus
 from ancestry_obs.mapfile import MapDiff, MapSpec, SampleSpec, difference
 from ancestry_obs.metrics_registry import attach, connect, detach, disconnect
 from ancestry_obs.outlets import Outlets
-from ancestry_obs.patcher import Patcher
+from ancestry_obs.patcher import Patcher, running_shell
 from ancestry_obs.process_tree.member import Member
 from ancestry_obs.process_tree.totals import Totals
 from ancestry_obs.recording import Store
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
-    from types import CodeType, FunctionType, ModuleType
+    from types import CodeType, FunctionType
+    from typing import Any
 
     from prometheus_client import CollectorRegistry
 
@@ -99,7 +101,29 @@ class Instrumentation:
             self._self_metrics.exporter_failed,
             self._member,
         )
+        self.join_running_shell()
         self._patcher.apply(aspects.pointcuts(spec))
+
+    def join_running_shell(self) -> None:
+        """Weave what the cells define of the IPython shell that runs here, if one does."""
+        self.join(running_shell())
+
+    def join(self, shell: Any) -> bool:  # noqa: ANN401 - IPython's type, which is not imported
+        """Weave what an IPython shell's cells define, too; the first shell is the one.
+
+        Args:
+            shell: the shell, or None.
+
+        Returns:
+            Whether there is a module that its cells are executed in: a shell that was started with
+            a namespace of its own has none.
+        """
+        module = getattr(shell, "user_module", None)
+        if not isinstance(module, ModuleType):
+            return False
+        self._functions.look_in(module, module.__name__)
+        self._patcher.weave_cells(shell)
+        return True
 
     def publish(self) -> None:
         """Let the metrics out as the settings say: over HTTP now, by file and push at the end.
