@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from prometheus_client import CollectorRegistry
 
-    from ancestry_obs.collector import Row
+    from ancestry_obs.collector import Reading, Row
     from ancestry_obs.compiler import Woven
     from ancestry_obs.exceptions import CompileError
     from ancestry_obs.metrics_exporter import Exporter
@@ -151,6 +151,16 @@ class Instrumentation:
         if spec.metrics != self._spec.metrics:
             # First of all: if a name is taken, nothing has been changed yet.
             attach(self._collector(spec), self.registry)
+        self._change(lambda: self._exchange(spec, changes))
+        return changes
+
+    def _change(self, change: Callable[[], None]) -> None:
+        if self._run is None:
+            change()
+        else:
+            self._run.change(self._read, change)
+
+    def _exchange(self, spec: MapSpec, changes: MapDiff) -> None:
         # What the old map's targets had in common is of no use to the new one's.
         self._runtime.shapes.clear()
         self._functions.replace(spec.functions)
@@ -164,14 +174,14 @@ class Instrumentation:
         self._patcher.apply(aspects.pointcuts(spec))
         self._store.tidy(changes.metrics_removed)
         self._spec = spec
-        return changes
 
     def close(self) -> None:
         """Take everything out of the program again."""
-        self._patcher.apply(())
+        self._change(lambda: self._patcher.apply(()))
         disconnect()
         detach()
         self._outlets.close()
+        self._store.grew = int
 
     def status(self) -> Status:
         """Tell the state of every target and of the exporter."""
@@ -246,13 +256,16 @@ class Instrumentation:
     def _join(self, folder: str) -> Member:
         member = Member(
             folder,
-            lambda: run.totals(self._self_metrics.read(self._samples)),
+            lambda: run.totals(self._read()),
             lambda: self._outlets.take_over(),  # noqa: PLW0108  there by then
             self._self_metrics.handover_failed,
         )
-        self._run = run = Run(member.others)
+        self._run = run = Run(member)
         self._store.grew = member.begin
         return member
+
+    def _read(self) -> Reading:
+        return self._self_metrics.read(self._samples)
 
     def _collector(self, spec: MapSpec) -> Collector:
         """Make the collector that tells a registry of a map's metrics, those to come included."""

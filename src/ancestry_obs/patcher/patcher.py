@@ -17,6 +17,7 @@ from functools import partial
 from types import CodeType, ModuleType
 from typing import TYPE_CHECKING
 
+from ancestry_obs.compiler.code import codes_in
 from ancestry_obs.patcher.cell_hooks import CellHooks
 from ancestry_obs.patcher.code_exchange import CodeExchange
 from ancestry_obs.patcher.definitions_in import definition_in
