@@ -7,7 +7,7 @@ and what it had no room for is `other` for good: a value that moved would let a 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from ancestry_obs.process_tree.packing import pack, unpack
 from ancestry_obs.recording.limits import ERROR, OTHER
@@ -15,11 +15,14 @@ from ancestry_obs.recording.limits import ERROR, OTHER
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from ancestry_obs.process_tree.totals import Key, Labels
-
-__all__ = ["Shown"]
+__all__ = ["Key", "Labels", "Shown"]
 
 _T = TypeVar("_T")
+
+Labels: TypeAlias = "tuple[str, ...]"
+"""The values of a metric's labels, in its order."""
+Key: TypeAlias = "tuple[str, str, Labels, tuple[float, ...]]"
+"""A metric: its full name, type, label names and buckets. Only what is alike in all is one."""
 
 
 class Shown:

@@ -23,6 +23,7 @@ from operator import add, lt
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from ancestry_obs.process_tree.packing import pack, unpack
+from ancestry_obs.process_tree.shown import Key, Labels
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, MutableMapping
@@ -47,15 +48,12 @@ __all__ = [
 
 _T = TypeVar("_T")
 
-Labels: TypeAlias = "tuple[str, ...]"
 Numbers: TypeAlias = "tuple[float, ...]"
 """What is kept of one series: of a histogram the counts of its buckets, not cumulative, and the
 sum; of a ratio hits and lookups; of a gauge the value and when it became that, in seconds of the
 system's monotonic clock; of the others the value. In `Totals` a counter's value and a histogram's
 sum are `exact`."""
 Rows: TypeAlias = "dict[Labels, Numbers]"
-Key: TypeAlias = "tuple[str, str, Labels, tuple[float, ...]]"
-"""A metric: its full name, type, label names and buckets. Only what is alike in all is one."""
 Target: TypeAlias = "tuple[Any, ...]"
 """What is told of a target: its state first; last the patterns of the map that reach it, its calls
 and its errors; between them whatever its process tells beside that."""
