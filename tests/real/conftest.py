@@ -43,6 +43,7 @@ class Running:
 
     def __init__(self, name, command, folder, environment=None):
         self._name = name
+        self.folder = folder
         self._files = [folder / f"{name}.out", folder / f"{name}.err"]
         kept = {key: value for key, value in os.environ.items() if not key.startswith(OURS)}
         with self._files[0].open("w") as out, self._files[1].open("w") as err:
