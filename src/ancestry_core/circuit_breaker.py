@@ -154,7 +154,12 @@ class SessionCircuitBreaker:
 
     def _trip(self) -> None:
         """Open the breaker: the single place where that happens."""
-        _log.warning("circuit breaker %r opens after %d failures", self.name, self._failures)
+        _log.warning(
+            "circuit breaker %r opens after %d failures; tries a request again in %g s",
+            self.name,
+            self._failures,
+            self._settings.recovery_seconds,
+        )
         self._transition(BreakerState.OPEN)
 
     def _transition(self, new_state: BreakerState) -> None:

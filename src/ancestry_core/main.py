@@ -14,6 +14,7 @@ import threading
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from importlib import import_module, metadata
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import ancestry_obs
@@ -82,15 +83,16 @@ def run_platform(args: argparse.Namespace) -> int:
     # Only now: these need the [platform] extra, which `--help` and `--version` do not.
     consoles = import_module("rich.console")
     display = import_module("ancestry_core.report.display")
-    workflow = import_module("ancestry_core.workflow")
     shown = display.open_display(consoles.Console(stderr=True))
     stopped: BaseException | None = None
     with ExitStack() as stack:
         stack.enter_context(_logging_to(display.Notes(shown)))
-        # Before the platform is made, so that its managers are seen from the start.
-        observed = _install(args)
-        work = stack.enter_context(workflow.Workflow(options, shown))
+        # From here on something is seen: what comes next takes most of a second.
         with shown:
+            workflow = import_module("ancestry_core.workflow")
+            # Before the platform is made, so that its managers are seen from the start.
+            observed = _install(args)
+            work = stack.enter_context(workflow.Workflow(options, shown))
             try:
                 work.run()
             except (PlatformError, KeyboardInterrupt) as error:
@@ -99,6 +101,8 @@ def run_platform(args: argparse.Namespace) -> int:
         if report.actions or stopped is None:
             _print(report, options)
             _print_metrics(observed, options)
+        if stopped is None and not options.json:
+            _print_steps(observed, held=args.hold)
         if stopped is not None:
             raise stopped
         if args.hold:
@@ -135,6 +139,60 @@ def _print_metrics(observed: Instrumentation | Disabled, options: RunOptions) ->
         table = import_module("ancestry_core.report.table")
         with standard_output():
             table.print_metrics(observed.summary(), consoles.Console(stderr=options.json))
+
+
+def _print_steps(observed: Instrumentation | Disabled, *, held: bool) -> None:
+    """Print what to do next."""
+    consoles = import_module("rich.console")
+    # A port that is any that is free is another one in the next run.
+    lasts = held or ancestry_obs.ObservabilitySettings.from_environment().metrics_export_port
+    steps = next_steps(
+        sys.argv[0],
+        measured=observed.enabled,
+        held=held,
+        url=observed.status().url if lasts else "",
+    )
+    with standard_output():
+        import_module("ancestry_core.report.table").print_steps(steps, consoles.Console())
+
+
+def next_steps(command: str, *, measured: bool, held: bool, url: str) -> list[tuple[str, str]]:
+    """Give the steps that make sense after a run.
+
+    Args:
+        command: The file of the `ancestry` command, as the system started it.
+        measured: Whether metrics were on.
+        held: Whether the run stays up.
+        url: The page that is scraped; empty if there is none.
+
+    Returns:
+        For each step what to type or to open, and its purpose.
+    """
+    run, obs = _as_typed(command, "ancestry"), _as_typed(command, "ancestry-obs")
+    if not measured:
+        return [(f"{run} run --metrics", "the same, with its metrics on and shown at the end")]
+    steps = []
+    if not held:
+        again = f"{run} run --metrics --hold"
+        steps.append((again, "runs and then stays up, so that it can be scraped"))
+    elif url:
+        steps.append((url, "what a Prometheus scrapes, for as long as this run is up"))
+    if url:
+        states = f"{obs} status {url.removesuffix('/metrics')}"
+        steps.append((states, "from a second terminal: what is measured, and what is not"))
+    dashboards = f"{obs} dashboards ancestry.toml -o grafana"
+    steps.append((dashboards, "writes the dashboard; docs/monitoring.md: how to see it in Grafana"))
+    return steps
+
+
+def _as_typed(command: str, name: str) -> str:
+    """Give what starts a command from here: its path if it is below this folder, or its name.
+
+    In an environment that is not activated, such as nox', the name alone would not be found.
+    """
+    script = Path(command).absolute().with_name(name)
+    here = Path.cwd()
+    return str(script.relative_to(here)) if script.exists() and here in script.parents else name
 
 
 def _hold() -> None:

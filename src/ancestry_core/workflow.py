@@ -53,6 +53,12 @@ EMBEDDED_ENVIRONMENT: Mapping[str, str] = {
 }
 """Defaults for a run against the embedded service; the real environment beats them."""
 
+FAULTS_ON_PURPOSE = (
+    "No network, no account: the service that is asked runs on this machine, and fails on purpose "
+    "(errors, slow answers, an outage), so that warnings, retries and metrics have something to "
+    "show."
+)
+
 
 class Workflow:
     """One run; a context manager that opens and closes what it needs.
@@ -113,6 +119,7 @@ class Workflow:
         Raises:
             PlatformError: If an action cannot go on; `report` tells what was done until then.
         """
+        self._display.watch(self._describe)
         self.session_manager.ensure_session_ready()
         service = self.session_manager.api.base_url
         self._display.note(f"Signed in at {service}; database {self.session_manager.database.path}")
@@ -133,12 +140,22 @@ class Workflow:
             sent=self._options.send,
         )
 
+    def _describe(self) -> str:
+        """Tell in a few words what goes on; asked from the thread that draws."""
+        statistics = self.session_manager.api.statistics
+        state = self.session_manager.breaker.state.name.lower()
+        return (
+            f"{statistics.requests_sent} requests sent, {statistics.retries} of them retries; "
+            f"circuit breaker {state.replace('_', '-')}"
+        )
+
     def _settings(self, stack: ExitStack) -> PlatformSettings:
         """Read the settings; where they name no service, start one and go there."""
         overrides = self._overrides()
         settings = load_settings(overrides, self._environ)
         if settings.service.base_url is not None:
             return settings
+        self._display.note(FAULTS_ON_PURPOSE)
         service = stack.enter_context(self._embedded_service())
         for warning in service.warnings:
             self._display.note(warning)

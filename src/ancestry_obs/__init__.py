@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     )
     from ancestry_obs.installation_status import Status, TargetStatus
     from ancestry_obs.instrumentation import Instrumentation
+    from ancestry_obs.ipython_extension import load_ipython_extension, unload_ipython_extension
     from ancestry_obs.mapfile import MapDiff
     from ancestry_obs.metrics_registry import get_registry
     from ancestry_obs.settings import ObservabilitySettings
@@ -69,6 +70,7 @@ __all__ = [
     "TargetStatus",
     "get_registry",
     "install",
+    "load_ipython_extension",
     "mark_failed",
     "metrics",
     "reload",
@@ -76,6 +78,7 @@ __all__ = [
     "status",
     "stop_exporter",
     "uninstall",
+    "unload_ipython_extension",
 ]
 
 
@@ -98,6 +101,9 @@ _LATE = {
         "exceptions",
     ),
     "Instrumentation": "instrumentation",
+    # What IPython looks for: `%load_ext ancestry_obs`.
+    "load_ipython_extension": "ipython_extension",
+    "unload_ipython_extension": "ipython_extension",
     "MapDiff": "mapfile",
     "ObservabilitySettings": "settings",
     "Status": "installation_status",

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from ancestry_obs import aspects
@@ -23,18 +24,19 @@ from ancestry_obs.installation_status import Status, TargetStatus
 from ancestry_obs.mapfile import MapDiff, MapSpec, SampleSpec, difference
 from ancestry_obs.metrics_registry import attach, connect, detach, disconnect
 from ancestry_obs.outlets import Outlets
-from ancestry_obs.patcher import Patcher
+from ancestry_obs.patcher import Patcher, running_shell
 from ancestry_obs.process_tree.member import Member
 from ancestry_obs.process_tree.totals import Totals
 from ancestry_obs.recording import Store
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
-    from types import CodeType, FunctionType, ModuleType
+    from types import CodeType, FunctionType
+    from typing import Any
 
     from prometheus_client import CollectorRegistry
 
-    from ancestry_obs.collector import Row
+    from ancestry_obs.collector import Reading, Row
     from ancestry_obs.compiler import Woven
     from ancestry_obs.exceptions import CompileError
     from ancestry_obs.metrics_exporter import Exporter
@@ -99,7 +101,29 @@ class Instrumentation:
             self._self_metrics.exporter_failed,
             self._member,
         )
+        self.join_running_shell()
         self._patcher.apply(aspects.pointcuts(spec))
+
+    def join_running_shell(self) -> None:
+        """Weave what the cells define of the IPython shell that runs here, if one does."""
+        self.join(running_shell())
+
+    def join(self, shell: Any) -> bool:  # noqa: ANN401 - IPython's type, which is not imported
+        """Weave what an IPython shell's cells define, too; the first shell is the one.
+
+        Args:
+            shell: the shell, or None.
+
+        Returns:
+            Whether there is a module that its cells are executed in: a shell that was started with
+            a namespace of its own has none.
+        """
+        module = getattr(shell, "user_module", None)
+        if not isinstance(module, ModuleType):
+            return False
+        self._functions.look_in(module, module.__name__)
+        self._patcher.weave_cells(shell)
+        return True
 
     def publish(self) -> None:
         """Let the metrics out as the settings say: over HTTP now, by file and push at the end.
@@ -127,6 +151,16 @@ class Instrumentation:
         if spec.metrics != self._spec.metrics:
             # First of all: if a name is taken, nothing has been changed yet.
             attach(self._collector(spec), self.registry)
+        self._change(lambda: self._exchange(spec, changes))
+        return changes
+
+    def _change(self, change: Callable[[], None]) -> None:
+        if self._run is None:
+            change()
+        else:
+            self._run.change(self._read, change)
+
+    def _exchange(self, spec: MapSpec, changes: MapDiff) -> None:
         # What the old map's targets had in common is of no use to the new one's.
         self._runtime.shapes.clear()
         self._functions.replace(spec.functions)
@@ -140,14 +174,14 @@ class Instrumentation:
         self._patcher.apply(aspects.pointcuts(spec))
         self._store.tidy(changes.metrics_removed)
         self._spec = spec
-        return changes
 
     def close(self) -> None:
         """Take everything out of the program again."""
-        self._patcher.apply(())
+        self._change(lambda: self._patcher.apply(()))
         disconnect()
         detach()
         self._outlets.close()
+        self._store.grew = int
 
     def status(self) -> Status:
         """Tell the state of every target and of the exporter."""
@@ -222,13 +256,16 @@ class Instrumentation:
     def _join(self, folder: str) -> Member:
         member = Member(
             folder,
-            lambda: run.totals(self._self_metrics.read(self._samples)),
+            lambda: run.totals(self._read()),
             lambda: self._outlets.take_over(),  # noqa: PLW0108  there by then
             self._self_metrics.handover_failed,
         )
-        self._run = run = Run(member.others)
+        self._run = run = Run(member)
         self._store.grew = member.begin
         return member
+
+    def _read(self) -> Reading:
+        return self._self_metrics.read(self._samples)
 
     def _collector(self, spec: MapSpec) -> Collector:
         """Make the collector that tells a registry of a map's metrics, those to come included."""

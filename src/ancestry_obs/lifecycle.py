@@ -132,6 +132,8 @@ def _install(
 ) -> Instrumentation | Disabled:
     with _current.lock:
         if _current.instrumentation is not None:
+            # A shell may have been started since.
+            _current.instrumentation.join_running_shell()
             return _current.instrumentation
         values = _values(settings)
         named = given if given is not None else values.get("instrumentation_map")

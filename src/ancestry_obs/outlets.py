@@ -119,10 +119,14 @@ class Outlets:
                 self._start(host, port)
             return self._exporter
 
-    def take_over(self) -> None:
-        """Let out what the run has measured, since the process that did is not there any more."""
+    def take_over(self) -> bool:
+        """Let out what the run has measured, since the process that did is not there any more.
+
+        Returns:
+            Whether it is served; the port may be free only when that process has ended.
+        """
         self._lets_out = True
-        self.start_exporter(None, None)
+        return self.start_exporter(None, None) is not None
 
     def stop_exporter(self) -> None:
         """Stop serving and withdraw the `file_sd` entry; nothing happens if nothing serves."""

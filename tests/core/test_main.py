@@ -10,9 +10,11 @@ import subprocess
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import StringIO
 from pathlib import Path
 
 import pytest
+import requests
 
 from ancestry_core.main import main
 from ancestry_core.service import EmbeddedService, ServiceSettings
@@ -116,6 +118,65 @@ def test_the_database_is_where_it_was_asked_for(run, tmp_path):
     rows = sqlite3.connect(tmp_path / "mine.db")
     assert rows.execute("SELECT count(*) FROM dna_match").fetchone() == (25,)
     rows.close()
+
+
+class Terminal(StringIO):
+    def isatty(self):
+        return True
+
+
+def test_work_is_seen_before_the_first_request(account, run, monkeypatch):
+    terminal = Terminal()
+    seen = []
+
+    def send(*_, **__):
+        seen.append(terminal.getvalue())
+        raise KeyboardInterrupt
+
+    account.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setattr(requests.Session, "send", send)
+    code, _, _ = run(base_url=None)
+    assert code == 130
+    assert "starting" in seen[0]
+    assert "fails on purpose" in seen[0]
+
+
+def test_the_first_frame_comes_before_what_takes_long(account, run, monkeypatch):
+    terminal = Terminal()
+    seen = []
+
+    def populate(*_, **__):
+        seen.append(terminal.getvalue())
+        raise KeyboardInterrupt
+
+    account.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setattr("ancestry_core.service.embedded.read_pedigree", populate)
+    run(base_url=None)
+    assert "starting" in seen[0]
+
+
+def test_another_service_is_not_said_to_fail_on_purpose(run):
+    _, _, err = run("--actions", "7")
+    assert "on purpose" not in err
+
+
+def test_a_run_ends_with_what_to_do_next(run):
+    _, out, _ = run("--actions", "7")
+    assert "\n  ancestry run --metrics" in out.partition("\nNext")[2]
+
+
+def test_an_error_before_the_first_action_leaves_one_line_on_a_terminal(account, run, monkeypatch):
+    terminal = Terminal()
+    account.setenv("TERM", "xterm")
+    account.setenv("ANCESTRY_HTTP_RETRIES", "many")
+    monkeypatch.setattr(sys, "stderr", terminal)
+    code, _, _ = run()
+    assert code == 2
+    # ECMA-48: 2K erases the line; what is left after the last frame is the error.
+    left = terminal.getvalue().rpartition("\x1b[2K")[2]
+    assert "ancestry: ANCESTRY_HTTP_RETRIES='many': " in one_line(left)
 
 
 def one_line(err):

@@ -31,6 +31,9 @@ class Notes:
     def __exit__(self, *_):
         pass
 
+    def watch(self, describe):
+        self.describe = describe
+
     note = property(lambda self: self.lines.append)
     on_progress = property(lambda self: self.progress.append)
     on_complete = property(lambda self: self.summaries.append)

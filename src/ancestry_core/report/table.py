@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from rich import box
 from rich.table import Table
+from rich.text import Text
 
 from ancestry_core.report.titles import TITLES
 
@@ -35,7 +36,9 @@ def print_report(report: RunReport, console: Console) -> None:
         report: What to print.
         console: Where to.
     """
+    console.print()
     console.print(_actions(report))
+    console.print()
     console.print(_figures(report))
     if not report.sent:
         console.print(
@@ -50,19 +53,43 @@ def print_metrics(rows: Iterable[MetricRow], console: Console) -> None:
         rows: A few lines for each metric.
         console: Where to.
     """
-    table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)
-    table.add_column("Metric", no_wrap=True)
-    table.add_column("Labels", style="dim", no_wrap=True)
-    table.add_column("Value", justify="right", no_wrap=True)
+    table = _table()
+    # What does not fit is broken into lines, never cut; the widest column first.
+    table.add_column("Metric", overflow="fold")
+    table.add_column("Labels", overflow="fold", style="dim")
+    table.add_column("Value", overflow="fold", justify="right")
     last = ""
     for row in rows:
-        table.add_row("" if row.metric == last else row.metric, row.labels, row.value)
+        cells = ("" if row.metric == last else row.metric, row.labels, row.value)
+        # Texts, since a label's value may have brackets, which are no markup.
+        table.add_row(*map(Text, cells))
         last = row.metric
+    console.print()
     console.print(table)
 
 
+def print_steps(steps: Iterable[tuple[str, str]], console: Console) -> None:
+    """Print what to do next.
+
+    Args:
+        steps: What to type, or an address, and what it is for.
+        console: Where to.
+    """
+    console.print()
+    console.print("Next", style="bold", highlight=False)
+    # No line is broken or padded here: what is typed is copied from the screen.
+    for command, purpose in steps:
+        console.print(Text(f"  {command}", "cyan"), soft_wrap=True)
+        console.print(Text(f"      {purpose}", "dim"), soft_wrap=True)
+
+
+def _table() -> Table:
+    """Make a table that spends no column of a narrow terminal on edges."""
+    return Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False, show_edge=False)
+
+
 def _actions(report: RunReport) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)
+    table = _table()
     table.add_column("Action")
     for name in ("Success", "Failure", "Skipped", "Seconds"):
         table.add_column(name, justify="right")

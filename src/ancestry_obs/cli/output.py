@@ -14,12 +14,16 @@ if TYPE_CHECKING:
 
 __all__ = ["say", "say_json", "table"]
 
+_READER_GONE = 128 + 13
+"""What a shell makes of a program that SIGPIPE (13) has ended, as it ends most others here."""
+
 
 def say(text: str = "") -> None:
     """Print to stdout.
 
     Raises:
-        ObservabilityError: it cannot be written: the disk is full, or who reads it has gone.
+        ObservabilityError: it cannot be written, such as on a disk that is full.
+        SystemExit: who reads it has gone, such as `head`, which has seen enough: no error.
     """
     try:
         print(text, flush=True)  # noqa: T201  a command prints
@@ -29,6 +33,8 @@ def say(text: str = "") -> None:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())
         os.close(nowhere)
+        if isinstance(error, BrokenPipeError):
+            raise SystemExit(_READER_GONE) from None
         raise ObservabilityError(
             f"standard output cannot be written ({error.strerror}); send it elsewhere"
         ) from error

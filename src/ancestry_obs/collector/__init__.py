@@ -9,13 +9,14 @@ is recorded where, and who asks, is known to others.
 
 from ancestry_obs.collector.collector import Collector
 from ancestry_obs.collector.exposition import render, render_pieces
-from ancestry_obs.collector.reading import Run, TargetState
+from ancestry_obs.collector.reading import Reading, Run, TargetState
 from ancestry_obs.collector.samples import Samples
 from ancestry_obs.collector.self_metrics import SelfMetrics
 from ancestry_obs.collector.summary import Row, summarize
 
 __all__ = [
     "Collector",
+    "Reading",
     "Row",
     "Run",
     "Samples",

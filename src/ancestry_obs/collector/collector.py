@@ -89,9 +89,8 @@ class Collector:
 
     def blocks(self) -> list[Block]:
         """Give what `collect` gives as plain blocks."""
-        reading = self._self_metrics.read(self._samples)
-        if self._run is not None:
-            reading = self._run.whole(reading)
+        read = partial(self._self_metrics.read, self._samples)
+        reading = read() if self._run is None else self._run.whole(read)
         return [
             *(
                 block_of(*columns, reading.sampled.get(columns.family.name, _NO_SAMPLE)[1])

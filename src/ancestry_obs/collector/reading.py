@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
-from time import time
+from time import monotonic
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from weakref import WeakSet
 
 from ancestry_obs.collector.blocks import copied
-from ancestry_obs.process_tree.totals import Totals, combined, key_of
+from ancestry_obs.process_tree.totals import AGGREGATES, Totals, exact, key_of, rounded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
 
     from ancestry_obs.collector.samples import Samples
-    from ancestry_obs.process_tree.totals import Key, Labels, Numbers, Rows, Sampled, Target
+    from ancestry_obs.process_tree.member import Member
+    from ancestry_obs.process_tree.shown import Shown
+    from ancestry_obs.process_tree.totals import Key, Labels, Numbers, Sampled, Target
     from ancestry_obs.recording import Family, Store
 
 _GAUGE: Final = "gauge"
+_EXACT: Final = {"counter", "histogram"}
 
 __all__ = ["Columns", "Reading", "Run", "TargetState", "read"]
 
@@ -58,8 +63,8 @@ class Columns(NamedTuple):
     Args:
         family: The metric.
         labels: The label values of each series.
-        numbers: The numbers of each, as `process_tree.totals` has them; a gauge's may be without
-            the time.
+        numbers: The numbers of each, as `process_tree.totals` has them but for what is exact there;
+            a gauge's may be without the time.
     """
 
     family: Family
@@ -120,19 +125,26 @@ class Run:
     """What the processes of a run have measured together.
 
     Args:
-        others: Gives the totals of the other processes, and how many of them run.
-        clock: Seconds since 1970.
+        member: This process, as one of them.
+        clock: Seconds, the same in all processes; the time of day may be set back.
     """
 
-    def __init__(
-        self, others: Callable[[], tuple[Totals, int]], clock: Callable[[], float] = time
-    ) -> None:
-        self._others = others
+    def __init__(self, member: Member, clock: Callable[[], float] = monotonic) -> None:
+        self._member = member
         self._clock = clock
+        self.begin_child()
+        _RUNS.add(self)
+
+    def begin_child(self) -> None:
+        """Begin with nothing, as a forked child does."""
         self._set: dict[tuple[Key, Labels], tuple[float, float]] = {}
+        self._left = Totals()
 
     def totals(self, reading: Reading) -> Totals:
-        """Give a reading in the form in which it is handed to other processes."""
+        """Give a reading in the form in which it is handed to other processes.
+
+        What another map of this process had measured stays in it.
+        """
         totals = Totals(
             samples=dict(reading.sampled),
             targets={each.target: each.as_row() for each in reading.targets},
@@ -142,36 +154,55 @@ class Run:
         )
         for columns in reading.columns:
             key, totals.limits[key] = key_of(columns.family)
-            totals.metrics[key] = dict(zip(columns.labels, self._dated(key, columns), strict=True))
+            numbers = self._handed(key, columns)
+            totals.metrics[key] = dict(zip(columns.labels, numbers, strict=True))
+        totals.add(self._left, is_living=False)
         return totals
 
-    def whole(self, reading: Reading) -> Reading:
-        """Add what the other processes have measured.
-
-        The labels of all are kept within the limits that this process keeps. What another process
-        measures under the same name in another way (its map was reloaded) is left out.
+    def change(self, read: Callable[[], Reading], change: Callable[[], None]) -> None:
+        """Change what is measured here; what was measured by then stays on the page.
 
         Args:
-            reading: What this process has measured.
+            read: Gives what this process has measured.
+            change: Puts another map in the old one's place.
         """
-        others, living = self._others()
-        keys = [key_of(each.family)[0] for each in reading.columns]
-        whole = Totals(
-            samples=_admitted_samples(reading.columns, others.samples),
-            targets=dict(others.targets),
-            failures=dict(others.failures),
-            overflows=dict(others.overflows),
-            counts=dict(others.counts),
-        )
-        for key, each in zip(keys, reading.columns, strict=True):
-            whole.metrics[key] = _admitted(each.family, others.metrics.get(key, {}))
-        whole.add(self.totals(reading), is_living=True)
+
+        def exchange() -> None:
+            before = self.totals(read())
+            change()
+            self._left.add(before.without(self.totals(read())), is_living=False)
+
+        self._member.still(exchange)
+
+    def whole(self, read: Callable[[], Reading]) -> Reading:
+        """Give what all processes have measured, this one included.
+
+        This one hands over first, so that nothing is ever shown that goes with it if it is killed.
+        The labels of all are kept within their limits. What another process measures under the same
+        name in another way (its map was reloaded) is left out.
+
+        Args:
+            read: Gives what this process has measured.
+        """
+        taken: list[tuple[Reading, Totals]] = []
+
+        def take() -> Totals:
+            reading = read()
+            taken[:] = [(reading, self.totals(reading))]
+            return taken[0][1]
+
+        self._member.hand_over(take)
+        if not taken:
+            take()
+        reading, own = taken[0]
+        others, living = self._member.others()
+        whole = Totals()
+        whole.add(others, is_living=True)
+        whole.add(own, is_living=True)
+        columns, sampled = self._member.limited(lambda shown: _within(shown, reading, whole))
         return Reading(
-            columns=[
-                Columns(each.family, list(whole.metrics[key]), list(whole.metrics[key].values()))
-                for key, each in zip(keys, reading.columns, strict=True)
-            ],
-            sampled=whole.samples,
+            columns=columns,
+            sampled=sampled,
             targets=[
                 _TargetOfAll(target, row[0], row[-2], row)
                 for target, row in whole.reached().items()
@@ -182,11 +213,13 @@ class Run:
             processes=1 + living,
         )
 
-    def _dated(self, key: Key, columns: Columns) -> Iterable[Numbers]:
-        """Give the numbers of a metric; those of a gauge with the time when they were first seen.
+    def _handed(self, key: Key, columns: Columns) -> Iterable[Numbers]:
+        """Give the numbers of a metric as they are added; a gauge's with the time of its value.
 
         A gauge that is set costs no look at a clock.
         """
+        if key[1] in _EXACT:
+            return [(*numbers[:-1], exact(numbers[-1])) for numbers in columns.numbers]
         if key[1] != _GAUGE:
             return columns.numbers
         now, known = self._clock(), self._set
@@ -199,23 +232,35 @@ class Run:
         return dated
 
 
-def _admitted(family: Family, rows: Rows) -> Rows:
-    kept: Rows = {}
-    for labels, numbers in rows.items():
-        within, _ = family.admit(labels)
-        known = kept.get(within)
-        kept[within] = numbers if known is None else combined(family.spec.type, known, numbers)
-    return kept
+def _within(
+    shown: Shown, reading: Reading, whole: Totals
+) -> tuple[list[Columns], dict[str, Sampled]]:
+    """Give the metrics of a reading as all processes have them, within the labels' limits."""
+    metrics = whole.limited(shown)
+    columns: list[Columns] = []
+    sampled: dict[str, Sampled] = {}
+    for each in reading.columns:
+        family = each.family
+        key, limits = key_of(family)
+        rows = metrics[key]
+        columns.append(Columns(family, list(rows), [_shown(key, row) for row in rows.values()]))
+        if family.name in whole.samples:
+            aggregate, values = whole.samples[family.name]
+            kept = shown.keep(key, limits, values, AGGREGATES[aggregate])
+            sampled[family.name] = aggregate, kept
+    return columns, sampled
 
 
-def _admitted_samples(
-    columns: Iterable[Columns], samples: Mapping[str, Sampled]
-) -> dict[str, Sampled]:
-    admitted = Totals()
-    for each in columns:
-        aggregate, values = samples.get(each.family.name, ("last", {}))
-        for labels, value in values.items():
-            within, _ = each.family.admit(labels)
-            one = Totals(samples={each.family.name: (aggregate, {within: value})})
-            admitted.add(one, is_living=True)
-    return admitted.samples
+def _shown(key: Key, numbers: Numbers) -> Numbers:
+    return (*numbers[:-1], rounded(int(numbers[-1]))) if key[1] in _EXACT else numbers
+
+
+_RUNS: WeakSet[Run] = WeakSet()
+
+
+def _begin_children() -> None:
+    for run in tuple(_RUNS):
+        run.begin_child()
+
+
+os.register_at_fork(after_in_child=_begin_children)

@@ -5,14 +5,16 @@ These names carry no namespace: the dashboards and alerts of every map use the s
 
 from __future__ import annotations
 
+import os
 import platform
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
 from ancestry_obs.collector.blocks import Block, Kind, Row
 from ancestry_obs.collector.reading import Reading, read
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from ancestry_obs.collector.reading import TargetState
     from ancestry_obs.collector.samples import Samples
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["SelfMetrics"]
 
 _PREFIX = "ancestry_obs"
+_NANO = 1_000_000_000
 _NOTHING = Reading([], {}, (), {}, {}, {})
 
 
@@ -45,6 +48,11 @@ class SelfMetrics:
         self._store = store
         self._targets = targets
         self._version = version
+        self.begin_child()
+        _ALL.add(self)
+
+    def begin_child(self) -> None:
+        """Begin with nothing, as a forked child does: what was counted before is its parent's."""
         self.scrapes = 0
         self.scrape_seconds = 0.0
         self.exporter_failures = 0
@@ -102,13 +110,15 @@ class SelfMetrics:
                 "processes", "gauge", "Processes whose numbers are on this page.", (),
                 [((), (reading.processes,))],
             ),
-            self._scrapes(),
+            self._scrapes(counts),
         ]  # fmt: skip
 
     def _counts(self) -> dict[str, int]:
         return {
             "exporter_failures": self.exporter_failures,
             "handover_failures": self.handover_failures,
+            "scrapes": self.scrapes,
+            "scrape_nanoseconds": int(self.scrape_seconds * _NANO),
         }
 
     def _build_info(self) -> Block:
@@ -138,11 +148,22 @@ class SelfMetrics:
         ]
         return _block("series", "gauge", "Recorded series of each metric.", ("metric",), rows)
 
-    def _scrapes(self) -> Block:
-        rows: list[Row] = [((), (self.scrapes, self.scrape_seconds))]
+    def _scrapes(self, counts: Mapping[str, int]) -> Block:
+        rows: list[Row] = [((), (counts["scrapes"], counts["scrape_nanoseconds"] / _NANO))]
         text = "Time that earlier scrapes took to read, fold and write."
         return _block("scrape_seconds", "summary", text, (), rows)
 
 
 def _block(name: str, kind: Kind, text: str, labels: tuple[str, ...], rows: list[Row]) -> Block:
     return Block(f"{_PREFIX}_{name}", kind, text, labels, rows)
+
+
+_ALL: WeakSet[SelfMetrics] = WeakSet()
+
+
+def _begin_children() -> None:
+    for each in tuple(_ALL):
+        each.begin_child()
+
+
+os.register_at_fork(after_in_child=_begin_children)

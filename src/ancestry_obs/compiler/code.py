@@ -5,12 +5,15 @@ they do and where (names, bytecode, constants, lines), and their constants may b
 """
 
 from __future__ import annotations
+import __future__
 
 import ast
 import re
 import warnings
 from contextlib import contextmanager
+from functools import reduce
 from inspect import CO_ITERABLE_COROUTINE, CO_NESTED
+from operator import or_
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -50,10 +53,28 @@ def key_of(code: CodeType) -> Key:
     return code.co_qualname, code.co_firstlineno
 
 
-def compiled(tree: ast.Module) -> CodeType:
-    """Compile a module's tree, without a word about what is odd in it: its author was told."""
+# What is imported from it by a statement of a module's own. The oldest two are no flags of code.
+_FROM_FUTURE: Final = reduce(
+    or_,
+    (
+        getattr(__future__, name).compiler_flag
+        for name in {*__future__.all_feature_names} - {"nested_scopes", "generators"}
+    ),
+)
+
+
+def compiled(tree: ast.Module, like: CodeType | None = None) -> CodeType:
+    """Compile a module's tree, without a word about what is odd in it: its author was told.
+
+    Args:
+        tree: The tree.
+        like: Code that was compiled with what its compiler had from `__future__` by itself, as
+            those of IPython have from cells before.
+    """
+    flags = like.co_flags & _FROM_FUTURE if like is not None else 0
     with quietly():
-        return compile(tree, FILENAME, "exec", dont_inherit=True)
+        code: CodeType = compile(tree, FILENAME, "exec", flags, dont_inherit=True)
+    return code
 
 
 def unmarked(code: CodeType) -> CodeType:

@@ -54,6 +54,7 @@ class Definitions:
     Args:
         source: The text of the module.
         filename: What warnings about it would name.
+        by_statement: Whether each statement is compiled by itself, so that imports have no say.
 
     Attributes:
         found: The function of each key that was found. A lambda of a module or class gets a
@@ -66,14 +67,14 @@ class Definitions:
         SyntaxError: It is no Python.
     """
 
-    def __init__(self, source: str, filename: str) -> None:
+    def __init__(self, source: str, filename: str, *, by_statement: bool = False) -> None:
         self._module = ast.parse(source, filename)
         self._root = _Scope(self._module)
         self._lines: dict[int, list[int]] = {}
         self.found: dict[Key, ast.FunctionDef | ast.AsyncFunctionDef] = {}
         self.compiled: dict[Key, Key] = {}
         self.other_names = dict(_other_names(self._module.body))
-        for statement in _imports(self._module.body):
+        for statement in () if by_statement else _imports(self._module.body):
             self._root.statements[id(statement)] = statement
 
     def want(self, key: Key) -> bool:

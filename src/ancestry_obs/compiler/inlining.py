@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 __all__ = ["READ", "inlined", "woven_tree"]
 
 READ: Final = "what reads its code must find its own"
+_OTHER_CODE: Final = "its source gives other code than what runs"
 # What reads a function's bytecode, at once or later, finds the statements' objects in it.
 _READ_CODE: Final = frozenset({"cfunc", "guvectorize", "jit", "njit", "stencil", "vectorize"})
 # The name leads to the getter; these have names of their own, ``name.fset`` and ``name.fdel``.
@@ -69,12 +70,20 @@ def inlined(aspects: Sequence[Aspect], text: str) -> list[CodeType | str]:
 
 
 def _compiled(aspects: Sequence[Aspect], text: str) -> list[CodeType | str]:
-    source = _Source(text)
+    results = _woven_in(_Source(text), aspects)
+    others = [each for each in aspects if results[id(each)] == _OTHER_CODE]
+    if others:
+        # IPython compiles each statement of a cell by itself.
+        results |= _woven_in(_Source(text, by_statement=True), others)
+    return [results[id(aspect)] for aspect in aspects]
+
+
+def _woven_in(source: _Source, aspects: Sequence[Aspect]) -> dict[int, CodeType | str]:
     groups: dict[Key, list[Aspect]] = {}
     for aspect in aspects:
         groups.setdefault(key_of(aspect.known_code), []).append(aspect)
     source.weave([*groups.items()])
-    return [source.results[id(aspect)] for aspect in aspects]
+    return source.results
 
 
 def _depends_on(aspects: Sequence[Aspect], text: str) -> Iterator[bytes]:
@@ -120,13 +129,15 @@ class _Source:
 
     Args:
         text: The source.
+        by_statement: Whether each statement was compiled by itself, without the imports of others.
 
     Attributes:
         results: By the id of an aspect its code, or why there is none.
     """
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, *, by_statement: bool = False) -> None:
         self._text = text
+        self._by_statement = by_statement
         self._lent: list[Tree] = []
         self._put: dict[Key, Put] = {}
         self.results: dict[int, CodeType | str] = {}
@@ -151,7 +162,7 @@ class _Source:
         """
         try:
             with quietly():
-                definitions = Definitions(self._text, FILENAME)
+                definitions = Definitions(self._text, FILENAME, by_statement=self._by_statement)
         except _LIMITS as error:
             for _, group in groups:
                 self._refuse(group, f"its source is no Python: {error}")
@@ -171,7 +182,8 @@ class _Source:
         definitions = self.trees(groups)
         if definitions is None or not self._put:
             return
-        codes = {key_of(code): code for code in codes_in(compiled(definitions.tree()))}
+        whole = compiled(definitions.tree(), groups[0][1][0].known_code)
+        codes = {key_of(code): code for code in codes_in(whole)}
         while self._lent:
             self._lent.pop().give_back()
         for key, group in groups:
@@ -192,7 +204,7 @@ class _Source:
         """Compile the untouched source: what gives the very code that runs can be woven."""
         present = {key for key, _ in groups if definitions.want(key)}
         codes: dict[Key, list[CodeType]] = {}
-        for each in codes_in(compiled(definitions.tree())):
+        for each in codes_in(compiled(definitions.tree(), groups[0][1][0].known_code)):
             codes.setdefault(key_of(each), []).append(each)
         for key, group in groups:
             if key not in present:
@@ -216,7 +228,7 @@ class _Source:
         """
         code, definition = aspect.known_code, definitions.found[key]
         if unmarked(code) not in proofs:
-            return "its source gives other code than what runs"
+            return _OTHER_CODE
         if aspect.function is None and not _keeps_function(definition, aspect):
             return READ
         seen = looks_at_locals(definition, code.co_names, definitions.other_names)

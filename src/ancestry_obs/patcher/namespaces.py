@@ -19,6 +19,7 @@ __all__ = [
     "delete",
     "full_name",
     "is_class",
+    "marks_of",
     "name_of",
     "name_of_main",
     "namespace_of",
@@ -77,6 +78,28 @@ def name_of_main(main: object) -> str:
     other = sys.modules.get(name)
     is_another = other is not None and namespace_of(other).get("__file__") != file
     return "" if is_another or name == "__main__" else name
+
+
+def marks_of(module: ModuleType) -> dict[str, object]:
+    """Give for each name in a module what tells that it has been bound anew, or its class changed.
+
+    Two objects that are not there at the same time may have the same mark.
+
+    Args:
+        module: The module.
+    """
+    own = name_of(module)
+    return {name: _mark(value, own) for name, value in list(namespace_of(module).items())}
+
+
+def _mark(value: object, module: str) -> object:
+    if not is_class(value):
+        return id(value)
+    inside = namespace_of(value)
+    # What is imported is not looked into.
+    return (
+        (id(value), *map(id, inside.values())) if inside.get("__module__") == module else id(value)
+    )
 
 
 def value_at(module: ModuleType, qualname: str) -> object:

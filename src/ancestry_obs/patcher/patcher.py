@@ -18,14 +18,20 @@ from types import CodeType, ModuleType
 from typing import TYPE_CHECKING
 
 from ancestry_obs.compiler.code import codes_in
+from ancestry_obs.patcher.cell_hooks import CellHooks
 from ancestry_obs.patcher.code_exchange import CodeExchange
 from ancestry_obs.patcher.definitions_in import definition_in
 from ancestry_obs.patcher.import_hooks import ImportHooks, is_initializing
 from ancestry_obs.patcher.join_points import TargetReport, Wanted
 from ancestry_obs.patcher.library_hooks import LibraryHooks
-from ancestry_obs.patcher.namespaces import name_of, name_of_main, namespace_of, subclasses_of
+from ancestry_obs.patcher.namespaces import (
+    marks_of,
+    name_of,
+    name_of_main,
+    subclasses_of,
+)
 from ancestry_obs.patcher.pointcuts import Targets
-from ancestry_obs.patcher.prepared_code import Prepared, PreparedCode
+from ancestry_obs.patcher.prepared_code import Prepared, PreparedCode, definitions_of
 from ancestry_obs.patcher.resolver import Resolver
 from ancestry_obs.patcher.states import report_unreached, report_weavings
 from ancestry_obs.patcher.subclass_hooks import SubclassHooks
@@ -33,7 +39,8 @@ from ancestry_obs.patcher.super_calls import SuperCalls
 from ancestry_obs.patcher.weavings import Weavings, is_woven
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
+    from typing import Any
 
     from ancestry_obs.patcher.join_point_weaving import Weaving
     from ancestry_obs.patcher.join_points import JoinPoint, Pointcut, Weaver
@@ -43,8 +50,6 @@ if TYPE_CHECKING:
 __all__ = ["Patcher"]
 
 _logger = logging.getLogger(__name__)
-# CO_OPTIMIZED and CO_NEWLOCALS: what a function has and a class body has not.
-_FUNCTION = 0x3
 _EXCHANGED = (
     "woven again: the program had given the function other code, and calls from then until this "
     "was seen were not counted"
@@ -89,10 +94,11 @@ class Patcher:
         self._imports = ImportHooks(self._prepare, self._loaded, self._begun, self._ended)
         self._libraries = LibraryHooks(self._exchange.original_of, self._has_other_code)
         self._subclasses = SubclassHooks(self._derived)
+        self._cells = CellHooks(self._prepare_cell, self._cell_ended)
         self._settled: dict[str, ModuleType] = {}
         self._under_way: set[str] = set()
         self._bases: dict[str, list[tuple[Target, Base]]] = {}
-        self._main: dict[str, tuple[ModuleType, list[int]]] = {}
+        self._main: dict[str, tuple[ModuleType, dict[str, object]]] = {}
         self._launched = ""
         self._said: set[tuple[str, str]] = set()
         self.renew_lock()
@@ -140,6 +146,15 @@ class Patcher:
         if self._targets.concerned(name):
             self._run(partial(self._take_in_main, name, module))
 
+    def weave_cells(self, shell: Any) -> None:  # noqa: ANN401 - IPython's type
+        """Weave what the cells of an IPython shell define, from now on until all is undone.
+
+        Args:
+            shell: The shell; a second one is left alone.
+        """
+        self._cells.follow(shell)
+        self._run(self._begin_cells)
+
     def report(self, *, holders: bool = False) -> tuple[TargetReport, ...]:
         """Return the state of every target, then of the patterns that have reached none.
 
@@ -161,7 +176,7 @@ class Patcher:
             left = list(self._weavings.left.items())
             return (
                 *report_weavings(self._weavings, holders=holders),
-                *report_unreached(self._targets),
+                *report_unreached(self._targets, self._cells.module),
                 *(TargetReport(name, "error", why) for name, why in left),
             )
         finally:
@@ -207,16 +222,18 @@ class Patcher:
             weaving.wanted.clear()
         if pointcuts:
             self._imports.open()
+            self._cells.open()
         else:
             self._imports.close()
             self._libraries.close()
+            self._cells.close()
         wanted: list[Weaving] = []
         for name, module in list(sys.modules.items()) if pointcuts else ():
             wanted += self._look_at(name, module)
-        noted = self._note_main()
+        noted = self._note_cells() or self._note_main()
         for name, (module, _) in list(self._main.items()):
             wanted += self._find(name, module, label=_label(name, module), settled=False)
-            if name == noted and not self._launched:
+            if name == noted and not self._launched and module is not self._cells.module:
                 self._say_what_is_to_come(name, module)
         self._adopt_former(before)
         self._weavings.unweave([each for each in before if not each.wanted])
@@ -237,8 +254,52 @@ class Patcher:
         if not name or name in self._main or not self._targets.concerned(name):
             return ""
         self._names["__main__"] = name
-        self._main[name] = module, []  # type: ignore[assignment]  # it has a name: a module
+        self._main[name] = module, {}  # type: ignore[assignment]  # it has a name: a module
         return name
+
+    def _note_cells(self) -> str:
+        """Take in the module that cells are executed in; its name, empty where there is none."""
+        module = self._cells.module
+        if module is None:
+            return ""
+        name = name_of(module)
+        self._names[name] = name
+        if self._targets.concerned(name):
+            self._main.setdefault(name, (module, {}))
+        return name
+
+    def _begin_cells(self) -> None:
+        if self._targets.all:
+            self._cells.open()
+        name = self._note_cells()
+        for target in self._targets.concerned(name):
+            # What was said of it as of any other module.
+            target.outcomes.pop(name, None)
+        self._take_in_cells()
+
+    def _prepare_cell(self, key: str, code: CodeType, read: Callable[[], str | None]) -> CodeType:
+        """Weave what a statement of a cell defines, before it is executed."""
+        self._cell_ended()
+        module = self._cells.module
+        if module is None:
+            return code
+        name = name_of(module)
+        wanted = definitions_of(self._targets.concerned(name), name, code)
+        return self._woven_before(key, wanted, code, read)
+
+    def _cell_ended(self) -> None:
+        module = self._cells.module
+        if module is not None and name_of(module) in self._main:
+            self._run(self._take_in_cells)
+
+    def _take_in_cells(self) -> None:
+        """Take in what the statements of cells have defined."""
+        module = self._cells.module
+        if module is None or name_of(module) not in self._main:
+            return
+        self._take_in_main(name_of(module), module)
+        for key in self._cells.over():
+            self._prepared.drop(key, module)
 
     def _say_what_is_to_come(self, name: str, module: ModuleType) -> None:
         for target in self._targets.concerned(name):
@@ -257,7 +318,11 @@ class Patcher:
 
     def _look_at(self, name: str, module: object) -> list[Weaving]:
         """Take in the module `name` unless that was done."""
-        if not issubclass(type(module), ModuleType) or module is self._settled.get(name):
+        if (
+            module is self._cells.module
+            or not issubclass(type(module), ModuleType)
+            or module is self._settled.get(name)
+        ):
             return []
         self._libraries.look_at(name, module)  # type: ignore[arg-type]  # it is a module
         if not self._targets.concerned(name):
@@ -267,9 +332,23 @@ class Patcher:
         return self._find(name, module, settled=settled)  # type: ignore[arg-type]  # the same
 
     def _find(
-        self, name: str, module: ModuleType, *, settled: bool, label: str = ""
+        self,
+        name: str,
+        module: ModuleType,
+        *,
+        settled: bool,
+        label: str = "",
+        changed: Collection[str] | None = None,
     ) -> list[Weaving]:
-        """Find the join points in a module, and note what is wanted at each."""
+        """Find the join points in a module, and note what is wanted at each.
+
+        Args:
+            name: What targets call it.
+            module: The module.
+            settled: Whether it has been executed to its end.
+            label: Under which name to keep what is found, if that is another one.
+            changed: The names in it to look at; all if `None`.
+        """
         if settled:
             self._settled[name] = module
             self._under_way.discard(name)
@@ -277,7 +356,9 @@ class Patcher:
             self._under_way.add(name)
         wanted: list[Weaving] = []
         bases = self._bases[label or name] = []
-        resolved = self._targets.resolve(name, module, label=label, settled=settled)
+        resolved = self._targets.resolve(
+            name, module, label=label, settled=settled, changed=changed
+        )
         for target, outcome, points in resolved:
             wanted += [self._want(point, target) for point in points]
             bases += [(target, base) for base in outcome.bases]
@@ -323,6 +404,7 @@ class Patcher:
         self._weavings.forget_what_is_gone()
         for name, (module, _) in list(self._main.items()):
             self._take_in_main(name, module)
+            self._targets.renew_reasons(name, module, _label(name, module))
         for name in list(self._under_way):
             self._weave(self._look_at(name, sys.modules.get(name)))
         for weaving in list(self._weavings.all.values()):
@@ -343,7 +425,12 @@ class Patcher:
     def _prepare(self, name: str, code: CodeType, read: Callable[[], str | None]) -> CodeType:
         """Weave what a module's code defines, before it is executed."""
         self._begun(name)
-        wanted = self._definitions(name, code)
+        wanted = definitions_of(self._targets.concerned(name), name, code)
+        return self._woven_before(name, wanted, code, read)
+
+    def _woven_before(
+        self, key: str, wanted: list[Wanted], code: CodeType, read: Callable[[], str | None]
+    ) -> CodeType:
         source = read() if wanted else None
         if source is None:
             return code
@@ -353,33 +440,9 @@ class Patcher:
         try:
             results = zip(wanted, self._weaver.weave(wanted, source), strict=True)
             made = [Prepared(want, woven) for want, woven in results if is_woven(woven)]
-            return self._prepared.put_into(name, code, made)
+            return self._prepared.put_into(key, code, made)
         finally:
             self._lock.release()
-
-    def _definitions(self, name: str, code: CodeType) -> list[Wanted]:
-        """Choose the code that a module's definitions will have, as far as that is certain."""
-        targets = [each for each in self._targets.concerned(name) if not each.pointcut.subclasses]
-        chosen: list[Wanted] = []
-        for each in codes_in(code) if targets else ():
-            qualname = each.co_qualname
-            if each.co_flags & _FUNCTION != _FUNCTION or each.co_name.startswith("<"):
-                continue
-            meant = [target for target in targets if target.pattern.matches_name(qualname)]  # type: ignore[union-attr]  # all have one
-            if meant:
-                outer = qualname.rpartition(".")[0]
-                wants_definition = all(target.pointcut.at == "definition" for target in meant)
-                chosen.append(
-                    Wanted(
-                        target=f"{name}:{qualname}",
-                        code=each,
-                        function=None,
-                        advices=tuple(dict.fromkeys(target.pointcut.advice for target in meant)),
-                        is_method=bool(outer) and not outer.endswith("<locals>"),
-                        is_definition="<locals>" in qualname or wants_definition,
-                    )
-                )
-        return chosen
 
     def _loaded(self, name: str, module: ModuleType) -> None:
         self._run(partial(self._take_in, name, module))
@@ -410,12 +473,13 @@ class Patcher:
         self._prepared.drop(name, has_failed=True)
 
     def _take_in_main(self, name: str, module: ModuleType) -> None:
-        now = list(map(id, namespace_of(module).values()))
-        if self._main.get(name, (None, None))[1] == now:
-            return
-        self._names[name_of(module)] = name
-        self._weave(self._find(name, module, label=_label(name, module), settled=False))
-        self._main[name] = module, now
+        marks, before = marks_of(module), self._main.get(name, (module, {}))[1]
+        changed = {each for each, _ in marks.items() ^ before.items()} | self._prepared.names()
+        if changed:
+            self._names[name_of(module)] = name
+            label = _label(name, module)
+            self._weave(self._find(name, module, label=label, settled=False, changed=changed))
+            self._main[name] = module, marks
 
     def _derived(self, subclass: type) -> None:
         self._run(partial(self._take_in_subclass, subclass))

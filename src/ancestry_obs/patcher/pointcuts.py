@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ancestry_obs.exceptions import TargetError
+from ancestry_obs.patcher.namespaces import qualname_of
 from ancestry_obs.patcher.patterns import Pattern
 from ancestry_obs.patcher.resolver import Base
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from types import ModuleType
 
     from ancestry_obs.patcher.join_points import JoinPoint, Pointcut
@@ -94,7 +95,13 @@ class Targets:
         return [each for each in self._companions[id(target.pointcut.advice)] if each is not target]
 
     def resolve(
-        self, name: str, module: ModuleType, *, label: str = "", settled: bool = True
+        self,
+        name: str,
+        module: ModuleType,
+        *,
+        label: str = "",
+        settled: bool = True,
+        changed: Collection[str] | None = None,
     ) -> Iterator[tuple[Target, Outcome, tuple[JoinPoint, ...]]]:
         """Look for everything that may be in `module`, in place of what was found there before.
 
@@ -104,14 +111,37 @@ class Targets:
             label: Under which name to keep the outcome; `name` unless the same name stands for a
                 second module.
             settled: Whether the module has been executed to its end.
+            changed: The names in it to look at, the others being as they were; all if `None`.
 
         Yields:
             Each target that may be there, with what became of it and what was found.
         """
+        key = label or name
         for target in self.concerned(name):
-            outcome, found = self._outcome(target, module, settled=settled)
-            target.outcomes[label or name] = outcome
+            before = target.outcomes.get(key)
+            if before is None or changed is None:
+                outcome, found = self._outcome(target, module, settled=settled)
+            elif _is_as_it_was(target, changed):
+                outcome, found = before, ()
+            else:
+                outcome, found = self._outcome(target, module, settled=settled, changed=changed)
+                outcome = _with_former(target, outcome, before)
+            target.outcomes[key] = outcome
             yield target, outcome, found
+
+    def renew_reasons(self, name: str, module: ModuleType, label: str) -> None:
+        """Say anew why targets have found nothing: names that are alike may be there by now.
+
+        Args:
+            name: The module's name in targets.
+            module: The module.
+            label: Under which name the outcomes are kept.
+        """
+        for target in self.concerned(name):
+            before = target.outcomes.get(label)
+            if before is not None and not before.count:
+                outcome, found = self._outcome(target, module, settled=before.settled)
+                target.outcomes[label] = before if found else outcome
 
     def bases(self) -> Iterator[tuple[Target, Base]]:
         """Yield the methods whose overrides are wanted, with the targets that want them."""
@@ -122,11 +152,16 @@ class Targets:
                         yield target, base
 
     def _outcome(
-        self, target: Target, module: ModuleType, *, settled: bool
+        self,
+        target: Target,
+        module: ModuleType,
+        *,
+        settled: bool,
+        changed: Collection[str] | None = None,
     ) -> tuple[Outcome, tuple[JoinPoint, ...]]:
         assert target.pattern is not None  # noqa: S101 - those are concerned by nothing
         try:
-            found = self._resolver.find(target.pattern, module, target.pointcut.at)
+            found = self._resolver.find(target.pattern, module, target.pointcut.at, changed)
         except TargetError as refusal:
             return Outcome(reason=str(refusal), settled=settled), ()
         except Exception as failure:  # noqa: BLE001 - foreign objects may raise anything when asked
@@ -142,6 +177,24 @@ def _bases(target: Target, found: tuple[JoinPoint, ...]) -> tuple[Base, ...]:
         for point in found
         if point.named is not None
     )
+
+
+def _is_as_it_was(target: Target, changed: Collection[str]) -> bool:
+    """Whether a target means something else than the names that have changed."""
+    if target.pattern is None or target.pattern.spans_names:
+        return False
+    first, dot, _ = target.pattern.qualname.partition(".")
+    # A class may have a method from another one.
+    return not dot and first not in changed
+
+
+def _with_former(target: Target, outcome: Outcome, before: Outcome) -> Outcome:
+    """Add to what a glob has found among some names what it found among the others."""
+    if target.pattern is None or not target.pattern.spans_names or not before.count:
+        return outcome
+    new = {(qualname_of(base.named), base.attribute) for base in outcome.bases}
+    kept = [each for each in before.bases if (qualname_of(each.named), each.attribute) not in new]
+    return Outcome(outcome.count or before.count, "", outcome.settled, (*kept, *outcome.bases))
 
 
 def _target(index: int, pointcut: Pointcut) -> Target:

@@ -7,19 +7,25 @@ out again.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from ancestry_obs.compiler.code import codes_in
 from ancestry_obs.compiler.code import key_of as code_key
 from ancestry_obs.patcher.code_exchange import carrying, in_each_other
+from ancestry_obs.patcher.join_points import Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import CodeType, ModuleType
 
     from ancestry_obs.patcher.code_exchange import CodeExchange
-    from ancestry_obs.patcher.join_points import Wanted, Woven
+    from ancestry_obs.patcher.join_points import Woven
+    from ancestry_obs.patcher.pointcuts import Target
 
-__all__ = ["Prepared", "PreparedCode"]
+__all__ = ["Prepared", "PreparedCode", "definitions_of"]
+
+# CO_OPTIMIZED and CO_NEWLOCALS: what a function has and a class body has not.
+_FUNCTION: Final = 0x3
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,12 @@ class PreparedCode:
     def __contains__(self, name: str) -> bool:
         """Whether something was prepared for the module of that name."""
         return name in self._modules
+
+    def names(self) -> set[str]:
+        """Give the names in their modules of what has not been taken over, or those around it."""
+        return {
+            each.want.target.partition(":")[2].partition(".")[0] for each in self._waiting.values()
+        }
 
     def put_into(self, name: str, code: CodeType, made: Iterable[Prepared]) -> CodeType:
         """Give a module's code with what was woven for it inside.
@@ -94,3 +106,34 @@ class PreparedCode:
         """Forget all of it."""
         self._modules.clear()
         self._waiting.clear()
+
+
+def definitions_of(concerned: Iterable[Target], name: str, code: CodeType) -> list[Wanted]:
+    """Choose the code that a module's definitions will have, as far as that is certain.
+
+    Args:
+        concerned: The targets that may be in the module.
+        name: What they call it.
+        code: What is to be executed there.
+    """
+    targets = [each for each in concerned if not each.pointcut.subclasses]
+    chosen: list[Wanted] = []
+    for each in codes_in(code) if targets else ():
+        qualname = each.co_qualname
+        if each.co_flags & _FUNCTION != _FUNCTION or each.co_name.startswith("<"):
+            continue
+        meant = [target for target in targets if target.pattern.matches_name(qualname)]  # type: ignore[union-attr]  # all have one
+        if meant:
+            outer = qualname.rpartition(".")[0]
+            wants_definition = all(target.pointcut.at == "definition" for target in meant)
+            chosen.append(
+                Wanted(
+                    target=f"{name}:{qualname}",
+                    code=each,
+                    function=None,
+                    advices=tuple(dict.fromkeys(target.pointcut.advice for target in meant)),
+                    is_method=bool(outer) and not outer.endswith("<locals>"),
+                    is_definition="<locals>" in qualname or wants_definition,
+                )
+            )
+    return chosen

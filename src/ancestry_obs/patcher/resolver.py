@@ -30,7 +30,7 @@ from ancestry_obs.patcher.members import (
 from ancestry_obs.patcher.namespaces import MISSING, is_class, name_of, namespace_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
     from ancestry_obs.patcher.join_points import Accessor, At
     from ancestry_obs.patcher.patterns import Pattern
@@ -83,8 +83,20 @@ class Resolver:
     original_of: Callable[[object], object]
     names: Mapping[str, str]
 
-    def find(self, pattern: Pattern, module: ModuleType, at: At = "") -> tuple[JoinPoint, ...]:
+    def find(
+        self,
+        pattern: Pattern,
+        module: ModuleType,
+        at: At = "",
+        names: Collection[str] | None = None,
+    ) -> tuple[JoinPoint, ...]:
         """Return what `pattern` means in `module`.
+
+        Args:
+            pattern: The pattern.
+            module: The module.
+            at: What of a decorated function is meant.
+            names: Those of the module's own names that a glob is to look at; all if `None`.
 
         Raises:
             TargetError: Nothing, or nothing that can be woven; the message says why.
@@ -94,7 +106,7 @@ class Resolver:
         if not pattern.spans_names:
             place = self._walk(pattern.qualname.split("."), module)
             return (self._found(_overriding(_at_home(place, self._home(place))), at),)
-        found = {_key(each): each for each in self._globbed(pattern, module, at)}
+        found = {_key(each): each for each in self._globbed(pattern, module, at, names)}
         if not found:
             raise TargetError(f"matches nothing that {self._name(name_of(module))!r} defines")
         return tuple(found.values())
@@ -172,8 +184,10 @@ class Resolver:
         here = home.container is place.container and home.raw is place.raw
         return home if here else place
 
-    def _globbed(self, pattern: Pattern, module: ModuleType, at: At) -> Iterator[JoinPoint]:
-        for qualname, place in self._members(module, module, "", {id(module)}):
+    def _globbed(
+        self, pattern: Pattern, module: ModuleType, at: At, names: Collection[str] | None
+    ) -> Iterator[JoinPoint]:
+        for qualname, place in self._members(module, module, "", {id(module)}, names):
             if pattern.matches_name(qualname):
                 yield from self._if_weavable(place, at)
             if issubclass(type(place.raw), property):
@@ -184,10 +198,17 @@ class Resolver:
                         yield from self._if_weavable(replace(place, accessor=accessor), at)
 
     def _members(
-        self, module: ModuleType, container: type | ModuleType, prefix: str, seen: set[int]
+        self,
+        module: ModuleType,
+        container: type | ModuleType,
+        prefix: str,
+        seen: set[int],
+        names: Collection[str] | None = None,
     ) -> Iterator[tuple[str, _Place]]:
         named = None if isinstance(container, ModuleType) else container
         for name, current in list(namespace_of(container).items()):
+            if names is not None and name not in names:
+                continue
             raw = MISSING if type(current) in _PLAIN else self.original_of(current)
             if raw is MISSING:
                 continue

@@ -6,9 +6,11 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 from ancestry_obs.patcher.join_points import TargetReport
+from ancestry_obs.patcher.namespaces import name_of
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator
+    from types import ModuleType
 
     from ancestry_obs.patcher.join_point_weaving import Weaving
     from ancestry_obs.patcher.join_points import State
@@ -66,15 +68,19 @@ def _name(weaving: Weaving, objects: Container[str]) -> str:
     return f"{weaving.target} (definition)" if is_another else weaving.target
 
 
-def report_unreached(targets: Targets) -> Iterator[TargetReport]:
+def report_unreached(
+    targets: Targets, of_cells: ModuleType | None = None
+) -> Iterator[TargetReport]:
     """Yield the state of each pattern that has reached nothing, and of modules yet to come.
 
     One such as ``pkg:*`` that finds nothing is left out where another of its list makes up for it.
 
     Args:
         targets: The patterns and what they found.
+        of_cells: The module that a shell's cells are executed in.
     """
-    reports = {id(target): tuple(_report(target)) for target in targets.all}
+    awaited = name_of(of_cells) if of_cells is not None else ""
+    reports = {id(target): tuple(_report(target, awaited)) for target in targets.all}
     for target in targets.all:
         companions = targets.companions(target)
         # A pattern without a report of its own has found something.
@@ -87,17 +93,17 @@ def _has_failed(reports: Iterable[TargetReport]) -> bool:
     return any(report.state == "error" for report in reports)
 
 
-def _report(target: Target) -> Iterator[TargetReport]:
+def _report(target: Target, awaited: str) -> Iterator[TargetReport]:
     text = target.pointcut.pattern
     if target.pattern is None:
         yield TargetReport(text, "error", target.reason, patterns=(text,))
     elif target.pattern.spans_modules:
         yield from _report_spanning(target)
     else:
-        yield from _report_named(target)
+        yield from _report_named(target, awaited)
 
 
-def _report_named(target: Target) -> Iterator[TargetReport]:
+def _report_named(target: Target, awaited: str) -> Iterator[TargetReport]:
     text = target.pointcut.pattern
     outcomes = list(target.outcomes.values())
     if any(outcome.count for outcome in outcomes):
@@ -107,10 +113,13 @@ def _report_named(target: Target) -> Iterator[TargetReport]:
             yield TargetReport(text, "error", outcome.reason, patterns=(text,))
             return
     module = text.partition(":")[0]
-    waiting = f"{module!r} is still being executed: {outcomes[0].reason}" if outcomes else ""
-    yield TargetReport(
-        text, "pending", waiting or f"module {module!r} is not imported yet", patterns=(text,)
-    )
+    if not outcomes:
+        reason = f"module {module!r} is not imported yet"
+    elif module == awaited:
+        reason = f"waits for a cell that defines it: {outcomes[0].reason}"
+    else:
+        reason = f"{module!r} is still being executed: {outcomes[0].reason}"
+    yield TargetReport(text, "pending", reason, patterns=(text,))
 
 
 def _report_spanning(target: Target) -> Iterator[TargetReport]:

@@ -20,7 +20,7 @@ class Endings:
     """What is to be done before a process ends in a way of these.
 
     Args:
-        exits: Called before it exits at once.
+        exits: Called before it exits at once, which it does whatever is raised there.
         gives_way: Called before it runs another program, which may turn out to be impossible.
     """
 
@@ -33,7 +33,8 @@ class Endings:
         for name, step in self._steps.items():
             if name not in self._given:
                 original = getattr(os, name)
-                given = _with_step(original, step)
+                make = _exit_after if name == "_exit" else _run_after
+                given = make(original, step)
                 self._given[name] = original, given
                 setattr(os, name, given)
 
@@ -45,7 +46,19 @@ class Endings:
         self._given.clear()
 
 
-def _with_step(original: Callable[..., Any], step: Callable[[], None]) -> Callable[..., Any]:
+def _exit_after(original: Callable[..., Any], step: Callable[[], None]) -> Callable[..., Any]:
+    @wraps(original)
+    def call(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - the original's
+        # A forked child that did not exit would go on with what is its parent's to do.
+        try:
+            step()
+        finally:
+            original(*args, **kwargs)
+
+    return call
+
+
+def _run_after(original: Callable[..., Any], step: Callable[[], None]) -> Callable[..., Any]:
     @wraps(original)
     def call(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - the original's
         step()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-__all__ = ["start_of"]
+__all__ = ["identity", "is_running", "start_of"]
 
 _PROC = "/proc"
 
@@ -19,16 +19,39 @@ def start_of(process: int) -> str | None:
 
     Args:
         process: Its number.
+
+    Raises:
+        OSError: It cannot be told, for want of file descriptors for one. Whoever took that for an
+            end would count twice what the process goes on to measure.
     """
     try:
         with open(f"{_PROC}/{process}/stat", encoding="utf-8", errors="replace") as file:  # noqa: PTH123 - a scrape asks for each process
             # The name, in parentheses, may hold anything; the state is the first field behind it
             # and the start the twentieth (proc_pid_stat(5)).
             fields = file.read().rpartition(")")[2].split()
-    except OSError:
+    except (FileNotFoundError, ProcessLookupError):
         return _start_without_proc(process)
     state, start = fields[0], fields[19]
     return None if state in {"Z", "X"} else start
+
+
+def identity() -> str:
+    """Name this process as no other one is named before the next start of the system."""
+    process = os.getpid()
+    return f"{process}-{start_of(process)}"
+
+
+def is_running(who: str) -> bool:
+    """Tell whether a process runs.
+
+    Args:
+        who: What `identity` gave there; more may follow after a dash.
+
+    Raises:
+        OSError: As for `start_of`.
+    """
+    process, start, *_ = who.split("-")
+    return start_of(int(process)) == start
 
 
 def _start_without_proc(process: int) -> str | None:

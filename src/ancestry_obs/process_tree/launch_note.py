@@ -11,7 +11,8 @@ from __future__ import annotations
 import marshal
 import os
 
-from ancestry_obs.process_tree.new_run import check_private, first_of, own_identity
+from ancestry_obs.process_tree.identity import identity
+from ancestry_obs.process_tree.new_run import check_private, first_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def read(folder: str) -> dict[str, Any]:
 def is_command(folder: str) -> bool:
     """Tell whether this process is the one that the launcher has become."""
     try:
-        return first_of(folder) == own_identity()
+        return first_of(folder) == identity()
     except OSError:
         return False
 

@@ -1,4 +1,4 @@
-"""The private folder of a new run, with nothing in it but who made it.
+"""The private folder of a new run, with nothing in it; its name says who has made it.
 
 A launcher makes it and starts the program then, which waits for whatever is imported here.
 """
@@ -6,22 +6,22 @@ A launcher makes it and starts the program then, which waits for whatever is imp
 from __future__ import annotations
 
 import os
+import stat
 
-from ancestry_obs.process_tree.identity import start_of
+from ancestry_obs.process_tree.identity import identity
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final
 
-__all__ = ["PREFIX", "RUN_VARIABLE", "check_private", "first_of", "make", "own_identity"]
+__all__ = ["PREFIX", "RUN_VARIABLE", "check_private", "first_of", "make"]
 
 RUN_VARIABLE: Final = "ANCESTRY_OBS_RUN"
 """The variable that tells a process of a run where the run's folder is."""
 
-PREFIX: Final = "ancestry-obs-"
+PREFIX: Final = "ancestry-obs-run-"
 """What the name of each such folder begins with."""
 
-_FIRST: Final = "first"
 _OTHERS: Final = 0o077
 # In the order of the standard library's `tempfile`, whose import takes longer than all of this.
 _VARIABLES: Final = ("TMPDIR", "TEMP", "TMP")
@@ -40,11 +40,10 @@ def make() -> str:
     named = [os.environ[name] for name in _VARIABLES if os.environ.get(name)]
     refusals: list[OSError] = []
     for place in (*named, *_PLACES, os.curdir):
-        folder = f"{os.path.abspath(place)}/{PREFIX}{os.urandom(8).hex()}"  # noqa: PTH100 - as it is written, links included
+        name = f"{PREFIX}{identity()}-{os.urandom(8).hex()}"
+        folder = f"{os.path.abspath(place)}/{name}"  # noqa: PTH100 - as it is written, links included
         try:
             os.mkdir(folder, 0o700)  # noqa: PTH102 - pathlib costs more
-            with open(f"{folder}/{_FIRST}", "x", encoding="utf-8") as file:  # noqa: PTH123 - as above
-                file.write(own_identity())
         except OSError as error:
             refusals.append(error)
         else:
@@ -53,14 +52,18 @@ def make() -> str:
 
 
 def first_of(folder: str) -> str:
-    """Give the identity of the process that has made a run's folder.
+    """Tell from a folder's name which process has begun its run.
 
     Raises:
         OSError: The folder is not there, or not this user's.
+        ValueError: It is of no run.
     """
     check_private(folder)
-    with open(f"{folder}/{_FIRST}", encoding="utf-8") as file:  # noqa: PTH123 - as above
-        return file.read()
+    name = os.path.basename(folder)  # noqa: PTH119 - pathlib costs more
+    process, start, rest = name.removeprefix(PREFIX).split("-", 2)
+    if not (name.startswith(PREFIX) and process.isdecimal() and start and rest):
+        raise ValueError(f"{folder}: it is of no run")
+    return f"{process}-{start}"
 
 
 def check_private(folder: str) -> None:
@@ -69,13 +72,8 @@ def check_private(folder: str) -> None:
     Raises:
         OSError: The folder is not there, or not this user's.
     """
-    status = os.stat(folder)  # noqa: PTH116 - each process of a run waits for this
+    status = os.lstat(folder)
     # Whoever can write there can run code here.
-    if status.st_uid != os.getuid() or status.st_mode & _OTHERS:
+    is_private = status.st_uid == os.getuid() and not status.st_mode & _OTHERS
+    if not (is_private and stat.S_ISDIR(status.st_mode)):
         raise PermissionError(f"{folder}: others than this user can get at it")
-
-
-def own_identity() -> str:
-    """Give what tells this process from all others, also when its number is another one's."""
-    process = os.getpid()
-    return f"{process}-{start_of(process)}"

@@ -1,14 +1,18 @@
 """The private folder of a run, by which its processes know of each other.
 
 Whoever begins a run makes it and puts into it what is to be measured and how it is let out; a
-process that finds the folder's name in its environment takes part. Only this user can read it.
+process that finds the folder's name in its environment takes part. Only this user can read it. Its
+name says which process has begun the run. Every process of the run holds a lock of the folder, so
+that it stays as long as one of them runs, and no cleaner of temporary files takes it meanwhile
+(tmpfiles.d(5)).
 
-    first         which process has made it
     measured      what is measured, and how it is let out
     <who>.totals  what one process has measured so far
     ended         what the processes have measured whose own files are gone
-    *.lock        held by every process of the run (run), by the one that serves the page (page),
-                  and by the one that adds to `ended` (ended)
+    shown         the label values that have series of their own on the page
+    left          there once the process that began the run takes no part in it any more
+    page.lock     held by the one that serves the page
+    files.lock    held by the one that changes `ended` or `shown`
 
 A file is replaced in one step, so that nobody reads half of one. What a process has handed over is
 in its own file or in `ended`, never in both: `ended` names those that it has taken in, until their
@@ -17,42 +21,39 @@ files are gone. So a reader needs no lock; it looks again when `ended` has chang
 
 from __future__ import annotations
 
-import fcntl
-import marshal
 import os
 import pickle
 import shutil
 from contextlib import contextmanager, suppress
 from itertools import count
-from time import sleep
-from typing import TYPE_CHECKING, Any, Final
+from time import monotonic_ns, sleep
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from ancestry_obs.process_tree.identity import start_of
-from ancestry_obs.process_tree.new_run import (
-    PREFIX,
-    check_private,
-    first_of,
-    make,
-    own_identity,
-)
+from ancestry_obs.process_tree.handles import Handle
+from ancestry_obs.process_tree.identity import identity, is_running
+from ancestry_obs.process_tree.new_run import PREFIX, check_private, first_of, make
+from ancestry_obs.process_tree.packing import pack, unpack
+from ancestry_obs.process_tree.shown import Shown
 from ancestry_obs.process_tree.totals import Totals
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 __all__ = ["RunFolder", "create", "has_measured", "measured", "put"]
 
+_T = TypeVar("_T")
+
 _MEASURED: Final = "measured"
 _ENDED: Final = "ended"
+_SHOWN: Final = "shown"
+_LEFT: Final = "left"
 _TOTALS: Final = ".totals"
-_MARSHAL: Final = 2
+_UNFINISHED: Final = ".tmp"
 _LOOKS: Final = 8
 _TRIES: Final = 200
 _PAUSE: Final = 0.005
 _LEAST_MERGED: Final = 64
 """So many files of ended processes are left where they are: to merge them costs more than they."""
-_SERIAL: Final = count()
-"""Tells programs of one process from each other, which one has put in the other's place."""
 
 
 def create(what: object) -> str:
@@ -66,9 +67,15 @@ def create(what: object) -> str:
 
     Raises:
         OSError: It cannot be made or written.
+        Exception: What is measured does not pickle.
     """
+    data = pickle.dumps(what)
     folder = make()
-    put(folder, what)
+    try:
+        _put(folder, data)
+    except OSError:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
     return folder
 
 
@@ -81,12 +88,17 @@ def put(folder: str, what: object) -> None:
 
     Raises:
         OSError: It cannot be written.
+        Exception: What is measured does not pickle.
     """
+    _put(folder, pickle.dumps(what))
+
+
+def _put(folder: str, data: bytes) -> None:
     path = f"{folder}/{_MEASURED}"
     # Two processes may be the first, and read this of each other.
     own = f"{path}.{os.getpid()}"
     with open(own, "wb") as file:  # noqa: PTH123 - pathlib costs more
-        pickle.dump(what, file)
+        file.write(data)
     os.replace(own, path)  # noqa: PTH105 - as above
     with os.scandir(os.path.dirname(folder)) as entries:  # noqa: PTH120 - as above
         found = [each.path for each in entries if each.name.startswith(PREFIX)]
@@ -116,51 +128,62 @@ def measured(folder: str) -> Any:  # noqa: ANN401 - whatever was put there
 class RunFolder:
     """The folder, as one process of the run uses it.
 
-    Its methods are for one thread at a time: the system's locks know processes only.
+    What changes or reads more than this process's own file is for one thread at a time: the
+    system's locks know processes only.
 
     Args:
         path: Where it is.
+
+    Attributes:
+        damaged: What is to be told of files that could not be read and were passed over.
     """
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self._known: dict[str, tuple[tuple[int, ...], Totals]] = {}
-        self._run_lock: int | None = None
-        self._page_lock: int | None = None
-        self._name_process()
-
-    def _name_process(self) -> None:
-        self._who = f"{own_identity()}-{os.urandom(3).hex()}{next(_SERIAL):x}"
+        self.damaged: list[str] = []
+        self._known: dict[str, tuple[tuple[int, ...] | None, Any]] = {}
+        self._shown = Shown()
+        self._shown_state: tuple[int, ...] = ()
+        self._run: Handle | None = None
+        self._page: Handle | None = None
+        self._who = ""
 
     def begin_child(self) -> None:
         """Be somebody else in a forked child, which serves no page.
 
         The lock of the run is its parent's as well, from the very moment that it was forked.
         """
-        self._name_process()
-        handle, self._page_lock = self._page_lock, None
-        if handle is not None:
-            with suppress(OSError):
-                os.close(handle)
+        self._who = ""
+        page, self._page = self._page, None
+        if page is not None:
+            page.close()
 
     def join(self) -> None:
-        """Let the folder stay as long as this process runs.
+        """Let the folder stay as long as this process runs; a daemon may have closed its files.
 
         Raises:
             OSError: It is not there.
         """
-        if self._run_lock is None:
-            self._run_lock = self._open("run.lock")
-            fcntl.flock(self._run_lock, fcntl.LOCK_SH)
+        if self._run is not None and self._run.is_open():
+            return
+        run = Handle(self.path, is_folder=True)
+        # Whoever takes it away has the lock meanwhile.
+        _until(lambda: run.lock(is_shared=True))
+        if not run.is_at(self.path):
+            run.close()
+            raise FileNotFoundError(f"{self.path}: the run is over")
+        self._run = run
 
     def leave(self) -> None:
         """Take the folder away if no other process of the run is left; do nothing twice."""
-        handles, self._run_lock, self._page_lock = (self._run_lock, self._page_lock), None, None
+        handles, self._run, self._page = (self._run, self._page), None, None
+        with suppress(OSError):
+            if first_of(self.path) == identity():
+                os.close(os.open(f"{self.path}/{_LEFT}", os.O_CREAT | os.O_WRONLY, 0o600))
         for handle in handles:
             if handle is not None:
-                with suppress(OSError):
-                    os.close(handle)
-        with suppress(OSError):
+                handle.close()
+        with suppress(OSError, ValueError):
             self.clear()
 
     def clear(self) -> None:
@@ -168,18 +191,17 @@ class RunFolder:
 
         Raises:
             OSError: It cannot be read.
+            ValueError: It is of no run.
         """
         first = first_of(self.path)
-        if first != own_identity() and _is_running(first):
-            return
-        handle = self._open("run.lock")
+        folder = Handle(self.path, is_folder=True)
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(self.path, ignore_errors=True)
-        except BlockingIOError:
-            return
+            # Its locks are all there is to ask for, once whoever began the run has joined and left.
+            has_left = os.path.exists(f"{self.path}/{_LEFT}")  # noqa: PTH110 - as above
+            if (has_left or not is_running(first)) and folder.lock():
+                shutil.rmtree(self.path, ignore_errors=True)
         finally:
-            os.close(handle)
+            folder.close()
 
     def lead(self) -> bool:
         """Be the one that serves the page, unless another process is; tell whether this one is.
@@ -187,16 +209,17 @@ class RunFolder:
         Raises:
             OSError: The folder is not there.
         """
-        if self._page_lock is None:
-            handle = self._open("page.lock")
-            if _try_lock(handle):
-                self._page_lock = handle
+        if self._page is None or not self._page.is_open():
+            page = Handle(f"{self.path}/page.lock")
+            if page.lock_here():
+                self._page = page
             else:
-                os.close(handle)
-        return self._page_lock is not None
+                self._page = None
+                page.close()
+        return self._page is not None
 
     def hand_over(self, data: bytes) -> None:
-        """Replace what this process has handed over.
+        """Replace what this process has handed over; it may do so whatever else it does here.
 
         Args:
             data: Its totals.
@@ -204,6 +227,9 @@ class RunFolder:
         Raises:
             OSError: It cannot be written; what was there stays.
         """
+        if not self._who:
+            # The time tells programs from each other that have run in one process, by `os.execv`.
+            self._who = f"{identity()}-{monotonic_ns():x}"
         self._replace(f"{self._who}{_TOTALS}", data)
 
     def others(self) -> tuple[Totals, int]:
@@ -214,13 +240,12 @@ class RunFolder:
 
         Raises:
             OSError: The folder cannot be read.
-            ValueError: A file in it is not whole.
         """
         for _ in range(_LOOKS):
             found = self._look()
             if found is not None:
                 return found
-        with self._alone(_TRIES):
+        with self._alone():
             found = self._look()
         if found is None:
             raise BlockingIOError(f"{self.path} changes all the time")
@@ -234,89 +259,134 @@ class RunFolder:
 
         Raises:
             OSError: The folder cannot be read or written; what was there stays.
-            ValueError: A file in it is not whole.
         """
         if len(self._dead()) < least:
             return
-        with self._alone() as is_alone:
+        with self._alone(is_urgent=False) as is_alone:
             if not is_alone:
                 return
-            merged, whole = self._read_ended()
+            merged, whole = self._ended()
             # Before their files are read: who has ended writes no more.
             dead = [who for who in self._dead() if who not in merged]
             for who in dead:
                 whole.add(self._totals_of(who), is_living=False)
-            whole.limit()
+            whole.metrics = whole.limited(self._shown_now().copy())
             gone = [*merged, *dead]
-            self._replace(_ENDED, marshal.dumps((gone, whole.as_bytes()), _MARSHAL))
+            self._replace(_ENDED, pack((gone, whole.as_bytes())))
             for who in gone:
-                self._known.pop(who, None)
-                with suppress(FileNotFoundError):
-                    os.unlink(f"{self.path}/{who}{_TOTALS}")  # noqa: PTH108 - pathlib costs more
+                self._unlink(f"{who}{_TOTALS}")
+            for name in self._names(_UNFINISHED):
+                if not is_running(name):
+                    self._unlink(name)
+
+    def shown(self, keep: Callable[[Shown], _T]) -> _T:
+        """Keep the labels of the page within their limits, as it has shown them so far.
+
+        Args:
+            keep: Does it with what has a place; it may be called twice.
+
+        Returns:
+            What it gives.
+
+        Raises:
+            OSError: What has a place now cannot be noted for others; `recalled` goes on with it.
+        """
+        kept = keep(self._shown_now())
+        if self._shown.has_grown:
+            with self._alone():
+                # Another process may have shown others meanwhile.
+                kept = keep(self._shown_now())
+                self._replace(_SHOWN, self._shown.as_bytes())
+                self._shown.has_grown = False
+                self._shown_state = self._state(_SHOWN)
+        return kept
+
+    def recalled(self) -> Shown:
+        """Give what has a place, as this process knows it."""
+        return self._shown
 
     def _look(self) -> tuple[Totals, int] | None:
         """Add up once; nothing if what is where has changed meanwhile."""
         before = self._state(_ENDED)
-        merged, whole = self._read_ended()
+        merged, whole = self._ended()
         living = 0
-        for who in self._processes():
+        processes = self._processes()
+        for who, is_newest in processes.items():
             if who not in merged and who != self._who:
-                is_living = _is_running(who)
+                is_living = is_newest and is_running(who)
                 try:
                     totals = self._totals_of(who)
                 except FileNotFoundError:
                     return None
                 whole.add(totals, is_living=is_living)
                 living += is_living
+        for who in [*self._known]:
+            if who not in processes and who != _ENDED:
+                del self._known[who]
         return (whole, living) if self._state(_ENDED) == before else None
 
-    def _processes(self) -> list[str]:
-        """Give who has a file, in the order in which they were started."""
-        names = [name for name in os.listdir(self.path) if name.endswith(_TOTALS)]  # noqa: PTH208 - as above
-        return sorted((name.removesuffix(_TOTALS) for name in names), key=_start)
+    def _processes(self) -> dict[str, bool]:
+        """Give who has a file, in the order in which they began, and whether it may still run.
+
+        Of several programs that one process has run only the last one may.
+        """
+        found = sorted((name.removesuffix(_TOTALS) for name in self._names(_TOTALS)), key=_age)
+        last = {who.rpartition("-")[0]: who for who in (*found, *filter(None, [self._who]))}
+        return {who: last[who.rpartition("-")[0]] == who for who in found}
 
     def _dead(self) -> list[str]:
-        return [who for who in self._processes() if who != self._who and not _is_running(who)]
+        return [
+            who
+            for who, is_newest in self._processes().items()
+            if who != self._who and not (is_newest and is_running(who))
+        ]
+
+    def _names(self, ending: str) -> list[str]:
+        return [name for name in os.listdir(self.path) if name.endswith(ending)]  # noqa: PTH208 - as above
 
     def _totals_of(self, who: str) -> Totals:
-        name = f"{who}{_TOTALS}"
-        state = self._state(name)
-        known = self._known.get(who)
-        if known is None or known[0] != state:
-            try:
-                known = state, Totals.from_bytes(self._read(name))
-            except ValueError as error:
-                raise ValueError(f"{self.path}/{name}: {error}") from error
-            self._known[who] = known
-        return known[1]
+        return self._read(f"{who}{_TOTALS}", who, Totals.from_bytes, Totals())
 
-    def _read_ended(self) -> tuple[list[str], Totals]:
-        try:
-            merged, data = marshal.loads(self._read(_ENDED))  # noqa: S302 - only this user writes it
-        except FileNotFoundError:
-            return [], Totals()
-        except (EOFError, TypeError) as error:
-            raise ValueError(f"{self.path}/{_ENDED}: it is not whole: {error}") from error
+    def _ended(self) -> tuple[list[str], Totals]:
+        """Give whose files may be there although they are merged, and what was merged."""
+        merged: list[str] = []
+        data = Totals().as_bytes()
+        with suppress(FileNotFoundError):
+            merged, data = self._read(_ENDED, _ENDED, unpack, (merged, data))
         present = set(self._processes())
         return [who for who in merged if who in present], Totals.from_bytes(data)
 
-    @contextmanager
-    def _alone(self, tries: int = 1) -> Iterator[bool]:
-        """Hold the lock of `ended`, if it can be had."""
-        handle = self._open("ended.lock")
-        try:
-            for attempt in range(tries):
-                if _try_lock(handle):
-                    yield True
-                    return
-                if attempt + 1 < tries:
-                    sleep(_PAUSE)
-            yield False
-        finally:
-            os.close(handle)
+    def _shown_now(self) -> Shown:
+        state = self._state(_SHOWN)
+        if state != self._shown_state:
+            with suppress(FileNotFoundError):
+                self._shown = self._read(_SHOWN, _SHOWN, Shown.from_bytes, self._shown)
+            self._shown_state = state
+        return self._shown
 
-    def _open(self, name: str) -> int:
-        return os.open(f"{self.path}/{name}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    def _read(self, name: str, key: str, make: Callable[[bytes], _T], nothing: _T) -> _T:
+        """Read a file if it is another one than before; of one that is damaged give what was."""
+        state = self._state(name)
+        known: _T
+        known_state, known = self._known.get(key, (None, nothing))
+        if known_state != state:
+            with open(f"{self.path}/{name}", "rb") as file:  # noqa: PTH123 - as above
+                data = file.read()
+            try:
+                known = make(data)
+            except ValueError as error:
+                self.damaged.append(f"{self.path}/{name}: {error}")
+            self._known[key] = state, known
+        return known
+
+    @contextmanager
+    def _alone(self, *, is_urgent: bool = True) -> Iterator[bool]:
+        """Hold the lock of what many write, if it can be had."""
+        handle = Handle(f"{self.path}/files.lock")
+        try:
+            yield _until(handle.lock_here) if is_urgent else handle.lock_here()
+        finally:
+            handle.close()
 
     def _state(self, name: str) -> tuple[int, ...]:
         try:
@@ -325,37 +395,38 @@ class RunFolder:
             return ()
         return status.st_ino, status.st_mtime_ns, status.st_size
 
-    def _read(self, name: str) -> bytes:
-        with open(f"{self.path}/{name}", "rb") as file:  # noqa: PTH123 - as above
-            return file.read()
-
     def _replace(self, name: str, data: bytes) -> None:
-        # One that was killed in between leaves a file that the run's folder takes with it.
-        temporary = f"{self.path}/{self._who}.tmp"
+        # One of its own each time: a signal handler may interrupt this and do the same.
+        temporary = f"{identity()}-{next(_SERIAL)}{_UNFINISHED}"
         try:
-            with open(temporary, "wb") as file:  # noqa: PTH123 - as above
-                file.write(data)
-            os.replace(temporary, f"{self.path}/{name}")  # noqa: PTH105 - as above
-        except OSError:
+            # Unbuffered: a process that is forked meanwhile has a copy of any buffer.
+            with open(f"{self.path}/{temporary}", "wb", buffering=0) as file:  # noqa: PTH123 - as above
+                written = 0
+                while written < len(data):
+                    written += file.write(data[written:]) or 0
+            os.replace(f"{self.path}/{temporary}", f"{self.path}/{name}")  # noqa: PTH105 - as above
+        except BaseException:
             with suppress(OSError):
-                os.unlink(temporary)  # noqa: PTH108 - as above
+                self._unlink(temporary)
             raise
 
-
-def _start(who: str) -> tuple[int, str]:
-    start = who.split("-")[1]
-    return len(start), start
-
-
-def _is_running(who: str) -> bool:
-    process, start, *_ = who.split("-")
-    return start_of(int(process)) == start
+    def _unlink(self, name: str) -> None:
+        with suppress(FileNotFoundError):
+            os.unlink(f"{self.path}/{name}")  # noqa: PTH108 - as above
 
 
-def _try_lock(handle: int) -> bool:
-    # The system's lock of a process, which a forked child does not have.
-    try:
-        fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):
-        return False
-    return True
+_SERIAL: Final = count()
+
+
+def _until(get: Callable[[], bool]) -> bool:
+    """Try to get a lock that nobody keeps for long."""
+    for _ in range(_TRIES):
+        if get():
+            return True
+        sleep(_PAUSE)
+    return get()
+
+
+def _age(who: str) -> tuple[int, str, int]:
+    _, start, began = who.split("-")
+    return len(start), start, int(began, 16)

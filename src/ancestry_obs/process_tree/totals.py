@@ -1,7 +1,6 @@
 """What processes measured, as plain numbers that can be written, read and added up.
 
-`Totals` are of one process or of many. Everything in them is a tuple, dict, text or number, so that
-`marshal` writes a thousand series in a fraction of a millisecond, and reads them in any process.
+`Totals` are of one process or of many. Everything in them is a tuple, dict, text or number.
 
 What becomes of numbers of the same name, of the same labels, in two processes:
 
@@ -9,20 +8,27 @@ What becomes of numbers of the same name, of the same labels, in two processes:
     gauge                       the one that was set last, whether or not its process still runs
     in_flight                   the sum over the processes that run
     sample                      the sample's `aggregate`, over the processes that run
+
+What is added are whole numbers. A sum of floats depends on the order in the last of its digits, and
+the order is another one once a process has ended: a counter that is smaller by that is one that
+began anew, to Prometheus, which adds all of it once more.
 """
 
 from __future__ import annotations
 
-import marshal
 from dataclasses import dataclass, field, replace
-from operator import add
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from functools import partial
+from math import inf
+from operator import add, lt
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
-from ancestry_obs.recording.limits import OTHER
+from ancestry_obs.process_tree.packing import pack, unpack
+from ancestry_obs.process_tree.shown import Key, Labels
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, MutableMapping
+    from collections.abc import Callable, Iterable, Mapping, MutableMapping
 
+    from ancestry_obs.process_tree.shown import Shown
     from ancestry_obs.recording import Family
 
 __all__ = [
@@ -35,17 +41,19 @@ __all__ = [
     "Target",
     "Totals",
     "combined",
+    "exact",
     "key_of",
+    "rounded",
 ]
 
-Labels: TypeAlias = "tuple[str, ...]"
+_T = TypeVar("_T")
+
 Numbers: TypeAlias = "tuple[float, ...]"
 """What is kept of one series: of a histogram the counts of its buckets, not cumulative, and the
-sum; of a ratio hits and lookups; of a gauge the value and when it was set, in seconds since 1970;
-of the others the value."""
+sum; of a ratio hits and lookups; of a gauge the value and when it became that, in seconds of the
+system's monotonic clock; of the others the value. In `Totals` a counter's value and a histogram's
+sum are `exact`."""
 Rows: TypeAlias = "dict[Labels, Numbers]"
-Key: TypeAlias = "tuple[str, str, Labels, tuple[float, ...]]"
-"""A metric: its full name, type, label names and buckets. Only what is alike in all is one."""
 Target: TypeAlias = "tuple[Any, ...]"
 """What is told of a target: its state first; last the patterns of the map that reach it, its calls
 and its errors; between them whatever its process tells beside that."""
@@ -62,16 +70,15 @@ AGGREGATES: Final[Mapping[str, Callable[[float, float], float]]] = {
 
 _GAUGE: Final = "gauge"
 _IN_FLIGHT: Final = "in_flight"
-_FORM: Final = 1
-# The newest form that every supported Python both writes and reads alike.
-_MARSHAL: Final = 2
+_BITS: Final = 100
+_UNIT: Final = 1 << _BITS
+_BOUNDLESS: Final = _UNIT << 2000
+"""More than any finite number comes to."""
 _STATES: Final = ("pending", "installed", "error")
 """Of two processes with one target, the state that stands further right is the target's."""
 _PATTERNS: Final = -3
 _COUNTED: Final = 2
 """Numbers at the end of a target that are counts."""
-_ALWAYS: Final = 2
-"""Values of a label that cost no place: `other` and `error`."""
 
 
 @dataclass(slots=True)
@@ -80,7 +87,7 @@ class Totals:
 
     Args:
         metrics: The rows of each metric.
-        limits: How many values each label of a metric may have.
+        limits: How many values each label of a metric may have beside `other` and `error`.
         samples: What live instances say, by the metric's full name.
         targets: What is told of each target, by its name.
         failures: Counts of failed expressions.
@@ -98,8 +105,7 @@ class Totals:
 
     def as_bytes(self) -> bytes:
         """Write them."""
-        values = tuple(getattr(self, name) for name in self.__slots__)
-        return marshal.dumps((_FORM, values), _MARSHAL)
+        return pack(tuple(getattr(self, name) for name in self.__slots__))
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Totals:
@@ -108,13 +114,7 @@ class Totals:
         Raises:
             ValueError: It is something else, or not whole.
         """
-        try:
-            form, values = marshal.loads(data)  # noqa: S302 - only this user can have written it
-            if form != _FORM:
-                raise ValueError(f"its form is {form!r}, not {_FORM}")
-            return cls(*values)
-        except (EOFError, TypeError) as error:
-            raise ValueError(f"it is not whole: {error}") from error
+        return cls(*unpack(data))
 
     def add(self, other: Totals, *, is_living: bool) -> None:
         """Take in what another process has measured.
@@ -158,13 +158,37 @@ class Totals:
             if name not in found or target[0] != _STATES[0]
         }
 
-    def limit(self) -> None:
-        """Keep every label to as many values as it may have; those that came first stay.
+    def without(self, other: Totals) -> Totals:
+        """Give what was counted in these and is not in the others, which came after them.
+
+        It is what a process has forgotten meanwhile, with another map.
+        """
+        left = Totals(limits=self.limits)
+        for key, rows in self.metrics.items():
+            if key[1] not in {_GAUGE, _IN_FLIGHT}:
+                now = other.metrics.get(key, {})
+                gone = {each: rows[each] for each in rows if _is_less(now.get(each), rows[each])}
+                left.metrics[key] = gone
+        for name, target in self.targets.items():
+            after = other.targets.get(name)
+            if _is_less(after and after[-_COUNTED:], target[-_COUNTED:]):
+                left.targets[name] = target
+        left.failures = _fewer(self.failures, other.failures)
+        left.overflows = _fewer(self.overflows, other.overflows)
+        return left
+
+    def limited(self, shown: Shown) -> dict[Key, Rows]:
+        """Give the rows of each metric with every label kept to as many values as it may have.
 
         Each process keeps its own limits. What many short ones have seen may be more.
+
+        Args:
+            shown: What has a place.
         """
-        for key, rows in self.metrics.items():
-            self.metrics[key] = _limited(key[1], rows, self.limits[key])
+        return {
+            key: shown.keep(key, self.limits[key], rows, partial(combined, key[1]))
+            for key, rows in self.metrics.items()
+        }
 
     def _add_sampled(self, name: str, sampled: Sampled) -> None:
         aggregate, values = sampled
@@ -177,8 +201,34 @@ class Totals:
 def key_of(family: Family) -> tuple[Key, tuple[int, ...]]:
     """Name a family's metric, and give how many values each of its labels may have."""
     spec = family.spec
-    limits = tuple(_ALWAYS + (each.max_values or len(each.values or ())) for each in spec.labels)
+    limits = tuple(each.max_values or len(each.values or ()) for each in spec.labels)
     return (family.name, spec.type, family.label_names, spec.buckets), limits
+
+
+def exact(number: float) -> int:
+    """Give a number in whole units that are smaller than anybody measures: 2 to the power of -100.
+
+    A number that grows never becomes less by it.
+
+    Example:
+        >>> rounded(exact(0.5) + exact(0.25))
+        0.75
+    """
+    if number in {inf, -inf}:
+        return _BOUNDLESS if number > 0 else -_BOUNDLESS
+    # An infinite sum less another one.
+    if number != number:  # noqa: PLR0124 - this is what tells it
+        return 0
+    over, under = number.as_integer_ratio()
+    return (over << _BITS) // under
+
+
+def rounded(units: int) -> float:
+    """Give the number that is next to what `exact` numbers come to."""
+    try:
+        return units / _UNIT
+    except OverflowError:
+        return inf if units > 0 else -inf
 
 
 def combined(kind: str, some: Numbers, others: Numbers) -> Numbers:
@@ -190,8 +240,16 @@ def combined(kind: str, some: Numbers, others: Numbers) -> Numbers:
         others: The other's.
     """
     if kind == _GAUGE:
-        return max(some, others, key=lambda numbers: numbers[1])
+        return max(some, others, key=lambda numbers: numbers[::-1])
     return tuple(map(add, some, others))
+
+
+def _is_less(now: Iterable[float] | None, before: Iterable[float]) -> bool:
+    return now is None or any(map(lt, now, before))
+
+
+def _fewer(before: Mapping[_T, int], now: Mapping[_T, int]) -> dict[_T, int]:
+    return {each: count for each, count in before.items() if now.get(each, 0) < count}
 
 
 def _with_counts(known: Target | None, target: Target) -> Target:
@@ -201,24 +259,6 @@ def _with_counts(known: Target | None, target: Target) -> Target:
     return (*told[:-_COUNTED], *map(add, known[-_COUNTED:], target[-_COUNTED:]))
 
 
-def _add_counts(mine: MutableMapping[Any, int], theirs: Mapping[Any, int]) -> None:
+def _add_counts(mine: MutableMapping[_T, int], theirs: Mapping[_T, int]) -> None:
     for each, count in theirs.items():
         mine[each] = mine.get(each, 0) + count
-
-
-def _limited(kind: str, rows: Rows, limits: tuple[int, ...]) -> Rows:
-    seen: list[set[str]] = [{OTHER} for _ in limits]
-    kept: Rows = {}
-    for labels, numbers in rows.items():
-        within = tuple(map(_within, seen, limits, labels))
-        known = kept.get(within)
-        kept[within] = numbers if known is None else combined(kind, known, numbers)
-    return kept
-
-
-def _within(seen: set[str], limit: int, value: str) -> str:
-    if value not in seen:
-        if len(seen) >= limit:
-            return OTHER
-        seen.add(value)
-    return value

@@ -196,6 +196,12 @@ NO_MAP = (
 )
 
 
+NO_MAP = (
+    "no map is given; write --map M, set INSTRUMENTATION_MAP, set map in [tool.ancestry_obs] of "
+    "pyproject.toml, or call it obs.toml here"
+)
+
+
 class TestWhatIsWrongBeforeTheProgramStarts:
     @pytest.mark.parametrize(
         ("argv", "message"),

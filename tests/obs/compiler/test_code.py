@@ -1,6 +1,7 @@
 """Code objects: compiled in silence, given the identity of others, put into one another."""
 
 from __future__ import annotations
+import __future__
 
 import ast
 import types
@@ -57,6 +58,21 @@ def test_what_is_odd_in_a_source_is_not_said_again():
         assert caught == []
         compile("1 is 1", "<other>", "exec")
         assert len(caught) == 1
+
+
+def test_code_is_compiled_with_what_another_one_had_from_the_future():
+    text = "def f(x: absent): return [x for x in ()]"
+    (plain,) = _functions(compile(text, "a", "exec", dont_inherit=True))
+    flag = __future__.annotations.compiler_flag
+    (like,) = _functions(compile(text, "a", "exec", flag, dont_inherit=True))
+    assert plain != like
+    tree = ast.parse(text)
+    assert list(_functions(compiled(tree, like))) == [like]
+    assert list(_functions(compiled(tree, plain))) == list(_functions(compiled(tree))) == [plain]
+
+
+def _functions(module):
+    return (code for code in codes_in(module) if code.co_name == "f")
 
 
 def test_the_program_s_filters_are_as_they_were():

@@ -7,7 +7,7 @@ from textwrap import dedent
 
 import pytest
 
-from ancestry_obs.compiler.code import codes_in, compiled, key_of
+from ancestry_obs.compiler.code import FILENAME, codes_in, compiled, key_of
 from ancestry_obs.compiler.definitions import Definitions, decorators
 
 SOURCE = dedent(
@@ -91,6 +91,26 @@ def test_what_is_not_wanted_is_not_in_the_tree_but_imports(definitions):
             def method(self):
                 return self.__private"""
     )
+
+
+CELL = """\
+import asyncio
+
+async def wait():
+    await asyncio.sleep(0)
+"""
+
+
+def test_what_was_compiled_statement_by_statement_has_no_say_of_imports():
+    """From Python 3.13 on a call of an imported name is compiled otherwise than another one."""
+    key = "wait", 3
+    alone = compile(CELL.replace("import asyncio", ""), FILENAME, "exec", dont_inherit=True)
+    whole = compile(CELL, FILENAME, "exec", dont_inherit=True)
+    for by_statement, module in ((True, alone), (False, whole)):
+        definitions = Definitions(CELL, FILENAME, by_statement=by_statement)
+        assert definitions.want(key)
+        found = {key_of(code): code for code in codes_in(compiled(definitions.tree()))}
+        assert found[key] == next(code for code in codes_in(module) if key_of(code) == key)
 
 
 def test_a_lambda_gets_a_function_that_does_the_same(definitions):

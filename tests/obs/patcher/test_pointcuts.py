@@ -13,7 +13,7 @@ class Finder:
     def __init__(self, failure):
         self.failure = failure
 
-    def find(self, pattern, module, at):
+    def find(self, pattern, module, at, names=None):
         raise self.failure
 
 
