@@ -243,7 +243,8 @@ def demo(session: nox.Session) -> None:
 @nox.session(python=NEWEST)
 def bench(session: nox.Session) -> None:
     """Measure speed and memory beside the peers; docs/performance.md quotes the result."""
-    _install(session, EVERYTHING, "opentelemetry-sdk>=1.29")
+    peers = ("opentelemetry-sdk>=1.29", "opentelemetry-distro", "opentelemetry-instrumentation")
+    _install(session, EVERYTHING, *peers, "ddtrace>=2.18")
     for script in sorted(Path("benchmarks").glob("[!_]*.py")):
         if not session.posargs or script.stem in session.posargs:
             session.run("python", os.fspath(script))

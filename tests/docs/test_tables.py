@@ -258,6 +258,7 @@ def test_benchmarks_have_the_rows_of_the_page(pages, repository):
         ("off-the-known-path", "unhappy_paths"),
         ("a-scrape", "scrape"),
         ("installing", "install"),
+        ("starting", "start_up"),
         ("growing", "growth"),
     ):
         source = (repository / f"benchmarks/{script}.py").read_text("utf-8")

@@ -27,6 +27,17 @@ after = "exporter.start"
 NEVER = (
     "ancestry-obs: never reached, so not measured: absent:f (module 'absent' is not imported yet)\n"
 )
+LABELLED = """
+[functions]
+label = "LABEL"
+[metrics.labelled_total]
+type = "counter"
+help = "With a label."
+labels.name = { max_values = 3 }
+[[instrument]]
+target = "TARGET"
+record = [{ metric = "labelled_total", labels = { name = "label()" } }]
+"""
 BIN = Path(sys.executable).parent
 
 
@@ -113,19 +124,8 @@ def test_the_module_of_the_toolkit_is_the_command(library, environment):
 def test_label_functions_are_found_in_the_folder(kind, library, counted, command):
     library.write("labels.py", "import helper\ndef label(): return helper.NAME\n")
     library.write("helper.py", "NAME = 'found'\n")
-    more = """
-[functions]
-label = "labels:label"
-[metrics.labelled_total]
-type = "counter"
-help = "With a label."
-labels.name = { max_values = 3 }
-[[instrument]]
-target = "lib:price"
-record = [{ metric = "labelled_total", labels = { name = "label()" } }]
-"""
     words = COMMANDS[kind]
-    _, done = counted("lib:price", *words, more=more)
+    _, done = counted("lib:price", *words, more=_labelled("labels:label", "lib:price"))
     assert (done.returncode, done.stderr) == (0, NEVER)
     text = (library.path / "a.prom").read_text()
     assert 'ancestry_labelled_total{name="found"} 3.0\n' in text
@@ -164,12 +164,15 @@ def test_a_command_whose_name_is_a_package_s(project, counted):
     """Such as `flask`: what the map says of the package is not looked for in the script."""
     project.write("prog/__init__.py", "def price(): return 1\ndef label(): return 'found'\n")
     path = project.write(
-        "bin/prog", f"#!{sys.executable}\nimport prog\nprint(prog.price(), prog.label())\n"
+        "bin/prog",
+        f"#!{sys.executable}\nimport json\nimport prog\nprint(prog.price(), prog.label())\n",
     )
     path.chmod(0o755)
-    calls, done = counted("prog:price", "bin/prog", PYTHONPATH=_with(project.path))
+    more = _labelled("prog:label", "prog:price")
+    calls, done = counted("prog:price", "bin/prog", more=more, PYTHONPATH=_with(project.path))
     assert (done.returncode, done.stdout, done.stderr) == (0, "1 found\n", NEVER)
     assert calls == 1
+    assert 'labelled_total{name="found"} 1.0\n' in (project.path / "a.prom").read_text()
 
 
 def test_label_functions_are_found_in_the_folder_that_is_not_on_the_path(project, counted):
@@ -180,17 +183,7 @@ def test_label_functions_are_found_in_the_folder_that_is_not_on_the_path(project
     tool.chmod(0o755)
     project.write("labels/__init__.py", "")
     project.write("labels/names.py", "from labels import *\ndef label(): return 'found'\n")
-    more = """
-[functions]
-label = "labels.names:label"
-[metrics.labelled_total]
-type = "counter"
-help = "With a label."
-labels.name = { max_values = 3 }
-[[instrument]]
-target = "lib:price"
-record = [{ metric = "labelled_total", labels = { name = "label()" } }]
-"""
+    more = _labelled("labels.names:label", "lib:price")
     calls, done = counted(
         "lib:price", "bin/tool", more=more, PYTHONPATH=_with(project.path / "code")
     )
@@ -198,6 +191,10 @@ record = [{ metric = "labelled_total", labels = { name = "label()" } }]
     assert calls == 1
     text = (project.path / "a.prom").read_text()
     assert 'ancestry_labelled_total{name="found"} 1.0\n' in text
+
+
+def _labelled(label, target):
+    return LABELLED.replace("LABEL", label).replace("TARGET", target)
 
 
 def _with(*folders):

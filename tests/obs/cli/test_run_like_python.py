@@ -53,7 +53,7 @@ PROBE = """
         "importer": [
             repr(type(sys.path_importer_cache.get(each, 0))) for each in (__file__, sys.argv[0])
         ],
-        "meta path": list(map(str, sys.meta_path)),
+        "meta path": [str(each).split(" at ")[0] for each in sys.meta_path],
         "flags": repr(sys.flags),
         "warnings": sys.warnoptions,
         "folder": os.getcwd(),
