@@ -78,6 +78,8 @@ class _Current:
         self.renew_lock()
         self.instrumentation: Instrumentation | None = None
         self.map: MapSource | None = None
+        # The folder of the run that this process began by `install()`.
+        self.run = ""
 
     def renew_lock(self) -> None:
         """Forget who holds the lock: in a forked child that thread does not exist."""
@@ -143,7 +145,13 @@ def _install(
         source = _found_map() if named is None else named
         _current.map = _settled(source)
         spec = _load(source)
-        _current.instrumentation = build(spec, settings or _settings(values), registry, run)
+        settings = settings or _settings(values)
+        follows = run is None and registry is None and settings.follow_children
+        if follows and not settings.file_sd:
+            _current.run = run = begin_run(settings, spec)
+        _current.instrumentation = build(spec, settings, registry, run)
+        if _current.run:
+            _lead_children(_current.run)
         if named is None and source == DEFAULT_MAP:
             _say_if_foreign(spec)
         if registry is None:
@@ -311,6 +319,25 @@ def uninstall() -> None:
         if _current.instrumentation is not None:
             _current.instrumentation.close()
             _current.instrumentation = None
+            if _current.run:
+                run, _current.run = _current.run, ""
+                _leave_children(run)
+
+
+def _lead_children(run: str) -> None:
+    from ancestry_obs.process_tree.new_run import followed  # noqa: PLC0415  see above
+
+    os.environ.update(followed(os.environ, run))
+
+
+def _leave_children(run: str) -> None:
+    from ancestry_obs.process_tree.new_run import left  # noqa: PLC0415  see above
+
+    for name, value in left(os.environ, run).items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
 
 
 def reload(map: MapSource | None = None) -> MapDiff:  # noqa: A002  as in `install`

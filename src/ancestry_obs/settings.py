@@ -35,6 +35,8 @@ class ObservabilitySettings:
             this user may be able to write to it.
         web_config: A file with the exporter's certificate and users, in the web configuration
             format of Prometheus' exporter-toolkit.
+        follow_children: Whether `install()` begins a run, in which the processes that come of this
+            one are measured too, and one page has the sum; `ancestry-obs run` always does.
 
     Raises:
         SettingsError: A value is not allowed.
@@ -54,6 +56,7 @@ class ObservabilitySettings:
     file_sd: str | None = None
     code_cache: str | None = None
     web_config: str | None = None
+    follow_children: bool = False
 
     def __post_init__(self) -> None:
         for setting in fields(self):

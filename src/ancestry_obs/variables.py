@@ -33,6 +33,7 @@ VARIABLES: Final[dict[str, str]] = {
     "file_sd": "METRICS_FILE_SD",
     "code_cache": "METRICS_CODE_CACHE",
     "web_config": "METRICS_WEB_CONFIG",
+    "follow_children": "METRICS_FOLLOW_CHILDREN",
 }
 
 _BOOLEANS: Final = {
@@ -89,7 +90,7 @@ def check(name: str, value: object) -> None:
 def _converted(name: str, text: str) -> object:
     """Give a text the type of its setting; what does not fit stays text and fails its rule."""
     stripped = text.strip()
-    if name == "enable_prometheus_metrics":
+    if name in {"enable_prometheus_metrics", "follow_children"}:
         return _BOOLEANS.get(stripped.lower(), stripped)
     if name == "metrics_export_port":
         # int() would also take 9_000, +9000 and digits of other scripts.
@@ -248,4 +249,5 @@ _RULES: Final[dict[str, tuple[Callable[[object], bool], str]]] = {
     "file_sd": (_is_file(".json"), "a file that ends in .json"),
     "code_cache": (_is_text, "a folder that only this user can write to"),
     "web_config": (_is_text, "a file in the web configuration format of Prometheus' exporters"),
+    "follow_children": (_is_boolean, "true or false (also 1/0, yes/no, on/off)"),
 }

@@ -40,6 +40,7 @@ def test_the_defaults_are_the_plans():
         file_sd=None,
         code_cache=None,
         web_config=None,
+        follow_children=False,
     )
 
 
@@ -57,6 +58,7 @@ def test_every_setting_has_its_variable():
             "METRICS_FILE_SD": "targets.json",
             "METRICS_CODE_CACHE": "cache",
             "METRICS_WEB_CONFIG": "web.yml",
+            "METRICS_FOLLOW_CHILDREN": "yes",
         }
     )
     assert given_values == ObservabilitySettings(
@@ -70,6 +72,7 @@ def test_every_setting_has_its_variable():
         file_sd="targets.json",
         code_cache="cache",
         web_config="web.yml",
+        follow_children=True,
     )
 
 

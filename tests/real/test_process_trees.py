@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -101,7 +102,7 @@ def scraped(real, start_prometheus, folder):
 
 def _decreases(series):
     values = [float(text) for _, text in series["values"]]
-    return [pair for pair in zip(values, values[1:], strict=False) if pair[1] < pair[0]]
+    return [pair for pair in pairwise(values) if pair[1] < pair[0]]
 
 
 @pytest.mark.real
@@ -114,8 +115,10 @@ def test_no_series_goes_back_while_workers_are_replaced_and_killed(scraped, real
         found = tree.prometheus.query("sum(ancestry_works_total)")
         return int(float(found[0]["value"][1])) if found else 0
 
-    def seen():
-        return total() == expected
+    def see(number):
+        real.wait_until(
+            lambda: total() == number, lambda: f"{number}, not {total()}; {tree.program.err}"
+        )
 
     def say(line, answer, times):
         tree.program.say(line)
@@ -130,13 +133,17 @@ def test_no_series_goes_back_while_workers_are_replaced_and_killed(scraped, real
         say("kill", "lingers", turn)
         # The worker lives, and hands over within a second what it has done.
         expected += 10
-        real.wait_until(seen, lambda: f"{expected}, not {total()}; {tree.program.err}")
+        see(expected)
         say("now", "ready", 2 * turn)
     say("10", "ready", 7)
     expected += 20
-    real.wait_until(seen, lambda: f"{expected}, not {total()}; {tree.program.err}")
+    see(expected)
     # Raw samples, as they are stored.
-    for name in ("ancestry_works_total", "ancestry_work_seconds_bucket", "ancestry_obs_calls_total"):
+    for name in (
+        "ancestry_works_total",
+        "ancestry_work_seconds_bucket",
+        "ancestry_obs_calls_total",
+    ):
         stored = tree.prometheus.query(f"{name}[10m]")
         assert stored
         assert [each["metric"] for each in stored if _decreases(each)] == []

@@ -14,6 +14,7 @@ import sys
 
 from ancestry_obs import lifecycle
 from ancestry_obs.cli import command_line
+from ancestry_obs.process_tree.new_run import followed
 from ancestry_obs.variables import check, read_variables
 
 TYPE_CHECKING = False
@@ -148,7 +149,7 @@ def _become(given: dict[str, object], program: list[str]) -> int:
     try:
         # A Python reads the map for itself, and refuses it before anything is imported.
         folder = lifecycle.begin_launch(values, reads_map=not found.is_python)
-        os.execve(found.file, found.words, _environment(folder))  # noqa: S606  that is the command's purpose
+        os.execve(found.file, found.words, {**os.environ, **followed(os.environ, folder)})  # noqa: S606  that is the command's purpose
     except OSError as error:
         raise command_line.refusal(found.file, error) from error
 
@@ -160,14 +161,3 @@ def _values(given: dict[str, object]) -> dict[str, Any]:
     for name in values.keys() & _PATHS:
         values[name] = os.path.abspath(os.path.expanduser(str(values[name])))  # noqa: PTH100, PTH111  as it is written, links included
     return values
-
-
-def _environment(folder: str) -> dict[str, str]:
-    """Give the environment by which Python processes find the run."""
-    startup = os.path.join(os.path.dirname(os.path.dirname(__file__)), "startup")  # noqa: PTH118, PTH120  see above
-    paths = [startup, *filter(None, [os.environ.get("PYTHONPATH")])]
-    return {
-        **os.environ,
-        "ANCESTRY_OBS_RUN": folder,
-        "PYTHONPATH": os.pathsep.join(paths),
-    }

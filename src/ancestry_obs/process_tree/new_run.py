@@ -12,9 +12,10 @@ from ancestry_obs.process_tree.identity import identity
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Final
 
-__all__ = ["PREFIX", "RUN_VARIABLE", "check_private", "first_of", "make"]
+__all__ = ["PREFIX", "RUN_VARIABLE", "check_private", "first_of", "followed", "left", "make"]
 
 RUN_VARIABLE: Final = "ANCESTRY_OBS_RUN"
 """The variable that tells a process of a run where the run's folder is."""
@@ -22,6 +23,8 @@ RUN_VARIABLE: Final = "ANCESTRY_OBS_RUN"
 PREFIX: Final = "ancestry-obs-run-"
 """What the name of each such folder begins with."""
 
+_PATH: Final = "PYTHONPATH"
+_STARTUP: Final = os.path.join(os.path.dirname(os.path.dirname(__file__)), "startup")  # noqa: PTH118, PTH120 - pathlib costs more
 _OTHERS: Final = 0o077
 # In the order of the standard library's `tempfile`, whose import takes longer than all of this.
 _VARIABLES: Final = ("TMPDIR", "TEMP", "TMP")
@@ -49,6 +52,32 @@ def make() -> str:
         else:
             return folder
     raise refusals[0]
+
+
+def followed(environ: Mapping[str, str], folder: str) -> dict[str, str]:
+    """Give the variables by which a Python that is started finds the run.
+
+    Args:
+        environ: The variables that there are.
+        folder: The run's folder.
+    """
+    paths = [_STARTUP, *filter(None, [environ.get(_PATH)])]
+    return {RUN_VARIABLE: folder, _PATH: os.pathsep.join(paths)}
+
+
+def left(environ: Mapping[str, str], folder: str) -> dict[str, str | None]:
+    """Give the variables as they were before `followed`; nothing for one that was not there.
+
+    Args:
+        environ: The variables that there are.
+        folder: The run's folder.
+    """
+    if environ.get(RUN_VARIABLE) != folder:
+        return {}
+    paths = environ.get(_PATH, "").split(os.pathsep)
+    if _STARTUP in paths:
+        paths.remove(_STARTUP)
+    return {RUN_VARIABLE: None, _PATH: os.pathsep.join(paths) or None}
 
 
 def first_of(folder: str) -> str:

@@ -1,0 +1,90 @@
+"""`install()` with METRICS_FOLLOW_CHILDREN: the program's children are on its page."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+pytestmark = pytest.mark.live
+
+WORK = "def work(number):\n    return number + 1\n"
+MAP = """\
+version = 1
+[metrics.works_total]
+type = "counter"
+help = "Pieces of work."
+[[instrument]]
+target = "work:work"
+record = [{ metric = "works_total" }]
+"""
+PROGRAM = """\
+import json, multiprocessing, os, subprocess, sys
+import ancestry_obs
+
+if __name__ == "__main__":
+    before = dict(os.environ)
+    ancestry_obs.install({source})
+    import work
+
+    work.work(1)
+    for way in ("fork", "spawn"):
+        with multiprocessing.get_context(way).Pool(2) as pool:
+            pool.map(work.work, range(10))
+    subprocess.run([sys.executable, "-c", "import work; work.work(1)"], check=True)
+    (target,) = ancestry_obs.status().targets
+    run = os.environ.get("ANCESTRY_OBS_RUN", "")
+    there = os.path.isdir(run)
+    ancestry_obs.uninstall()
+    same = dict(os.environ) == before
+    print(json.dumps([target.calls, there, same, os.path.isdir(run)]))
+"""
+
+
+@pytest.fixture
+def program(tmp_path):
+    (tmp_path / "work.py").write_text(WORK)
+    (tmp_path / "my.toml").write_text(MAP)
+
+    def run(source, **settings):
+        (tmp_path / "program.py").write_text(PROGRAM.format(source=source))
+        done = subprocess.run(
+            [sys.executable, "-W", "ignore", "program.py"],
+            cwd=tmp_path,
+            env={
+                **os.environ,
+                "PROMETHEUS_METRICS_ENABLED": "true",
+                "METRICS_EXPORT_PORT": "0",
+                **settings,
+            },
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        return json.loads(done.stdout)
+
+    return run
+
+
+@pytest.mark.parametrize(
+    "source", ["'my.toml'", "__import__('tomllib').load(open('my.toml', 'rb'))"]
+)
+@pytest.mark.parametrize("path", [None, "/nonexistent"])
+def test_children_are_measured_as_long_as_it_is_installed(program, source, path):
+    there = {} if path is None else {"PYTHONPATH": path}
+    calls = program(source, METRICS_FOLLOW_CHILDREN="true", **there)
+    assert calls == [1 + 10 + 10 + 1, True, True, False]
+
+
+def test_without_it_there_is_no_run(program):
+    assert program("'my.toml'") == [1, False, True, False]
+
+
+def test_where_each_process_is_discovered_there_is_none(program):
+    settings = {"METRICS_FOLLOW_CHILDREN": "true", "METRICS_FILE_SD": "workers.json"}
+    assert program("'my.toml'", **settings) == [1, False, True, False]
