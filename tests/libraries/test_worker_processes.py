@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+
+from ancestry_obs.metrics_exporter.file_sd import WORKER_LABEL
 
 PROGRAMS = Path(sys.executable).parent
 MAP = """\
@@ -36,8 +41,27 @@ import work
 def test_work(number):
     assert work.work(number) == number ** 2
 """
+APP = """\
+import os
+
+async def app(scope, receive, send):
+    if scope["type"] != "http":
+        return
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": str(os.getpid()).encode()})
+"""
+APP_MAP = MAP.replace("work:work", "site_app:app")
+
 
 pytestmark = pytest.mark.live
+
+
+def until(look):
+    """Look again until it is so."""
+    deadline = time.monotonic() + 60
+    while not look():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 @pytest.fixture
@@ -87,3 +111,43 @@ def test_pytest(counted, tmp_path, workers):
     said, calls = counted("pytest", "-q", "-p", "no:cacheprovider", *workers)
     assert "40 passed" in said
     assert calls == 40
+
+
+def test_entries_of_uvicorns_workers_go_with_them(tmp_path):
+    (tmp_path / "site_app.py").write_text(APP)
+    (tmp_path / "obs.toml").write_text(APP_MAP)
+    path = tmp_path / "workers.json"
+    command = ["ancestry-obs", "run", "--", "uvicorn", "--workers", "2", "--port", "0"]
+
+    def entries():
+        found = json.loads(path.read_text()) if path.exists() else []
+        workers = [each["labels"][WORKER_LABEL].split("/")[1] for each in found]
+        return {int(worker) for worker in workers}
+
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [*command, "site_app:app"],
+            cwd=tmp_path,
+            env={
+                **os.environ,
+                "PATH": f"{PROGRAMS}{os.pathsep}{os.environ['PATH']}",
+                "PYTHONPATH": os.fspath(tmp_path),
+                "METRICS_EXPORT_PORT": "0",
+                "METRICS_FILE_SD": os.fspath(path),
+            },
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        # The parent and its workers.
+        until(lambda: len(entries()) == 3)
+        victim = max(entries() - {process.pid})
+        os.kill(victim, signal.SIGKILL)
+        until(lambda: victim not in entries())
+        until(lambda: len(entries()) == 3)
+        process.terminate()
+        process.wait(60)
+        assert entries() == set(), (tmp_path / "log").read_text()
+    finally:
+        process.kill()
+        process.wait()
