@@ -67,6 +67,7 @@ def folder(tmp_path, monkeypatch):
         (["shell"], "bin/shell", ["shell"], False),
         (["python3.13", "-X", "a", "p", "-E"], "bin/python3.13", None, True),
         (["python3.13", "-c", "1", "-I"], "bin/python3.13", None, True),
+        (["python3.13", "-mEgg"], "bin/python3.13", None, True),
         (["python3.13", "-Xa", "-W", "-I", "-"], "bin/python3.13", None, True),
         (["python3.13", "--check-hash-based-pycs", "default"], "bin/python3.13", None, True),
     ],
