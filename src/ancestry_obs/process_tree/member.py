@@ -74,6 +74,7 @@ class Member:
         self._looking: LockType | None = None
         self._has_begun = False
         self._has_ended = False
+        self._has_left = False
         self._handed = b""
         self._others = Totals(), 0
 
@@ -194,15 +195,21 @@ class Member:
             looking.release()
 
     def leave(self) -> None:
-        """Let another process serve the page; the last one of a run takes its folder away."""
+        """Let another process serve the page; the last one of a run takes its folder away.
+
+        Twice is once.
+        """
 
         def leave() -> None:
+            if self._has_left:
+                return
             try:
                 if self._has_begun and not self.is_leading:
                     self._folder.merge()
             finally:
                 self.is_leading = False
                 self._folder.leave()
+                self._has_left = True
 
         self._do_unless_in_it(leave)
 
