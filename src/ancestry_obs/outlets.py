@@ -17,12 +17,14 @@ import sys
 import threading
 import weakref
 from typing import TYPE_CHECKING, Final
+from urllib.error import HTTPError
 
 from ancestry_obs.collector import render, render_pieces
 from ancestry_obs.exceptions import ExporterError
 from ancestry_obs.metrics_exporter import Exporter, file_sd, get, start_exporter, write_textfile
 from ancestry_obs.metrics_exporter.push import Gateway
 from ancestry_obs.process_tree.endings import Endings
+from ancestry_obs.recording.failures import came_from_outside, shown, warn
 from ancestry_obs.repeater import Repeater
 from ancestry_obs.termination import Termination
 
@@ -169,16 +171,31 @@ class Outlets:
         return render(self._registry, accept)
 
     def read_back(self) -> str:
-        """Give the exposition as a scrape gets it: over HTTP where an exporter answers."""
+        """Give the exposition as a scrape gets it: over HTTP where an exporter answers.
+
+        Returns:
+            The page; an empty one if it cannot be made, which the log says.
+        """
         exporter = self.exporter
         # Behind a certificate or a password the page is others' to read.
         if exporter is None or exporter.access is not None:
-            return self.render()[0].decode()
+            return self._rendered()
         try:
             return get(exporter.url).decode()
         except OSError as error:
-            logger.warning("%s does not answer: %s", exporter.url, error)
+            warn(logger, "%s does not answer: %s", exporter.url, error)
+            if isinstance(error, HTTPError):
+                error.close()
+            return self._rendered()
+
+    def _rendered(self) -> str:
+        try:
             return self.render()[0].decode()
+        except BaseException as error:  # other collectors in the registry may raise anything
+            if came_from_outside(error):
+                raise
+            warn(logger, "metrics cannot be read back: %s", shown(error))
+            return ""
 
     def _render_pieces(self, accept: str) -> tuple[Iterator[bytes], str]:
         return render_pieces(self._registry, accept)
@@ -266,8 +283,12 @@ class Outlets:
             return
         try:
             write_textfile(self._textfile, self.render()[0])
-        except Exception as error:  # noqa: BLE001  other collectors in the registry may raise anything
-            logger.warning("metrics are not written: %s", error)
+        except ExporterError as error:
+            warn(logger, "metrics are not written: %s", error)
+        except BaseException as error:  # other collectors in the registry may raise anything
+            if came_from_outside(error):
+                raise
+            warn(logger, "metrics are not written: %s", shown(error))
 
     def _push(self) -> None:
         url = self._settings.push_url

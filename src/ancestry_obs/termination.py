@@ -172,7 +172,7 @@ class Termination:
     def _work(self, ending: _Ending) -> None:
         try:
             self._finish()
-        except Exception:
+        except BaseException:
             logger.exception("metrics are not written, pushed or withdrawn")
         finally:
             ending.finish()

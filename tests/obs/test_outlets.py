@@ -59,6 +59,32 @@ class TestReading:
             assert "up 1.0" in way.read_back()
         assert "does not answer" in caplog.text
 
+    @pytest.mark.parametrize("error", [RuntimeError("no page"), SystemExit("no page")])
+    def test_a_page_that_cannot_be_made_is_said(self, outlets, caplog, error):
+        way = outlets()
+        way._registry.register(Broken(error))
+        assert way.read_back() == ""
+        assert caplog.messages == [f"metrics cannot be read back: {type(error).__name__}: no page"]
+
+    @pytest.mark.live
+    def test_one_that_is_served_either(self, outlets, caplog):
+        way = outlets()
+        way._registry.register(Broken(GeneratorExit("no page")))
+        way.start_exporter(None, None)
+        assert way.read_back() == ""
+        assert "HTTP Error 500" in caplog.text
+
+
+class Broken:
+    def __init__(self, error):
+        self.error = error
+
+    def describe(self):
+        return ()
+
+    def collect(self):
+        raise self.error
+
 
 @pytest.mark.live
 class TestServing:
@@ -201,17 +227,18 @@ class TestAtTheEnd:
         assert done.stderr.startswith(f"metrics are not written: cannot write {file}: ")
         assert done.stderr.count("\n") == 1
 
-    def test_a_collector_that_raises_is_a_warning(self, program):
-        ending = """
+    @pytest.mark.parametrize("error", ["ValueError", "SystemExit", "KeyboardInterrupt"])
+    def test_a_collector_that_raises_is_a_warning(self, program, error):
+        ending = f"""
 class Broken:
     def collect(self):
-        raise ValueError("broken")
+        raise {error}("broken")
     def describe(self):
         return []
 ancestry_obs.get_registry().register(Broken())
 """
         done = program(ending, METRICS_TEXTFILE="shop.prom")
-        assert (done.returncode, done.stderr) == (0, "metrics are not written: broken\n")
+        assert (done.returncode, done.stderr) == (0, f"metrics are not written: {error}: broken\n")
 
     def test_a_forked_child_leaves_that_to_its_parent(self, program):
         ending = """

@@ -342,7 +342,7 @@ class TestLocksThatTheInterruptedCodeHolds:
         ending += "\nwith held:\n    os.kill(os.getpid(), 15)\nthreading.Event().wait()\n"
         done = program(ending, **TEXTFILE)
         assert done.returncode == -signal.SIGTERM
-        assert done.stderr == "metrics are not written: broken\n"
+        assert done.stderr == "metrics are not written: ValueError: broken\n"
 
     def test_one_that_is_never_given_back_delays_the_end_by_the_limit(self, program):
         ending = PATIENT.format(0.05, 0.1) + COLLECTOR + HELD["a lock of the program"]

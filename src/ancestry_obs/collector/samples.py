@@ -16,7 +16,7 @@ from weakref import ReferenceType, ref
 
 from ancestry_obs.expressions import emit
 from ancestry_obs.process_tree.totals import AGGREGATES
-from ancestry_obs.recording.failures import came_from_outside
+from ancestry_obs.recording.failures import came_from_outside, shown, warn
 from ancestry_obs.recording.limits import ERROR, label_text
 
 if TYPE_CHECKING:
@@ -137,11 +137,15 @@ class Tracker:
         try:
             self._instances[key] = ref(instance, forget)
         except TypeError:
-            self._failed(
-                "value",
-                "its instances cannot be held weakly; add '__weakref__' to the __slots__ of %s",
-                type(instance).__qualname__,
-            )
+            if self._failed("value"):
+                warn(
+                    logger,
+                    "%s: cannot sample %r, its instances cannot be held weakly; "
+                    "add '__weakref__' to the __slots__ of %s",
+                    self._spec.target,
+                    self._spec.metric,
+                    type(instance).__qualname__,
+                )
 
     def read(self) -> Iterator[tuple[tuple[str, ...], float]]:
         """Read each live instance in the order they were registered; never raises.
@@ -182,27 +186,24 @@ class Tracker:
             return ERROR
 
     def _expression_failed(self, what: str, error: BaseException) -> None:
-        self._failed(
-            what,
-            "the expression for %r failed with %s: %s; further failures are counted only",
-            what,
-            type(error).__name__,
-            error,
-        )
+        if self._failed(what):
+            warn(
+                logger,
+                "%s: cannot sample %r, the expression for %r failed with %s; "
+                "further failures are counted only",
+                self._spec.target,
+                self._spec.metric,
+                what,
+                shown(error),
+            )
 
-    def _failed(self, what: str, why: str, *details: object) -> None:
-        spec = self._spec
-        self._fail(spec.target, spec.metric, what)
-        # Once: every scrape, and every instance, has the same to say.
-        if what not in self._said:
-            self._said.add(what)
-            try:
-                told = why % details
-                logger.warning("%s: cannot sample %r, %s", spec.target, spec.metric, told)
-            # An exception's text is the program's own code, too.
-            except BaseException as error:
-                if came_from_outside(error):
-                    raise
+    def _failed(self, what: str) -> bool:
+        """Count a failure; tell whether it is the first of its kind, and worth a line."""
+        self._fail(self._spec.target, self._spec.metric, what)
+        # Every scrape, and every instance, has the same to say.
+        said = what in self._said
+        self._said.add(what)
+        return not said
 
 
 def _finite(value: object) -> float:

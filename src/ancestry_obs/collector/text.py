@@ -14,6 +14,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, TypeAlias
 
 from ancestry_obs.collector.blocks import SUFFIXES, go_number
+from ancestry_obs.recording.failures import came_from_outside
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -56,7 +57,9 @@ def write_block(
         rows = block.rows[start : start + _PIECE_ROWS]
         try:
             yield "".join(write(_escaped(rows)))
-        except Exception:  # noqa: BLE001 - one series of the piece is something else than it should
+        except Exception as error:  # one series of the piece is something else than it should
+            if came_from_outside(error):
+                raise
             yield "".join(_one_by_one(write, rows, lost))
 
 
@@ -64,7 +67,9 @@ def _one_by_one(write: Writer, rows: Sequence[Row], lost: Callable[[], object]) 
     for row in rows:
         try:
             (text,) = write(_escaped([row]))
-        except Exception:  # noqa: BLE001 - whatever it is, it costs itself alone
+        except Exception as error:  # whatever it is, it costs itself alone
+            if came_from_outside(error):
+                raise
             lost()
         else:
             yield text

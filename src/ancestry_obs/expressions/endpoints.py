@@ -51,17 +51,32 @@ class _Templates(dict[str, str]):
         path = url
         if "?" in path or "#" in path:
             path = path.partition("?")[0].partition("#")[0]
-        if "//" in path:
-            path = _without_origin(path)
-        # No word begins with a digit, and nearly all ids do.
-        segments = [
-            _words.get(part) or (":id" if part[0].isdigit() else _segment(part))
-            for part in path.split("/", _MOST_SEGMENTS)
-            if part
-        ]
-        template = "/" + "/".join(segments)
-        if len(template) > _LONGEST:
-            template = template[:_LONGEST].rpartition("/")[0] + "/:rest"
+        # What nobody has seen yet most often ends in a number below a path that is known: whatever
+        # the number is, the template is the same.
+        above, template = "", None
+        if path[-1:].isdigit():
+            above, _, last = path.rpartition("/")
+            if last[0].isdigit():
+                template = _numbered.get(above)
+            else:
+                above = ""
+        if template is None:
+            rest = path
+            if "//" in rest:
+                # The scheme that nearly all URLs have, without a call.
+                begin = rest.find("/", 8) if rest.startswith("https://") else -1
+                rest = rest[begin:] if begin > 0 else _without_origin(rest)
+            # No word begins with a digit, and nearly all ids do.
+            segments = [
+                _words.get(part) or ("/:id" if part[0].isdigit() else _segment(part))
+                for part in rest.split("/", _MOST_SEGMENTS)
+                if part
+            ]
+            template = "".join(segments) or "/"
+            if len(template) > _LONGEST:
+                template = template[:_LONGEST].rpartition("/")[0] + "/:rest"
+            elif above and template.find(":id") == len(template) - 3 and type(url) is str:
+                _remember_numbered(above, template)
         # A text of another class may have anything as its attributes, which would be kept too.
         if len(url) <= _LONGEST_KNOWN_URL and type(url) is str:
             if len(self) >= _KNOWN_URLS:
@@ -70,12 +85,21 @@ class _Templates(dict[str, str]):
         return template
 
 
-# Remembered on their own: ids differ from call to call, the words around them do not.
+# Remembered on their own, with the slash before them: ids differ from call to call, the words
+# around them do not.
 _words: Final[dict[str, str]] = {}
+# The templates of numbers, by what is above them, if that has no id itself.
+_numbered: Final[dict[str, str]] = {}
+
+
+def _remember_numbered(above: str, template: str) -> None:
+    if len(above) <= _LONGEST_KNOWN_URL:
+        if len(_numbered) >= _KNOWN_WORDS:
+            _numbered.clear()
+        _numbered[above] = template
 
 
 def _without_origin(path: str) -> str:
-    # The two schemes that nearly all URLs have, without an expression.
     begin = 8 if path.startswith("https://") else 7 if path.startswith("http://") else 0
     if begin:
         return path[end:] if (end := path.find("/", begin)) >= 0 else ""
@@ -85,12 +109,13 @@ def _without_origin(path: str) -> str:
 
 def _segment(part: str) -> str:
     if not _WORDS.fullmatch(part) or _HEXADECIMAL.search(part):
-        return ":id"
+        return "/:id"
+    word = f"/{part}"
     if len(part) <= _LONGEST_KNOWN_WORD:
         if len(_words) >= _KNOWN_WORDS:
             _words.clear()
-        _words[part] = part
-    return part
+        _words[part] = word
+    return word
 
 
 endpoint: Final[Callable[[str], str]] = _Templates().__getitem__

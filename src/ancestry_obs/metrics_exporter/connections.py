@@ -7,9 +7,12 @@ slow alone. What all connections share, and how many there may be, is the server
 from __future__ import annotations
 
 import logging
+import selectors
 import ssl
+import sys
 from contextlib import suppress
 from http import HTTPStatus
+from selectors import EVENT_READ, EVENT_WRITE
 from time import monotonic
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -33,6 +36,12 @@ _NO_TLS: Final = (
     b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 24\r\n\r\n"
     b"This is an HTTPS server\n"
 )
+# Where Linux tells it, in its `struct tcp_info` (tcp(7), linux/tcp.h): what was sent and has not
+# been acknowledged, and how many milliseconds ago something came last.
+_PACKETS_UNDER_WAY: Final = slice(24, 28)
+_LAST_DATA: Final = slice(52, 56)
+# It counts in ticks of its own clock, of which the longest is as long as this.
+_TICK_MILLISECONDS: Final = 10
 
 
 class Server(Protocol):
@@ -50,7 +59,9 @@ class Server(Protocol):
     def silence(self) -> float:
         """How long a connection may move nothing, in seconds."""
 
-    def page(self, connection: Connection, path: str, accept: str, *, gzip: bool) -> Page | None:
+    def page(
+        self, connection: Connection, path: str, accept: str, *, gzip: bool, asked: float
+    ) -> Page | None:
         """Give a page; `None` if there is no time for it."""
 
     def changed(self) -> None:
@@ -73,6 +84,7 @@ class Connection(threading.Thread):
         wanted: Whether it is to be served at all.
         rendering: Whether a page is being made for it.
         active: Whether it is new, or a page is being made or sent.
+        sending: Whether a page is being sent.
         held: The body of a page that is kept for it; may be others' too.
         last_moved: When the other end last said or took something.
     """
@@ -83,6 +95,7 @@ class Connection(threading.Thread):
         self.wanted = True
         self.rendering = False
         self.active = True
+        self.sending = False
         self.held = b""
         self.last_moved = monotonic()
         self._client = address
@@ -122,9 +135,11 @@ class Connection(threading.Thread):
         """Give a page, and let nobody put this connection off meanwhile."""
         self.rendering = self.active = True
         try:
-            page = self._server.page(self, path, accept, gzip=gzip)
+            asked = _last_data(self.sock)
+            page = self._server.page(self, path, accept, gzip=gzip, asked=asked)
         finally:
             self.moved()
+            self.sending = True
             self.rendering = False
             self._server.changed()
         if page is None:
@@ -138,19 +153,29 @@ class Connection(threading.Thread):
     def sent(self) -> None:
         """Note that the page is kept no longer."""
         self.held = b""
-        self.active = False
+        self.active = self.sending = False
         self._server.changed()
 
-    def waits_since(self, grace: float) -> float | None:
-        """Tell since when it does nothing but keep its place; `None` if it may not be put off.
+    def is_idle(self, grace: float, stall: float) -> bool:
+        """Tell whether it does nothing but keep its place, and may be put off.
 
         Args:
             grace: How long an active one need not move, in seconds.
+            stall: The same of one whose other end has all that was sent, and takes no more.
         """
         if not self.wanted or self.rendering:
-            return None
-        moves = self.active and monotonic() - self.last_moved < grace
-        return None if moves else self.last_moved
+            return False
+        still = monotonic() - self.last_moved if self.active else grace
+        if still < grace and (still < stall or not self.sending or _under_way(self.sock)):
+            return False
+        # What is slow may be this process: the other end is not to pay for it.
+        return not self._could_go_on()
+
+    def _could_go_on(self) -> bool:
+        with suppress(OSError, ValueError), selector() as found:
+            found.register(self.sock, EVENT_WRITE if self.sending else EVENT_READ)
+            return bool(found.select(0))
+        return True  # it is closed already
 
     def hang_up(self) -> None:
         """Wake the thread out of any read or write; it then ends by itself."""
@@ -176,3 +201,27 @@ class Connection(threading.Thread):
                 socket.socket.send(self.sock, _NO_TLS)
             return False
         return True
+
+
+def selector() -> selectors.BaseSelector:
+    """Make a selector that a forked child does not share with its parent, as it would `epoll`."""
+    return getattr(selectors, "PollSelector", selectors.SelectSelector)()
+
+
+def _last_data(sock: socket.socket) -> float:
+    """Tell when something came last, by `monotonic`, and no earlier than it did."""
+    now, ago = monotonic(), _known(sock, _LAST_DATA)
+    return now if ago is None else now - max(0, ago - _TICK_MILLISECONDS) / 1000
+
+
+def _under_way(sock: socket.socket) -> bool:
+    """Tell whether something that was sent has not arrived yet, as far as can be known."""
+    return _known(sock, _PACKETS_UNDER_WAY) != 0
+
+
+def _known(sock: socket.socket, place: slice) -> int | None:
+    if sys.platform == "linux":
+        with suppress(OSError):
+            known = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, place.stop)
+            return int.from_bytes(known[place], sys.byteorder)
+    return None

@@ -1,7 +1,8 @@
 """What stands at which path: a path and an Accept header come in, a page goes out.
 
 Nothing here knows sockets or HTTP beyond the status code, and nothing here raises: a page whose
-function fails becomes a 500 with one line of text, and the log says so once until it works again.
+function fails, with whatever exception, becomes a 500 with one line of text, and the log says so
+once until it works again.
 A page is compressed as it is written, so that the whole of it is never kept beside what is sent.
 """
 
@@ -16,6 +17,8 @@ from http import HTTPStatus
 from io import BytesIO
 from itertools import chain
 from typing import Final
+
+from ancestry_obs.recording.failures import came_from_outside, shown, warn
 
 __all__ = ["Page", "Pages", "Render", "StatusReport"]
 
@@ -121,17 +124,20 @@ class Pages:
             return Page(HTTPStatus.NOT_FOUND, _TEXT, f"No such page; there are {known}\n".encode())
         try:
             page = _page(*route(accept), gzip=gzip)
-        except Exception as error:  # noqa: BLE001 - program code runs in here and may raise anything
+        except BaseException as error:  # program code runs in here and may raise anything
+            if came_from_outside(error):
+                raise
             return self._failure(path, error)
         self._failing.discard(path)
         return page
 
-    def _failure(self, path: str, error: Exception) -> Page:
+    def _failure(self, path: str, error: BaseException) -> Page:
         # A scrape comes every few seconds: a line each time would bury the first one.
         if path not in self._failing:
             self._failing.add(path)
-            logger.warning("%s cannot be rendered; it answers 500 meanwhile", path, exc_info=error)
-        text = f"{path} cannot be rendered: {error!r}; the program's log has the traceback\n"
+            said = "%s cannot be rendered; it answers 500 meanwhile"
+            warn(logger, said, path, traceback_of=error)
+        text = f"{path} cannot be rendered: {shown(error)}; the program's log has the traceback\n"
         body = text.encode(errors="backslashreplace")
         return Page(HTTPStatus.INTERNAL_SERVER_ERROR, _TEXT, body)
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from http.client import HTTPException
 from typing import TYPE_CHECKING
-from urllib.error import HTTPError
+from urllib.error import HTTPError, URLError
 from urllib.request import Request
 
 from prometheus_client.core import GaugeMetricFamily
@@ -22,6 +22,7 @@ from prometheus_client.exposition import pushadd_to_gateway
 
 from ancestry_obs.metrics_exporter.addresses import part_user
 from ancestry_obs.metrics_exporter.timed_http import Deadline, opener
+from ancestry_obs.recording.failures import came_from_outside, shown, warn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -86,8 +87,11 @@ class Gateway:
         send = partial(self._request, credentials)
         try:
             pushadd_to_gateway(address, self.job, source, group, self.timeout, send)
-        except Exception as error:  # noqa: BLE001 - also what other collectors raise ends no program
-            logger.warning(
+        except BaseException as error:  # also what other collectors raise ends no program
+            if came_from_outside(error):
+                raise
+            warn(
+                logger,
                 "metrics were not pushed to %s: %s; start the Pushgateway or correct "
                 "METRICS_PUSH_URL",
                 address,
@@ -141,9 +145,10 @@ def _address_and_credentials(url: str) -> tuple[str, str]:
     return address, b64encode(":".join(found).encode()).decode()
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: BaseException) -> str:
     if not isinstance(error, HTTPError):
-        return str(getattr(error, "reason", error))
+        own = error.reason if isinstance(error, URLError) else error
+        return str(own) if isinstance(own, (str, OSError)) else shown(error)
     # The gateway says in the body what it did not like.
     with error, suppress(OSError, HTTPException):
         body = " ".join(error.read(_MOST_OF_A_REASON).decode(errors="replace").split())

@@ -15,7 +15,7 @@ import selectors
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
-from operator import itemgetter
+from operator import attrgetter
 from time import monotonic
 from typing import TYPE_CHECKING, Final, Self
 from weakref import WeakSet
@@ -28,12 +28,13 @@ from ancestry_obs.metrics_exporter.addresses import (
     local_host,
     public_host,
 )
-from ancestry_obs.metrics_exporter.connections import BUSY, Connection
+from ancestry_obs.metrics_exporter.connections import BUSY, Connection, selector
 from ancestry_obs.metrics_exporter.page_making import PageMaking
 from ancestry_obs.metrics_exporter.pages import Pages
 from ancestry_obs.unpatched import socket, threading
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import TracebackType
 
     from ancestry_obs.metrics_exporter.pages import Page, Render, StatusReport
@@ -65,6 +66,7 @@ class Limits:
             a scraper does (Prometheus for ten), unless something here is stuck.
         grace: How long a connection that is new, or that a page is sent to, need not move before it
             may be put off for others, in seconds.
+        stall: The same where the other end has all that was sent and takes no more, in seconds.
     """
 
     connections: int = 64
@@ -73,6 +75,7 @@ class Limits:
     silence: float = 30.0
     patience: float = 20.0
     grace: float = 0.25
+    stall: float = 0.02
 
 
 def start_exporter(
@@ -199,11 +202,13 @@ class Exporter:
         for connection in connections:
             self._join(connection, max(0.0, give_up - monotonic()))
 
-    def page(self, connection: Connection, path: str, accept: str, *, gzip: bool) -> Page | None:
+    def page(
+        self, connection: Connection, path: str, accept: str, *, gzip: bool, asked: float
+    ) -> Page | None:
         """Make a page; for connections."""
         if path not in Pages.DEAR:
             return self._pages.answer(path, accept=accept, gzip=gzip)
-        page = self._making.page(path, accept, gzip=gzip)
+        page = self._making.page(path, accept, gzip=gzip, asked=asked)
         if page is not None:
             connection.held = page.body
             self._make_space(connection)
@@ -240,11 +245,14 @@ class Exporter:
             sock.close()
 
     def _accept_until_stopped(self) -> None:
-        with _selector() as selector:
-            selector.register(self._listener, selectors.EVENT_READ)
-            selector.register(self._wake_receiver, selectors.EVENT_READ)
+        with selector() as door:
+            door.register(self._listener, selectors.EVENT_READ)
+            door.register(self._wake_receiver, selectors.EVENT_READ)
             while not self._stopping.is_set():
-                selector.select()
+                if not door.select(0):
+                    self._making.keep_last(keeps=False)
+                    door.select()
+                self._making.keep_last(keeps=True)
                 if not self._stopping.is_set():
                     self._accept()
 
@@ -287,7 +295,7 @@ class Exporter:
             if left <= 0:
                 return False
             # What no longer moves tells nobody.
-            self._changed.wait(min(left, self._limits.grace))
+            self._changed.wait(min(left, self._limits.stall))
         return False
 
     def _make_room(self) -> bool:
@@ -301,7 +309,7 @@ class Exporter:
         return len(current) < _THREADS_PER_CONNECTION * self._limits.connections
 
     def _put_off_one(self) -> bool:
-        for connection in self._waiting()[:1]:
+        for connection in self._idle():
             connection.hang_up()
             return True
         return False
@@ -312,7 +320,7 @@ class Exporter:
         bodies = {each: each.held for each in list(self._connections) if each.wanted}
         users = Counter(map(id, bodies.values()))
         kept = sum({id(body): len(body) for body in bodies.values()}.values()) - len(newest.held)
-        for connection in self._waiting():
+        for connection in self._idle():
             if kept <= self._limits.bytes:
                 break
             body = bodies.get(connection)
@@ -321,12 +329,12 @@ class Exporter:
                 users[id(body)] -= 1
                 kept -= 0 if users[id(body)] else len(body)
 
-    def _waiting(self) -> list[Connection]:
+    def _idle(self) -> Iterator[Connection]:
         """Give the connections that may be put off, and first the one that waits for longest."""
-        grace = self._limits.grace
-        found = [(each.waits_since(grace), each) for each in list(self._connections)]
-        waiting = [(since, each) for since, each in found if since is not None]
-        return [each for _, each in sorted(waiting, key=itemgetter(0))]
+        limits = self._limits
+        for connection in sorted(self._connections, key=attrgetter("last_moved")):
+            if connection.is_idle(limits.grace, limits.stall):
+                yield connection
 
     def _warn_of_everybody(self) -> None:
         access = self.access
@@ -355,11 +363,6 @@ class Exporter:
         for connection in self._connections:
             connection.sock.close()
         self._connections.clear()
-
-
-def _selector() -> selectors.BaseSelector:
-    # Not epoll: a forked child would share it with the parent and change what the parent waits for.
-    return getattr(selectors, "PollSelector", selectors.SelectSelector)()
 
 
 def _turn_away(sock: socket.socket) -> None:

@@ -104,28 +104,32 @@ def shown(error: BaseException) -> str:
     Raises:
         BaseException: What comes from outside meanwhile.
     """
-    name = type.__dict__["__name__"].__get__(type(error))
+    name: str = type.__dict__["__name__"].__get__(type(error))
     try:
-        return f"{name}: {error}"
+        text = f"{error}"
     except BaseException as another:
         if is_from_outside(another):
             raise
         return f"{name}, which cannot be shown"
+    return f"{name}: {text}" if text else name
 
 
-def warn(log: Logger, message: str, *details: object) -> None:
+def warn(
+    log: Logger, message: str, *details: object, traceback_of: BaseException | None = None
+) -> None:
     """Log a warning; a log of the program's that fails costs the program nothing.
 
     Args:
         log: Where to.
         message: What to say.
         details: What is put into it.
+        traceback_of: An exception whose traceback is logged, too.
 
     Raises:
         BaseException: What comes from outside meanwhile.
     """
     try:
-        log.warning(message, *details)
+        log.warning(message, *details, exc_info=traceback_of)
     except BaseException as error:
         if is_from_outside(error):
             raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import string
 from types import SimpleNamespace
 
@@ -173,6 +174,28 @@ def test_a_series_that_cannot_be_written_costs_itself_alone(kind, accept, settin
         b'expression_errors_total{label="value",metric="app_odd",target=""} 2'
         in (render(setting.registry, accept)[0])
     )
+
+
+class Interrupting(str):
+    __slots__ = ()
+
+    def __format__(self, spec):
+        signal.raise_signal(signal.SIGUSR1)
+        return ""
+
+
+def test_what_interrupts_the_writing_reaches_whoever_asks_for_the_page(setting, specs):
+    def expire(*_):
+        raise TimeoutError("time is up")
+
+    setting.store.family(specs.metric("odd", "gauge", ["a"])).at((Interrupting("n"),))
+    before = signal.signal(signal.SIGUSR1, expire)
+    try:
+        with pytest.raises(TimeoutError, match="time is up"):
+            render(setting.registry)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert not setting.store.expression_errors
 
 
 def test_half_a_character_in_a_name_is_replaced(setting):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import socket
+from contextlib import suppress
 
 import pytest
 
@@ -105,3 +106,17 @@ def test_a_port_without_permission(monkeypatch):
     monkeypatch.setattr(addresses.socket, "create_server", refuse)
     with pytest.raises(ExporterError, match="set METRICS_EXPORT_PORT to a port from 1024 on"):
         listen("127.0.0.1", 80)
+
+
+@pytest.mark.live
+def test_little_is_sent_ahead_to_whoever_takes_nothing():
+    with listen("127.0.0.1", 0) as listener, socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.connect(listener.getsockname())
+        connection, _ = listener.accept()
+        with connection, suppress(BlockingIOError):
+            connection.setblocking(False)
+            sent = 0
+            for _ in range(100):
+                sent += connection.send(bytes(1 << 16))
+    assert sent < 1_000_000

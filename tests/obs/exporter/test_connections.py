@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import select
 import socket
 import ssl
+import sys
 import threading
+from contextlib import suppress
 
 import pytest
 
@@ -140,14 +143,21 @@ def test_hanging_up_ends_the_thread_and_is_told(server, pair):
     connection.hang_up()
 
 
+OVER = {"last_moved": 0.0}
+SENDING = {"sending": True, "last_moved": 0.7}
+
+
 @pytest.mark.parametrize(
     ("state", "may"),
     [
         ({}, False),
-        ({"last_moved": 0.0}, True),
+        (OVER, True),
         ({"active": False}, True),
-        ({"rendering": True, "last_moved": 0.0}, False),
+        ({"rendering": True, **OVER}, False),
         ({"wanted": False, "active": False}, False),
+        # There is room for more of the page: it is our thread that does not move.
+        ({"sending": True, **OVER}, False),
+        (SENDING, False),
     ],
 )
 def test_who_may_be_put_off(state, may, server, pair, monkeypatch):
@@ -156,4 +166,76 @@ def test_who_may_be_put_off(state, may, server, pair, monkeypatch):
         connection = Connection(pair[0], "", server)
         for name, value in state.items():
             setattr(connection, name, value)
-        assert connection.waits_since(0.5) == (connection.last_moved if may else None)
+        assert connection.is_idle(0.5, 0.1) is may
+
+
+def test_a_request_that_waits_to_be_read_keeps_the_place(server, pair):
+    with pair[0]:
+        connection = Connection(pair[0], "", server)
+        assert connection.is_idle(0, 0)
+        pair[1].sendall(b"GET")
+        select.select(pair[:1], (), ())
+        assert not connection.is_idle(0, 0)
+
+
+def test_what_is_closed_needs_no_putting_off(server, pair):
+    connection = Connection(pair[0], "", server)
+    pair[0].close()
+    assert not connection.is_idle(0, 0)
+
+
+@pytest.fixture
+def stalled(server, pair, monkeypatch):
+    """A connection of which the other end takes nothing; it moved 0.3 seconds ago."""
+    monkeypatch.setattr(connections, "monotonic", lambda: 1.0)
+    ours, _ = pair
+    ours.setblocking(False)
+    with ours:
+        with suppress(BlockingIOError):
+            while True:
+                ours.send(bytes(1 << 16))
+        connection = Connection(ours, "", server)
+        connection.sending, connection.last_moved = True, 0.7
+        yield connection
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells it")
+def test_whose_other_end_takes_nothing_gives_way_early(stalled):
+    for _ in range(1_000_000):
+        if not connections._under_way(stalled.sock):
+            break
+    assert stalled.is_idle(0.5, 0.1)
+    assert not stalled.is_idle(0.5, 0.4)
+
+
+def test_what_is_under_way_has_the_whole_time(stalled, monkeypatch):
+    monkeypatch.setattr(connections, "_known", lambda _sock, _place: 3)
+    assert not stalled.is_idle(0.5, 0.1)
+    assert stalled.is_idle(0.2, 0.1)
+
+
+def test_where_nobody_can_tell_it_has_the_whole_time_too(stalled, monkeypatch):
+    monkeypatch.setattr(connections.sys, "platform", "another")
+    assert not stalled.is_idle(0.5, 0.1)
+    assert stalled.is_idle(0.2, 0.1)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells it")
+def test_when_something_came_last(pair):
+    ours, theirs = pair
+    with ours:
+        earlier = connections.monotonic()
+        theirs.sendall(b"GET")
+        select.select([ours], (), ())
+        assert earlier <= connections._last_data(ours) <= connections.monotonic()
+        # The system counts for itself; nothing here waits for long.
+        while connections._last_data(ours) >= connections.monotonic():
+            pass
+
+
+@pytest.mark.parametrize(("ago", "then"), [(2000, -0.99), (10, 1.0), (5, 1.0), (None, 1.0)])
+def test_it_came_no_earlier_than_it_is_told(pair, monkeypatch, ago, then):
+    monkeypatch.setattr(connections, "monotonic", lambda: 1.0)
+    monkeypatch.setattr(connections, "_known", lambda _sock, _place: ago)
+    assert connections._last_data(pair[0]) == pytest.approx(then)
+    pair[0].close()

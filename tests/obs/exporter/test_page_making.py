@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 from http import HTTPStatus
+from math import inf
 
 import pytest
 
@@ -26,10 +27,10 @@ class Maker:
 
 
 class Asking(threading.Thread):
-    def __init__(self, making, path="/metrics", accept=""):
+    def __init__(self, making, path="/metrics", accept="", asked=inf):
         super().__init__()
         self.body = None
-        self._ask = lambda: making.page(path, accept, gzip=False)
+        self._ask = lambda: making.page(path, accept, gzip=False, asked=asked)
         self.start()
 
     def run(self):
@@ -50,6 +51,17 @@ def wait_for(making, others):
         if wanted and len(wanted[0].made._cond._waiters) == others:
             return
         threading.Event().wait(0.001)
+
+
+class Clock:
+    """The number of a second, which is another one each time that somebody looks."""
+
+    def __init__(self):
+        self.now = 0
+
+    def __call__(self):
+        self.now += 1
+        return self.now
 
 
 def test_a_page_that_is_being_made_is_not_shared(maker):
@@ -119,3 +131,50 @@ def test_a_maker_that_raises_leaves_room_and_nobody_waiting():
         with pytest.raises(SystemExit):
             making.page("/metrics", "", gzip=False)
     assert len(calls) == 3
+
+
+def test_a_page_that_was_begun_after_the_request_had_come_is_shared(maker):
+    clock = Clock()
+    making = PageMaking(maker, 2, 10, clock)
+    first = Asking(making)
+    assert maker.begun.acquire(timeout=10)
+    second = Asking(making, asked=1)
+    wait_for(making, 1)
+    # The page was begun at 2; what came by then wants to know what it may not tell.
+    third = Asking(making, asked=2)
+    assert maker.begun.acquire(timeout=10)
+    maker.go_on.release(2)
+    for each in (first, second, third):
+        each.join()
+    assert first.body == second.body != third.body
+
+
+def test_a_page_is_kept_for_those_who_wait_to_be_read(maker):
+    making = PageMaking(maker, 1, 10, Clock())
+    maker.go_on.release(9)
+    making.keep_last(keeps=True)
+    assert making.page("/metrics", "", gzip=False).body == b"1"
+    assert making.page("/metrics", "", gzip=False, asked=1).body == b"1"
+    assert making.page("/metrics", "", gzip=True, asked=1).body == b"2"
+    # One is kept, and for what it is.
+    assert making.page("/metrics", "", gzip=False, asked=1).body == b"3"
+    assert making.page("/metrics", "", gzip=False, asked=99).body == b"4"
+    making.keep_last(keeps=False)
+    assert making.page("/metrics", "", gzip=False, asked=1).body == b"5"
+    assert making.page("/metrics", "", gzip=False, asked=1).body == b"6"
+
+
+def test_what_was_not_made_is_not_kept():
+    pages = iter([SystemExit, Page(HTTPStatus.OK, "", b"1")])
+
+    def make(*_key):
+        page = next(pages)
+        if isinstance(page, Page):
+            return page
+        raise page
+
+    making = PageMaking(make, 1, 10, Clock())
+    making.keep_last(keeps=True)
+    with pytest.raises(SystemExit):
+        making.page("/metrics", "", gzip=False)
+    assert making.page("/metrics", "", gzip=False, asked=0).body == b"1"

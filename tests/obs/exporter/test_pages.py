@@ -3,6 +3,8 @@ from __future__ import annotations
 import gzip
 import json
 import logging
+import signal
+from asyncio import CancelledError
 from html.parser import HTMLParser
 from http import HTTPStatus
 
@@ -72,7 +74,7 @@ def test_a_failure_is_a_500_and_is_logged_once_until_it_works_again(caplog):
         answers = [pages.answer("/metrics", accept="") for _ in range(4)]
     assert [page.status for page in answers] == [500, 500, 200, 500]
     assert answers[0].body == (
-        b"/metrics cannot be rendered: RuntimeError('first'); the program's log has the traceback\n"
+        b"/metrics cannot be rendered: RuntimeError: first; the program's log has the traceback\n"
     )
     assert [str(record.exc_info[1]) for record in caplog.records] == ["first", "third"]
     assert caplog.messages[0] == "/metrics cannot be rendered; it answers 500 meanwhile"
@@ -101,3 +103,57 @@ def test_a_failure_between_pieces_is_a_500():
     page = Pages(lambda accept: (fragile(), "text/plain"), dict).answer("/metrics", accept="")
     assert page.status == 500
     assert b"no more" in page.body
+
+
+class Unspeakable(BaseException):
+    def __repr__(self):
+        raise self
+
+    __str__ = __repr__
+
+
+ENDS = [SystemExit(3), GeneratorExit(), CancelledError(), KeyboardInterrupt("own"), Unspeakable()]
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/status"])
+@pytest.mark.parametrize("error", ENDS, ids=lambda error: type(error).__name__)
+def test_whatever_is_raised_is_a_500(path, error, caplog):
+    def fail(*_accept):
+        raise error
+
+    page = Pages(fail, fail).answer(path, accept="")
+    assert page.status == 500
+    assert page.body.startswith(f"{path} cannot be rendered: {type(error).__name__}".encode())
+    assert caplog.messages == [f"{path} cannot be rendered; it answers 500 meanwhile"]
+
+
+def test_a_log_that_fails_costs_no_page(caplog):
+    class Broken(logging.Handler):
+        def emit(self, record):
+            raise SystemExit(record.name)
+
+    def fail(_accept):
+        raise RuntimeError("no page")
+
+    handler = Broken()
+    logging.getLogger("ancestry_obs").addHandler(handler)
+    try:
+        assert Pages(fail, dict).answer("/metrics", accept="").status == 500
+    finally:
+        logging.getLogger("ancestry_obs").removeHandler(handler)
+
+
+def test_what_interrupts_a_page_reaches_whoever_asks_for_it():
+    def expire(*_):
+        raise TimeoutError("time is up")
+
+    def interrupted(_accept):
+        signal.raise_signal(signal.SIGUSR1)
+        return b"", "text/plain"
+
+    before = signal.signal(signal.SIGUSR1, expire)
+    try:
+        with pytest.raises(TimeoutError, match="time is up"):
+            Pages(interrupted, dict).answer("/metrics", accept="")
+    finally:
+        signal.signal(signal.SIGUSR1, before)

@@ -4,6 +4,7 @@ import base64
 import itertools
 import logging
 import re
+import signal
 import socket
 import subprocess
 import threading
@@ -193,7 +194,36 @@ def test_a_collector_that_raises_is_a_warning(registry, caplog):
     gauge.set_function(lambda: 1 / 0)
     with caplog.at_level(logging.WARNING, "ancestry_obs"):
         assert Gateway("http://127.0.0.1:1", "nightly", "x").push(registry) is False
-    assert "division by zero" in caplog.messages[0]
+    assert ": ZeroDivisionError: division by zero; start the" in caplog.messages[0]
+
+
+class Unspeakable(BaseException):
+    def __str__(self):
+        raise self
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt("own"), Unspeakable()])
+def test_whatever_a_collector_raises_is_a_warning(registry, caplog, error):
+    def fail():
+        raise error
+
+    Gauge("broken", "Some help.", registry=registry).set_function(fail)
+    assert Gateway("http://127.0.0.1:1", "nightly", "x").push(registry) is False
+    assert f": {type(error).__name__}" in caplog.messages[0]
+
+
+def test_what_interrupts_a_push_reaches_the_program(registry):
+    def expire(*_):
+        raise TimeoutError("time is up")
+
+    gauge = Gauge("slow", "Some help.", registry=registry)
+    gauge.set_function(lambda: signal.raise_signal(signal.SIGUSR1) or 1)
+    before = signal.signal(signal.SIGUSR1, expire)
+    try:
+        with pytest.raises(TimeoutError, match="time is up"):
+            Gateway("http://127.0.0.1:1", "nightly", "x").push(registry)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ancestry_obs.expressions.endpoints import _words, endpoint
+from ancestry_obs.expressions.endpoints import _numbered, _words, endpoint
 
 UUID = "0a1b2c3d-4e5f-6789-abcd-ef0123456789"
 PROFILE = "08A1B2C3-0006-0000-0000-000000000000"
@@ -88,6 +88,12 @@ WORDS = [
 @pytest.mark.parametrize("word", WORDS)
 def test_words_stay(word):
     assert endpoint(f"/x/{word}/y") == f"/x/{word}/y"
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_words_stay_beside_numbers(word):
+    assert endpoint("/beside/numbers/42") == "/beside/numbers/:id"
+    assert endpoint(f"/beside/numbers/{word}") == f"/beside/numbers/{word}"
 
 
 VARIABLES = [
@@ -203,6 +209,19 @@ def test_what_is_remembered_of_segments_is_words_and_bounded():
     assert max(map(len, _words)) <= 64
 
 
+def test_what_is_remembered_of_paths_above_numbers_is_bounded():
+    _numbered.clear()
+    for first, second in itertools.product(string.ascii_lowercase, repeat=2):
+        for third in "bcdfg":
+            endpoint(f"/{first}/{second}x/{third}/1")
+            assert len(_numbered) <= 1024
+    assert _numbered
+    _numbered.clear()
+    endpoint("/" + "q/" * 300 + "1")
+    endpoint(f"/x/{UUID}/1")
+    assert not _numbered
+
+
 def test_a_text_of_another_class_is_not_kept():
     class Text(str):
         __slots__ = ("__weakref__", "attachment")
@@ -247,6 +266,35 @@ def test_whatever_comes_in_the_template_is_harmless(url):
     assert not re.search(r"[0-9]{3}|[0-9A-Fa-f]{8}|//", template)
     assert template.count(":") == template.count(":id")
     assert endpoint(template.replace(":id", "1")) == template
+
+
+numbers = st.from_regex(r"\A\d[^/?#]{0,8}\d?\Z")
+above = st.one_of(
+    st.text(max_size=40),
+    st.lists(words).map("/".join),
+    st.builds("https://{}{}".format, st.text(max_size=10), st.lists(words).map("/".join)),
+    st.text(alphabet="/a:0?#", max_size=12),
+)
+
+
+@given(above, numbers, numbers, st.sampled_from(["", "?a=1/2", "#/3"]))
+@example("https:/", "1", "2", "")
+@example("/", "1", "2", "")
+@example("", "1", "2", "")
+@example("https://host", "1", "2", "?a")
+@example("a/" * 120, "1", "2", "")
+def test_a_number_below_a_path_that_is_known_has_the_template_that_it_had(
+    above, first, second, query
+):
+    def forget():
+        KNOWN.clear()
+        _numbered.clear()
+
+    forget()
+    expected = endpoint(f"{above}/{second}{query}")
+    forget()
+    endpoint(f"{above}/{first}")
+    assert endpoint(f"{above}/{second}{query}") == expected
 
 
 @given(words, st.text(max_size=20), st.text(alphabet=string.ascii_letters, max_size=10))
