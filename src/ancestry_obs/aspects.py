@@ -11,7 +11,7 @@ import gc
 import importlib
 from collections.abc import Callable, Iterator, Mapping
 from operator import attrgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ancestry_obs.compiler import Advice
 from ancestry_obs.exceptions import CompileError
@@ -125,6 +125,11 @@ class LabelFunctions(Mapping[str, Callable[..., object]]):
             name: the module name that the map uses for it.
         """
         self._modules[name] = module
+
+    def get(self, name: str, default: Any = None) -> Any:  # noqa: ANN401 - as `Mapping` has it
+        """Give a function by its name, or something else."""
+        # Asked for each target.
+        return self._found.get(name) or super().get(name, default)
 
     def __getitem__(self, name: str) -> Callable[..., object]:
         """Give a function by its name.

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from ancestry_obs import aspects
 from ancestry_obs.collector import Collector, Samples, SelfMetrics, summarize
-from ancestry_obs.compiler import Advice, Aspect, CodeCache, Runtime, weave, weave_callable
+from ancestry_obs.compiler import Aspect, CodeCache, Runtime, weave, weave_callable
 from ancestry_obs.installation_status import Status, TargetStatus
 from ancestry_obs.mapfile import MapDiff, MapSpec, SampleSpec, difference
 from ancestry_obs.metrics_registry import attach, connect, detach, disconnect
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
     from ancestry_obs.collector import Row
-    from ancestry_obs.compiler import Woven
+    from ancestry_obs.compiler import Advice, Woven
+    from ancestry_obs.compiler.sources import Source
     from ancestry_obs.exceptions import CompileError
     from ancestry_obs.metrics_exporter import Exporter
     from ancestry_obs.patcher import TargetReport, Wanted
@@ -238,7 +239,7 @@ class _Weaver:
         self._trackers = trackers
 
     def weave(
-        self, wanted: Sequence[Wanted], source: str | None = None
+        self, wanted: Sequence[Wanted], source: Source | None = None
     ) -> list[Woven | CompileError]:
         """Weave functions, or code that is to become functions."""
         made = [self._aspect(each) for each in wanted]
@@ -255,7 +256,7 @@ class _Weaver:
         return Aspect(
             target=wanted.target,
             code=wanted.code,
-            advices=tuple(each for each in wanted.advices if isinstance(each, Advice)),
+            advices=cast("tuple[Advice, ...]", wanted.advices),
             runtime=self._runtime,
             is_method=wanted.is_method,
             function=wanted.function,
@@ -264,7 +265,7 @@ class _Weaver:
         )
 
     def _track(self, wanted: Wanted, aspect: Aspect) -> None:
-        samples = aspect.advice.track
+        samples = wanted.owner and aspect.advice.track
         if samples and wanted.owner:
             # The woven code meets instances from now on; these are there already.
             for instance in aspects.instances_of(wanted.owner):

@@ -19,18 +19,23 @@ if TYPE_CHECKING:
 
     from ancestry_obs.compiler.definitions import Key
 
+    Unfilled = tuple[CodeType, tuple[tuple[int, int | str | None], ...]]
+
 __all__ = [
     "CONSTANT",
     "FILENAME",
     "NamesToConstants",
+    "Unfilled",
     "codes_in",
     "compiled",
     "copied",
     "counterparts",
     "embed",
+    "filled",
     "inner_code",
     "key_of",
     "quietly",
+    "unfilled",
     "unmarked",
     "with_constants",
     "with_inside_of",
@@ -120,9 +125,43 @@ def with_constants(code: CodeType, original: CodeType, constants: Mapping[str, o
         original: What it takes the place of.
         constants: The object for each text.
     """
+    return filled(unfilled(code, original), original, {}, constants)
+
+
+def unfilled(code: CodeType, original: CodeType) -> Unfilled:
+    """Give woven code the identity of its original, without any object in it yet.
+
+    Args:
+        code: What was compiled.
+        original: What it takes the place of.
+
+    Returns:
+        Code that `marshal` can write, and which of its constants are to become something else: the
+        constant of the original that has a number; what stands for a text; or, for what consists
+        of others, that with all that is inside it exchanged.
+    """
     marks = CO_NESTED | CO_ITERABLE_COROUTINE
     # Texts are the very ones of the original: who writes out both it and a docstring writes one.
-    texts = {each: each for each in original.co_consts if type(each) is str}
+    own: dict[object, int] = {}
+    for index, each in enumerate(original.co_consts):
+        if type(each) is str:
+            own[each] = index
+        elif type(each) is CodeType:
+            own[id(each)] = index
+    constants: list[object] = []
+    places: list[tuple[int, int | str | None]] = []
+    for index, each in enumerate(code.co_consts):
+        constant: object = each
+        if type(each) is str and each.startswith(CONSTANT):
+            places.append((index, each))
+        elif type(each) is str and each in own:
+            places.append((index, own[each]))
+        elif type(each) is CodeType and id(each) in own:
+            places.append((index, own[id(each)]))
+            constant = None
+        elif type(each) is tuple or (type(each) is CodeType and each.co_filename == FILENAME):
+            places.append((index, None))
+        constants.append(constant)
     return code.replace(
         co_name=original.co_name,
         co_qualname=original.co_qualname,
@@ -130,31 +169,51 @@ def with_constants(code: CodeType, original: CodeType, constants: Mapping[str, o
         co_firstlineno=original.co_firstlineno,
         # What `types.coroutine` made awaitable stays awaitable.
         co_flags=code.co_flags & ~marks | original.co_flags & marks,
-        co_consts=_exchanged(code.co_consts, original.co_filename, texts, constants),
-    )
+        co_consts=tuple(constants),
+    ), tuple(places)
 
 
-def _exchanged(
-    values: Iterable[object],
-    filename: str,
-    texts: Mapping[str, str],
-    constants: Mapping[str, object],
-) -> tuple[object, ...]:
-    exchanged: list[object] = []
-    for each in values:
-        new: object = each
-        if type(each) is str:
-            new = (constants if each.startswith(CONSTANT) else texts).get(each, each)
-        elif type(each) is CodeType and each.co_filename == FILENAME:
-            inside = _exchanged(each.co_consts, filename, texts, constants)
-            new = each.replace(co_filename=filename, co_consts=inside)
-        elif type(each) is tuple:
-            # What is written as a tuple of constants is one constant.
-            inside = _exchanged(each, filename, texts, constants)
-            has_changed = any(one is not old for one, old in zip(inside, each, strict=True))
-            new = inside if has_changed else each
-        exchanged.append(new)
-    return tuple(exchanged)
+def filled(
+    made: Unfilled,
+    original: CodeType,
+    own: Mapping[str, object],
+    common: Mapping[str, object],
+) -> CodeType:
+    """Give woven code its objects.
+
+    Args:
+        made: What `unfilled` gave, perhaps in another process.
+        original: What it takes the place of.
+        own: The object for each text that stands for one in this code.
+        common: The same for texts that stand for one object in many codes.
+    """
+    code, places = made
+    constants, originals = [*code.co_consts], original.co_consts
+    for index, source in places:
+        if isinstance(source, int):
+            constants[index] = originals[source]
+        elif source is not None:
+            constants[index] = own[source] if source in own else common.get(source, source)
+        else:
+            constants[index] = _exchanged(constants[index], original, {**common, **own})
+    return code.replace(co_consts=tuple(constants))
+
+
+def _exchanged(value: object, original: CodeType, objects: Mapping[str, object]) -> object:
+    """Give a constant with the objects inside it; the very same if there are none."""
+    if type(value) is str:
+        if value.startswith(CONSTANT):
+            return objects.get(value, value)
+        return next((e for e in original.co_consts if type(e) is str and e == value), value)
+    if type(value) is tuple:
+        # What is written as a tuple of constants is one constant.
+        inside = tuple(_exchanged(each, original, objects) for each in value)
+        has_changed = any(one is not old for one, old in zip(inside, value, strict=True))
+        return inside if has_changed else value
+    if type(value) is CodeType and value.co_filename == FILENAME:
+        inside = tuple(_exchanged(each, original, objects) for each in value.co_consts)
+        return value.replace(co_filename=original.co_filename, co_consts=inside)
+    return value
 
 
 def with_inside_of(code: CodeType, original: CodeType) -> CodeType:

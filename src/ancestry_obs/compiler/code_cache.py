@@ -21,14 +21,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from types import CodeType
 
-__all__ = ["CodeCache"]
+__all__ = ["CodeCache", "written_out"]
 
 _LOG: Final = logging.getLogger("ancestry_obs")
 _MOST_BYTES: Final = 64 * 1024 * 1024
 _DIGEST_SIZE: Final = 20
 _LONG: Final = 3600.0
 _OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
+# Later formats write one thing that is there twice once, if it happens to be one object.
+_PLAIN_FORMAT: Final = 2
 
 
 class CodeCache:
@@ -131,6 +134,18 @@ class CodeCache:
             total += size
             if is_left or total > self._most_bytes:
                 Path(path).unlink(missing_ok=True)
+
+
+def written_out(code: CodeType) -> bytes:
+    """Write out code with all that is in it: names, bytecode, constants, lines, its file's name.
+
+    Args:
+        code: The code. Equal bytes mean equal code.
+
+    Raises:
+        ValueError: It has constants that no compiler puts there.
+    """
+    return marshal.dumps(code, _PLAIN_FORMAT)
 
 
 def _digest(content: bytes) -> bytes:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from types import CodeType, FunctionType, ModuleType
     from typing import Self
 
+    from ancestry_obs.compiler.sources import Source
     from ancestry_obs.patcher.super_calls import SuperTest
 
 __all__ = [
@@ -149,7 +150,7 @@ class Weaver(Protocol):
     """Makes woven code; whatever is refused becomes the target's state `error`."""
 
     def weave(
-        self, wanted: Sequence[Wanted], source: str | None = None
+        self, wanted: Sequence[Wanted], source: Source | None = None
     ) -> Iterable[Woven | Exception]:
         """Weave functions; give for each what was made, or why nothing could be."""
 

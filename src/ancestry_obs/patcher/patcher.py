@@ -18,6 +18,7 @@ from types import CodeType, ModuleType
 from typing import TYPE_CHECKING
 
 from ancestry_obs.compiler.code import codes_in
+from ancestry_obs.compiler.sources import Source
 from ancestry_obs.patcher.code_exchange import CodeExchange
 from ancestry_obs.patcher.definitions_in import definition_in
 from ancestry_obs.patcher.import_hooks import ImportHooks, is_initializing
@@ -326,14 +327,14 @@ class Patcher:
         """Weave what a module's code defines, before it is executed."""
         self._begun(name)
         wanted = self._definitions(name, code)
-        source = read() if wanted else None
-        if source is None:
+        if not wanted:
             return code
         # As in `_run`: who has the lock may be waiting for what this thread imports.
         if not self._lock.acquire(timeout=_PATIENCE):
             return code
         try:
-            results = zip(wanted, self._weaver.weave(wanted, source), strict=True)
+            woven = self._weaver.weave(wanted, Source(read, code))
+            results = zip(wanted, woven, strict=True)
             made = [Prepared(want, woven) for want, woven in results if is_woven(woven)]
             return self._prepared.put_into(name, code, made)
         finally:
