@@ -299,14 +299,17 @@ class Aspect(_Remembering):
     @property
     def reads_first(self) -> bool:
         """Whether the statements depend on the first parameter's being an instance or a class."""
-        read = {*self._alias, *self._alias.values()} & self.advice.names
-        return bool(read or (self.is_method and (self.advice.track or self.inner_test)))
+        if not self.is_method:
+            return False
+        advice = self.advice
+        read = advice.names and {*self._alias, *self._alias.values()} & advice.names
+        return bool(read or advice.track or self.inner_test)
 
     @cached_property
     def _alias(self) -> dict[str, str]:
         """Give ``self`` for the first parameter of a method, whatever it is called there."""
-        first = self.signature.first
-        return {"self": first} if self.is_method and first else {}
+        first = self.signature.first if self.is_method else None
+        return {"self": first} if first else {}
 
     def _check(self, record: RecordSpec) -> None:
         names = {*self.variables, *(SPECIAL if record.on != "call" else ())}

@@ -159,7 +159,7 @@ def unfilled(code: CodeType, original: CodeType) -> Unfilled:
         elif type(each) is CodeType and id(each) in own:
             places.append((index, own[id(each)]))
             constant = None
-        elif type(each) is tuple or (type(each) is CodeType and each.co_filename == FILENAME):
+        elif _holds(each, own):
             places.append((index, None))
         constants.append(constant)
     return code.replace(
@@ -171,6 +171,15 @@ def unfilled(code: CodeType, original: CodeType) -> Unfilled:
         co_flags=code.co_flags & ~marks | original.co_flags & marks,
         co_consts=tuple(constants),
     ), tuple(places)
+
+
+def _holds(value: object, own: Mapping[object, int]) -> bool:
+    """Whether something is to be exchanged inside a constant."""
+    if type(value) is str:
+        return value.startswith(CONSTANT) or value in own
+    if type(value) is tuple:
+        return any(_holds(each, own) for each in value)
+    return type(value) is CodeType and value.co_filename == FILENAME
 
 
 def filled(
@@ -195,23 +204,23 @@ def filled(
         elif source is not None:
             constants[index] = own[source] if source in own else common.get(source, source)
         else:
-            constants[index] = _exchanged(constants[index], original, {**common, **own})
+            constants[index] = _exchanged(constants[index], original, own, common)
     return code.replace(co_consts=tuple(constants))
 
 
-def _exchanged(value: object, original: CodeType, objects: Mapping[str, object]) -> object:
-    """Give a constant with the objects inside it; the very same if there are none."""
+def _exchanged(
+    value: object, original: CodeType, own: Mapping[str, object], common: Mapping[str, object]
+) -> object:
+    """Give a constant with the objects inside it."""
     if type(value) is str:
         if value.startswith(CONSTANT):
-            return objects.get(value, value)
+            return own[value] if value in own else common.get(value, value)
         return next((e for e in original.co_consts if type(e) is str and e == value), value)
     if type(value) is tuple:
         # What is written as a tuple of constants is one constant.
-        inside = tuple(_exchanged(each, original, objects) for each in value)
-        has_changed = any(one is not old for one, old in zip(inside, value, strict=True))
-        return inside if has_changed else value
+        return tuple([_exchanged(each, original, own, common) for each in value])
     if type(value) is CodeType and value.co_filename == FILENAME:
-        inside = tuple(_exchanged(each, original, objects) for each in value.co_consts)
+        inside = tuple([_exchanged(each, original, own, common) for each in value.co_consts])
         return value.replace(co_filename=original.co_filename, co_consts=inside)
     return value
 
@@ -240,7 +249,7 @@ def counterparts(code: CodeType, original: CodeType) -> Iterator[tuple[CodeType,
     """
     by_key: dict[Key, list[CodeType]] = {}
     for each in original.co_consts:
-        if isinstance(each, CodeType):
+        if type(each) is CodeType:
             by_key.setdefault(key_of(each), []).append(each)
     for each in code.co_consts if by_key else ():
         if isinstance(each, CodeType):
@@ -258,24 +267,34 @@ def copied(function: FunctionType) -> FunctionType:
     )
 
 
-def embed(code: CodeType, replacements: Mapping[int, CodeType]) -> CodeType:
+def embed(
+    code: CodeType,
+    replacements: Mapping[int, CodeType],
+    know: Callable[[CodeType, CodeType], None] | None = None,
+) -> CodeType:
     """Exchange codes inside another one.
 
     Args:
         code: What holds them, directly or deeper.
         replacements: What takes the place of each, by the id of the original.
+        know: Called with each code that is made here and with what it takes the place of.
 
     Returns:
         Code that holds the replacements; the very same code if it has none of the originals.
     """
-    constants = tuple(
-        replacements.get(id(each)) or embed(each, replacements)
-        if isinstance(each, CodeType)
-        else each
-        for each in code.co_consts
-    )
-    is_same = all(new is old for new, old in zip(constants, code.co_consts, strict=True))
-    return code if is_same else code.replace(co_consts=constants)
+    constants: list[object] | None = None
+    for index, each in enumerate(code.co_consts):
+        if type(each) is CodeType:
+            new = replacements.get(id(each)) or embed(each, replacements, know)
+            if new is not each:
+                constants = constants or [*code.co_consts]
+                constants[index] = new
+    if constants is None:
+        return code
+    whole = code.replace(co_consts=tuple(constants))
+    if know is not None:
+        know(whole, code)
+    return whole
 
 
 def inner_code(function: ast.AST, free: Iterable[str]) -> CodeType:

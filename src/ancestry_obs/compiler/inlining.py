@@ -96,8 +96,8 @@ def _name_of_entry(cache: CodeCache, aspects: Sequence[Aspect], source: Source) 
         return ""
     for each in aspects:
         # Code without a function may be refused for what its definition is.
-        flags = each.function is None, each.is_definition, each.reads_first
-        parts.append(repr((*key_of(each.known_code), *flags)).encode())
+        code, flags = each.known_code, (each.function is None, each.is_definition, each.reads_first)
+        parts.append(f"{code.co_firstlineno} {flags} {code.co_qualname}".encode())
         parts.append(shape_of(each).template.digest)
     return cache.name(parts)
 

@@ -1,4 +1,8 @@
-"""What the patcher takes in, hands to the weaver, and reports; frozen data without behaviour."""
+"""What the patcher takes in, hands to the weaver, and reports; data without behaviour.
+
+None of it is changed. What is made for each target is not frozen all the same: to be made frozen
+takes three times as long.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +56,7 @@ class Pointcut:
     at: At = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class JoinPoint:
     """One callable that a pattern reached, at the place that defines it.
 
@@ -120,7 +124,7 @@ class Woven(Protocol):
         """Do nothing any more, though somebody may still run the code."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Wanted:
     """What is to be woven at one join point.
 

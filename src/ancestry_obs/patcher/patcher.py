@@ -17,7 +17,6 @@ from functools import partial
 from types import CodeType, ModuleType
 from typing import TYPE_CHECKING
 
-from ancestry_obs.compiler.code import codes_in
 from ancestry_obs.compiler.sources import Source
 from ancestry_obs.patcher.code_exchange import CodeExchange
 from ancestry_obs.patcher.definitions_in import definition_in
@@ -34,7 +33,7 @@ from ancestry_obs.patcher.super_calls import SuperCalls
 from ancestry_obs.patcher.weavings import Weavings, is_woven
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from ancestry_obs.patcher.join_point_weaving import Weaving
     from ancestry_obs.patcher.join_points import JoinPoint, Pointcut, Weaver
@@ -343,21 +342,22 @@ class Patcher:
     def _definitions(self, name: str, code: CodeType) -> list[Wanted]:
         """Choose the code that a module's definitions will have, as far as that is certain."""
         targets = [each for each in self._targets.concerned(name) if not each.pointcut.subclasses]
+        patterns = [(each.pattern, each.pointcut) for each in targets if each.pattern is not None]
+        matchers = [(pattern.matcher, pointcut) for pattern, pointcut in patterns]
+        is_deep = any("<locals>" in pattern.qualname for pattern, _ in patterns)
         chosen: list[Wanted] = []
-        for each in codes_in(code) if targets else ():
+        for each in _definitions_in(code, is_deep=is_deep) if targets else ():
             qualname = each.co_qualname
-            if each.co_flags & _FUNCTION != _FUNCTION or each.co_name.startswith("<"):
-                continue
-            meant = [target for target in targets if target.pattern.matches_name(qualname)]  # type: ignore[union-attr]  # all have one
+            meant = [pointcut for matches, pointcut in matchers if matches(qualname)]
             if meant:
                 outer = qualname.rpartition(".")[0]
-                wants_definition = all(target.pointcut.at == "definition" for target in meant)
+                wants_definition = all([pointcut.at == "definition" for pointcut in meant])
                 chosen.append(
                     Wanted(
                         target=f"{name}:{qualname}",
                         code=each,
                         function=None,
-                        advices=tuple(dict.fromkeys(target.pointcut.advice for target in meant)),
+                        advices=tuple(dict.fromkeys([pointcut.advice for pointcut in meant])),
                         is_method=bool(outer) and not outer.endswith("<locals>"),
                         is_definition="<locals>" in qualname or wants_definition,
                     )
@@ -365,7 +365,9 @@ class Patcher:
         return chosen
 
     def _loaded(self, name: str, module: ModuleType) -> None:
-        self._run(partial(self._take_in, name, module))
+        # Two hooks tell of most modules.
+        if module is not self._settled.get(name) or name in self._prepared:
+            self._run(partial(self._take_in, name, module))
 
     def _take_in(self, name: str, module: ModuleType) -> None:
         if module is not self._settled.get(name) or name in self._prepared:
@@ -381,11 +383,12 @@ class Patcher:
 
     def _ended(self, name: str) -> None:
         """Take in what no other hook has told of: imports that began before, or that failed."""
+        if name not in self._prepared and name not in self._under_way:
+            return
         module = sys.modules.get(name)
         if issubclass(type(module), ModuleType) and is_initializing(module):  # type: ignore[arg-type]
             return  # another module of a circle is through, not this one
-        if name in self._prepared or name in self._under_way:
-            self._run(partial(self._take_leave, name, module))
+        self._run(partial(self._take_leave, name, module))
 
     def _take_leave(self, name: str, module: object) -> None:
         self._under_way.discard(name)
@@ -415,6 +418,24 @@ class Patcher:
                 self._said.clear()
             self._said.add((target, reason))
             _logger.warning("target %s: %s", target, reason)
+
+
+def _definitions_in(code: CodeType, *, is_deep: bool) -> Iterator[CodeType]:
+    """Yield the code of each function that is defined in some code, from the outside to the inside.
+
+    Args:
+        code: The code.
+        is_deep: Whether functions inside functions are of interest.
+    """
+    for each in code.co_consts:
+        if type(each) is CodeType:
+            is_function = each.co_flags & _FUNCTION == _FUNCTION
+            has_name = not each.co_name.startswith("<")
+            if is_function and has_name:
+                yield each
+            # What has type parameters stands in a function without a name of its own.
+            if is_deep or not (is_function and has_name):
+                yield from _definitions_in(each, is_deep=is_deep)
 
 
 def _label(name: str, module: ModuleType) -> str:

@@ -10,13 +10,18 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from ancestry_obs.mapfile.targets import parse_target
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["Pattern"]
 
 # An underscore is let through unless it begins a name, or is the second of two that do.
 _ANY = r"(?:[^_]|(?<=[^.])(?<!^_)(?<!\._)_)*"
+_LOCAL = "<locals>"
 
 
 @lru_cache(maxsize=1024)
@@ -83,6 +88,12 @@ class Pattern:
 
         A function inside a function is meant only by who names the function around it as well.
         """
-        if qualname.count("<locals>") != self.qualname.count("<locals>"):
-            return False
-        return _regex(self.qualname).fullmatch(qualname) is not None
+        return self.matcher(qualname) is not None
+
+    @property
+    def matcher(self) -> Callable[[str], object]:
+        """The same for many names: what gives None for a name that is not meant."""
+        depth, matches = self.qualname.count(_LOCAL), _regex(self.qualname).fullmatch
+        if depth:
+            return lambda name: matches(name) if name.count(_LOCAL) == depth else None
+        return lambda name: None if _LOCAL in name else matches(name)

@@ -6,11 +6,11 @@ out again.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from ancestry_obs.compiler.code import embed
 from ancestry_obs.compiler.code import key_of as code_key
-from ancestry_obs.patcher.code_exchange import carrying, in_each_other
+from ancestry_obs.patcher.code_exchange import in_each_other
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Prepared", "PreparedCode"]
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(NamedTuple):
     """What was woven into a module's code before it was executed."""
 
     want: Wanted
@@ -59,10 +58,15 @@ class PreparedCode:
         pristine = {code_key(each.want.code): each for each in made if each.want.code}
         inside = in_each_other({key: each.woven.code for key, each in pristine.items()})
         self._modules[name] = list(inside.values())
-        self._waiting |= {id(woven): pristine[key] for key, woven in inside.items()}
-        whole = carrying(code, inside)
-        self._exchange.know_inside(whole, code)
-        return whole
+        replacements: dict[int, CodeType] = {}
+        for key, woven in inside.items():
+            each = pristine[key]
+            self._waiting[id(woven)] = each
+            original = each.want.code
+            if original is not None:
+                replacements[id(original)] = woven
+                self._exchange.know_inside(woven, original)
+        return embed(code, replacements, self._exchange.know)
 
     def take(self, code: CodeType | None) -> Prepared | None:
         """Take over what was prepared, where it has turned out to be at a join point."""

@@ -42,7 +42,8 @@ _ACCESSORS: tuple[Accessor, ...] = ("fget", "fset", "fdel")
 _PLAIN: Final = frozenset({str, int, float, bool, type(None), tuple, list, dict, ModuleType})
 
 
-@dataclass(frozen=True, slots=True)
+# As in `join_points`: one for each target, and not frozen for that.
+@dataclass(slots=True)
 class _Place:
     """A name in a namespace, and the object that it is bound to.
 
@@ -173,9 +174,10 @@ class Resolver:
         return home if here else place
 
     def _globbed(self, pattern: Pattern, module: ModuleType, at: At) -> Iterator[JoinPoint]:
+        matches = pattern.matcher
         for qualname, place in self._members(module, module, "", {id(module)}):
-            if pattern.matches_name(qualname):
-                yield from self._if_weavable(place, at)
+            if matches(qualname):
+                yield from self._if_weavable(place, at, qualname)
             if issubclass(type(place.raw), property):
                 for accessor in _ACCESSORS:
                     # A setter is taken in by who writes it: `Cls.*` counts reads alone.
@@ -187,23 +189,31 @@ class Resolver:
         self, module: ModuleType, container: type | ModuleType, prefix: str, seen: set[int]
     ) -> Iterator[tuple[str, _Place]]:
         named = None if isinstance(container, ModuleType) else container
+        own = name_of(module)
         for name, current in list(namespace_of(container).items()):
             raw = MISSING if type(current) in _PLAIN else self.original_of(current)
             if raw is MISSING:
                 continue
             if is_class(raw):
                 inner = cast("type", raw)
-                if inner.__module__ == name_of(module) and id(inner) not in seen:
+                if inner.__module__ == own and id(inner) not in seen:
                     seen.add(id(inner))
                     yield from self._members(module, inner, f"{prefix}{name}.", seen)
-            elif _is_defined_in(raw, module):
+            elif _is_defined_in(raw, own):
                 yield prefix + name, _Place(module, container, name, raw, named)
 
-    def _if_weavable(self, place: _Place, at: At) -> Iterable[JoinPoint]:
+    def _if_weavable(self, place: _Place, at: At, path: str = "") -> Iterable[JoinPoint]:
+        core = core_of(place.raw, place.accessor)
         # Anything else than a function is not to be asked where it is at home: it might wake up.
-        is_function = is_function_like(core_of(place.raw, place.accessor))
+        # One that is where its own name says need not be looked for.
+        is_at_home = (
+            not is_function_like(core)
+            or type(core) is FunctionType
+            and core.__qualname__ == path
+            and core.__module__ == name_of(place.module)
+        )
         try:
-            home = self._home(place) if is_function else place
+            home = place if is_at_home else self._home(place)
             return (self._found(_at_home(place, home), at, named=False),)
         except TargetError:
             return ()
@@ -273,10 +283,10 @@ def _qualname(place: _Place) -> str:
     return f"{type.__dict__['__qualname__'].__get__(place.container)}.{place.attribute}"
 
 
-def _is_defined_in(raw: object, module: ModuleType) -> bool:
+def _is_defined_in(raw: object, module: str) -> bool:
     core = core_of(raw)
     if is_function_like(core):
-        return getattr(core, "__module__", None) == name_of(module)
+        return getattr(core, "__module__", None) == module
     # What it was made of is looked for only if it is wanted.
     return not is_plain_data(core)
 
