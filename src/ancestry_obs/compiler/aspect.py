@@ -301,9 +301,12 @@ class Aspect(_Remembering):
         """Whether the statements depend on the first parameter's being an instance or a class."""
         if not self.is_method:
             return False
-        advice = self.advice
-        read = advice.names and {*self._alias, *self._alias.values()} & advice.names
-        return bool(read or advice.track or self.inner_test)
+        advice, code = self.advice, self.code
+        if advice.track or self.inner_test:
+            return True
+        if code is None or not code.co_argcount:
+            return not {*self._alias, *self._alias.values()}.isdisjoint(advice.names)
+        return "self" in advice.names or code.co_varnames[0] in advice.names
 
     @cached_property
     def _alias(self) -> dict[str, str]:

@@ -59,10 +59,9 @@ class CodeCache:
         Args:
             depends_on: What it depends on besides Python and the toolkit.
         """
-        digest = blake2b(self._depends_on, digest_size=_DIGEST_SIZE)
-        for each in depends_on:
-            digest.update(b"%d " % len(each) + each)
-        return digest.hexdigest()
+        parts = [self._depends_on, *depends_on]
+        lengths = b" ".join([b"%d" % len(each) for each in parts])
+        return blake2b(b"\n".join([lengths, *parts]), digest_size=_DIGEST_SIZE).hexdigest()
 
     def read(self, name: str) -> Any:  # noqa: ANN401 - whatever was written
         """Give an entry; `None` if there is none that is whole."""

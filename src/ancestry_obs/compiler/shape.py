@@ -124,24 +124,22 @@ class Shape:
                 self._known.clear()
             self._known[id(original)] = original, woven
 
-    def recorders(self, aspect: Aspect) -> list[Recorder]:
+    def recorders(self, aspect: Aspect) -> tuple[Recorder, ...]:
         """Make what records at one target.
 
         Args:
             aspect: One of this shape.
         """
-        store = aspect.runtime.store
-        return [
-            Recorder(
-                stream=part.stream,
-                variables=part.variables,
-                evaluators=evaluators,
-                store=store,
-                probe=store.probe(aspect.target),
-                responses=self._responses,
-            )
-            for part, evaluators in zip(self._parts, self._evaluators, strict=True)
-        ]
+        store, target = aspect.runtime.store, aspect.target
+        pairs = zip(self._parts, self._evaluators, strict=True)
+        return tuple(
+            [
+                Recorder(
+                    part.stream, part.variables, each, store, store.probe(target), self._responses
+                )
+                for part, each in pairs
+            ]
+        )
 
     def constants(
         self, aspect: Aspect, recorders: Sequence[Recorder], call: Callable[..., object] | None

@@ -212,16 +212,22 @@ class _File:
         Args:
             results: Gets the mistake of what has no shape.
         """
-        fine: dict[Key, list[Aspect]] = {}
+        fine: list[Aspect] = []
         for aspect in self._aspects:
             try:
                 shape_of(aspect)
             except CompileError as error:
                 results[id(aspect)] = error
             else:
-                fine.setdefault(key_of(aspect.known_code), []).append(aspect)
+                fine.append(aspect)
+        keys = [key_of(each.known_code) for each in fine]
+        if len({*keys}) == len(keys):
+            return [fine] if fine else []
+        groups: dict[Key, list[Aspect]] = {}
+        for key, aspect in zip(keys, fine, strict=True):
+            groups.setdefault(key, []).append(aspect)
         rounds: list[list[Aspect]] = []
-        for alike in fine.values():
+        for alike in groups.values():
             # Functions made by one definition may be wanted in several ways, or in the same.
             numbers = {id(shape_of(each)): 0 for each in alike}
             for number, shape in enumerate(reversed(numbers)):

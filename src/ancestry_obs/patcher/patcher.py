@@ -33,7 +33,7 @@ from ancestry_obs.patcher.super_calls import SuperCalls
 from ancestry_obs.patcher.weavings import Weavings, is_woven
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 
     from ancestry_obs.patcher.join_point_weaving import Weaving
     from ancestry_obs.patcher.join_points import JoinPoint, Pointcut, Weaver
@@ -187,7 +187,7 @@ class Patcher:
         self._weavings.left.clear()
         self._weavings.lost.clear()
         for weaving in before:
-            weaving.wanted.clear()
+            weaving.wanted = ()
         if pointcuts:
             self._imports.open()
         else:
@@ -236,7 +236,7 @@ class Patcher:
         by_target = {each.target: each for each in self._weavings.all.values() if each.wanted}
         for weaving in before:
             if not weaving.wanted and weaving.target in by_target:
-                weaving.wanted.update(by_target[weaving.target].wanted)
+                weaving.wanted = by_target[weaving.target].wanted
 
     def _look_at(self, name: str, module: object) -> list[Weaving]:
         """Take in the module `name` unless that was done."""
@@ -343,21 +343,25 @@ class Patcher:
         """Choose the code that a module's definitions will have, as far as that is certain."""
         targets = [each for each in self._targets.concerned(name) if not each.pointcut.subclasses]
         patterns = [(each.pattern, each.pointcut) for each in targets if each.pattern is not None]
-        matchers = [(pattern.matcher, pointcut) for pattern, pointcut in patterns]
+        # Most targets are meant by one pattern, and then share the one advice.
+        matchers = [(pattern.matcher, each.at, (each.advice,)) for pattern, each in patterns]
         is_deep = any("<locals>" in pattern.qualname for pattern, _ in patterns)
         chosen: list[Wanted] = []
         for each in _definitions_in(code, is_deep=is_deep) if targets else ():
             qualname = each.co_qualname
-            meant = [pointcut for matches, pointcut in matchers if matches(qualname)]
+            meant = [(at, advices) for matches, at, advices in matchers if matches(qualname)]
             if meant:
                 outer = qualname.rpartition(".")[0]
-                wants_definition = all([pointcut.at == "definition" for pointcut in meant])
+                wants_definition = all([at == "definition" for at, _ in meant])
+                advices: tuple[Hashable, ...] = meant[0][1]
+                if len(meant) > 1:
+                    advices = tuple(dict.fromkeys([alone for _, (alone,) in meant]))
                 chosen.append(
                     Wanted(
                         target=f"{name}:{qualname}",
                         code=each,
                         function=None,
-                        advices=tuple(dict.fromkeys([pointcut.advice for pointcut in meant])),
+                        advices=advices,
                         is_method=bool(outer) and not outer.endswith("<locals>"),
                         is_definition="<locals>" in qualname or wants_definition,
                     )
