@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, cast
 
 from ancestry_obs import aspects
 from ancestry_obs.collector import Collector, Samples, SelfMetrics, summarize
-from ancestry_obs.compiler import Aspect, CodeCache, Runtime, weave, weave_callable
+from ancestry_obs.compiler import Aspect, Runtime, open_code_cache, weave, weave_callable
 from ancestry_obs.installation_status import Status, TargetStatus
 from ancestry_obs.mapfile import MapDiff, MapSpec, SampleSpec, difference
 from ancestry_obs.metrics_registry import attach, connect, detach, disconnect
@@ -77,7 +77,7 @@ class Instrumentation:
             self._functions,
             actions,
             self._trackers,
-            code_cache=CodeCache(settings.code_cache, version) if settings.code_cache else None,
+            code_cache=open_code_cache(settings.code_cache, version),
         )
         self._patcher = Patcher(_Weaver(self._runtime, self._trackers))
         self._declare(spec)

@@ -352,7 +352,7 @@ class Patcher:
             meant = [(at, advices) for matches, at, advices in matchers if matches(qualname)]
             if meant:
                 outer = qualname.rpartition(".")[0]
-                wants_definition = all([at == "definition" for at, _ in meant])
+                wants_definition = all(at == "definition" for at, _ in meant)
                 advices: tuple[Hashable, ...] = meant[0][1]
                 if len(meant) > 1:
                     advices = tuple(dict.fromkeys([alone for _, (alone,) in meant]))

@@ -207,10 +207,9 @@ class Resolver:
         # Anything else than a function is not to be asked where it is at home: it might wake up.
         # One that is where its own name says need not be looked for.
         is_at_home = (
-            not is_function_like(core)
-            or type(core) is FunctionType
-            and core.__qualname__ == path
-            and core.__module__ == name_of(place.module)
+            core.__qualname__ == path and core.__module__ == name_of(place.module)
+            if type(core) is FunctionType
+            else not is_function_like(core)
         )
         try:
             home = place if is_at_home else self._home(place)
