@@ -14,9 +14,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
 from ancestry_obs import aspects
-from ancestry_obs.collector import Collector, Samples, SelfMetrics, summarize
+from ancestry_obs.collector import Collector, Samples, SelfMetrics
 from ancestry_obs.compiler import Aspect, Runtime, open_code_cache, weave, weave_callable
-from ancestry_obs.installation_status import Status, TargetStatus
 from ancestry_obs.mapfile import MapDiff, MapSpec, SampleSpec, difference
 from ancestry_obs.metrics_registry import attach, connect, detach, disconnect
 from ancestry_obs.outlets import Outlets
@@ -29,10 +28,11 @@ if TYPE_CHECKING:
 
     from prometheus_client import CollectorRegistry
 
-    from ancestry_obs.collector import Row
+    from ancestry_obs.collector.summary import Row
     from ancestry_obs.compiler import Advice, Woven
     from ancestry_obs.compiler.sources import Source
     from ancestry_obs.exceptions import CompileError
+    from ancestry_obs.installation_status import Status, TargetStatus
     from ancestry_obs.metrics_exporter import Exporter
     from ancestry_obs.patcher import TargetReport, Wanted
     from ancestry_obs.settings import ObservabilitySettings
@@ -138,6 +138,9 @@ class Instrumentation:
 
     def status(self) -> Status:
         """Tell the state of every target and of the exporter."""
+        # What `install()` does not need is not imported by it.
+        from ancestry_obs.installation_status import Status  # noqa: PLC0415
+
         exporter = self._outlets.exporter
         return Status(
             enabled=True,
@@ -174,6 +177,8 @@ class Instrumentation:
         Returns:
             A few rows for each metric, from the page that is served, or that would be.
         """
+        from ancestry_obs.collector.summary import summarize  # noqa: PLC0415 - as in `status`
+
         text = self._outlets.read_back()
         names = {family.name: family.spec.name for family in self._store.families()}
         return summarize(text, names)
@@ -305,6 +310,8 @@ def _starts_exporter_by_hook(spec: MapSpec) -> bool:
 
 
 def _status_of(report: TargetReport, errors: int) -> TargetStatus:
+    from ancestry_obs.installation_status import TargetStatus  # noqa: PLC0415 - as in `status`
+
     return TargetStatus(
         target=report.target,
         state=report.state,

@@ -20,8 +20,7 @@ from typing import TYPE_CHECKING
 
 from ancestry_obs.collector import render, render_pieces
 from ancestry_obs.exceptions import ExporterError
-from ancestry_obs.metrics_exporter import Exporter, file_sd, get, start_exporter, write_textfile
-from ancestry_obs.metrics_exporter.push import Gateway
+from ancestry_obs.metrics_exporter import Exporter, get, start_exporter, write_textfile
 from ancestry_obs.termination import Termination
 
 if TYPE_CHECKING:
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
     from ancestry_obs.metrics_exporter import StatusReport
+    from ancestry_obs.metrics_exporter.file_sd import Registration
     from ancestry_obs.settings import ObservabilitySettings
 
 __all__ = ["Outlets"]
@@ -69,6 +69,11 @@ class Outlets:
         self._closed = False
         self._termination = Termination(self._end_by_signal)
         self._web_config = _settled(settings.web_config) or None
+        if settings.push_url:
+            # As for `file_sd`; not at the end, which a signal may bring in the midst of imports.
+            from ancestry_obs.metrics_exporter.push import Gateway  # noqa: PLC0415
+
+            self._gateway = Gateway
         self._begin_process()
         _OUTLETS.add(self)
 
@@ -76,7 +81,7 @@ class Outlets:
         """Begin with nothing: a forked child has neither its parent's socket nor its threads."""
         self._lock = threading.RLock()
         self._exporter: Exporter | None = None
-        self._registration: file_sd.Registration | None = None
+        self._registration: Registration | None = None
         self._lets_out = False
         self.error = ""
 
@@ -171,7 +176,10 @@ class Outlets:
             try:
                 # The label that Prometheus takes the scheme of the address from.
                 labels = {"__scheme__": "https"} if exporter.scheme == "https" else None
-                self._registration = file_sd.register(self._file_sd, exporter.address, labels)
+                # Few programs register, and importing takes them all longer than it seems.
+                from ancestry_obs.metrics_exporter.file_sd import register  # noqa: PLC0415
+
+                self._registration = register(self._file_sd, exporter.address, labels)
             except ExporterError as error:
                 self._say(str(error))
             else:
@@ -221,7 +229,7 @@ class Outlets:
         # An exception that nobody caught has been noted by the interpreter before it ends.
         succeeded = not self.failed and getattr(sys, "last_value", None) is None
         job = self._settings.metrics_namespace or "ancestry_obs"
-        Gateway(url, job, socket.gethostname()).push(self._registry, succeeded=succeeded)
+        self._gateway(url, job, socket.gethostname()).push(self._registry, succeeded=succeeded)
 
 
 def _settled(path: str | None) -> str:

@@ -10,7 +10,6 @@ property, descriptor or module `__getattr__` runs.
 
 from __future__ import annotations
 
-import difflib
 import sys
 from dataclasses import dataclass, replace
 from types import FunctionType, ModuleType
@@ -291,5 +290,7 @@ def _is_defined_in(raw: object, module: str) -> bool:
 
 
 def _did_you_mean(name: str, known: Iterable[object]) -> str:
-    near = difflib.get_close_matches(name, [each for each in known if isinstance(each, str)], n=1)
+    from difflib import get_close_matches  # noqa: PLC0415 - for mistakes alone
+
+    near = get_close_matches(name, [each for each in known if isinstance(each, str)], n=1)
     return f"; did you mean {near[0]!r}?" if near else ""
