@@ -212,13 +212,15 @@ def _exchanged(
     value: object, original: CodeType, own: Mapping[str, object], common: Mapping[str, object]
 ) -> object:
     """Give a constant with the objects inside it."""
+    if value is None:
+        return None
+    if type(value) is tuple:
+        # What is written as a tuple of constants is one constant.
+        return tuple([_exchanged(each, original, own, common) for each in value])
     if type(value) is str:
         if value.startswith(CONSTANT):
             return own[value] if value in own else common.get(value, value)
         return next((e for e in original.co_consts if type(e) is str and e == value), value)
-    if type(value) is tuple:
-        # What is written as a tuple of constants is one constant.
-        return tuple([_exchanged(each, original, own, common) for each in value])
     if type(value) is CodeType and value.co_filename == FILENAME:
         inside = tuple([_exchanged(each, original, own, common) for each in value.co_consts])
         return value.replace(co_filename=original.co_filename, co_consts=inside)

@@ -84,7 +84,8 @@ class Targets:
         if name != known:
             spanning = self._spanning.get(name.partition(".")[0], ())
             found = [target for target, each in spanning if each.matches_module(name)]
-            found = sorted([*self._named.get(name, ()), *found], key=lambda target: target.index)
+            if name in self._named:
+                found = sorted([*self._named[name], *found], key=lambda target: target.index)
             self._last = name, found
         return found
 

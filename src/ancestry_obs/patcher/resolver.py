@@ -174,10 +174,12 @@ class Resolver:
 
     def _globbed(self, pattern: Pattern, module: ModuleType, at: At) -> Iterator[JoinPoint]:
         matches = pattern.matcher
-        for qualname, place in self._members(module, module, "", {id(module)}):
-            if matches(qualname):
+        takes_accessor = pattern.qualname.rpartition(".")[2] in _ACCESSORS
+        wanted = None if takes_accessor else matches
+        for qualname, place in self._members(module, module, "", {id(module)}, wanted):
+            if not takes_accessor or matches(qualname):
                 yield from self._if_weavable(place, at, qualname)
-            if issubclass(type(place.raw), property):
+            if takes_accessor and issubclass(type(place.raw), property):
                 for accessor in _ACCESSORS:
                     # A setter is taken in by who writes it: `Cls.*` counts reads alone.
                     full = f"{qualname}.{accessor}"
@@ -185,7 +187,12 @@ class Resolver:
                         yield from self._if_weavable(replace(place, accessor=accessor), at)
 
     def _members(
-        self, module: ModuleType, container: type | ModuleType, prefix: str, seen: set[int]
+        self,
+        module: ModuleType,
+        container: type | ModuleType,
+        prefix: str,
+        seen: set[int],
+        wanted: Callable[[str], object] | None,
     ) -> Iterator[tuple[str, _Place]]:
         named = None if isinstance(container, ModuleType) else container
         own = name_of(module)
@@ -197,8 +204,8 @@ class Resolver:
                 inner = cast("type", raw)
                 if inner.__module__ == own and id(inner) not in seen:
                     seen.add(id(inner))
-                    yield from self._members(module, inner, f"{prefix}{name}.", seen)
-            elif _is_defined_in(raw, own):
+                    yield from self._members(module, inner, f"{prefix}{name}.", seen, wanted)
+            elif (wanted is None or wanted(prefix + name)) and _is_defined_in(raw, own):
                 yield prefix + name, _Place(module, container, name, raw, named)
 
     def _if_weavable(self, place: _Place, at: At, path: str = "") -> Iterable[JoinPoint]:
