@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     from ancestry_obs.compiler.definitions import Key
 
-    Unfilled = tuple[CodeType, tuple[tuple[int, int | str | None], ...]]
+    _Places = tuple[tuple[int, int | str | None], ...]
+    Unfilled = tuple[tuple[Any, ...], tuple[object, ...], tuple[Any, ...], _Places]
 
 __all__ = [
     "CONSTANT",
@@ -136,9 +137,10 @@ def unfilled(code: CodeType, original: CodeType) -> Unfilled:
         original: What it takes the place of.
 
     Returns:
-        Code that `marshal` can write, and which of its constants are to become something else: the
-        constant of the original that has a number; what stands for a text; or, for what consists
-        of others, that with all that is inside it exchanged.
+        What `marshal` can write: what code is made of, in the order that `CodeType` takes it, with
+        the constants by themselves; and which of those are to become something else: the constant
+        of the original that has a number; what stands for a text; or, for what consists of others,
+        that with all that is inside it exchanged.
     """
     marks = CO_NESTED | CO_ITERABLE_COROUTINE
     # Texts are the very ones of the original: who writes out both it and a docstring writes one.
@@ -162,15 +164,17 @@ def unfilled(code: CodeType, original: CodeType) -> Unfilled:
         elif _holds(each, own):
             places.append((index, None))
         constants.append(constant)
-    return code.replace(
-        co_name=original.co_name,
-        co_qualname=original.co_qualname,
-        co_filename=original.co_filename,
-        co_firstlineno=original.co_firstlineno,
-        # What `types.coroutine` made awaitable stays awaitable.
-        co_flags=code.co_flags & ~marks | original.co_flags & marks,
-        co_consts=tuple(constants),
-    ), tuple(places)
+    counts = code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_nlocals
+    # What `types.coroutine` made awaitable stays awaitable.
+    flags = code.co_flags & ~marks | original.co_flags & marks
+    named = original.co_filename, original.co_name, original.co_qualname, original.co_firstlineno
+    tables = code.co_linetable, code.co_exceptiontable, code.co_freevars, code.co_cellvars
+    return (
+        (*counts, code.co_stacksize, flags, code.co_code),
+        tuple(constants),
+        (code.co_names, code.co_varnames, *named, *tables),
+        tuple(places),
+    )
 
 
 def _holds(value: object, own: Mapping[object, int]) -> bool:
@@ -196,8 +200,8 @@ def filled(
         own: The object for each text that stands for one in this code.
         common: The same for texts that stand for one object in many codes.
     """
-    code, places = made
-    constants, originals = [*code.co_consts], original.co_consts
+    before, standing, after, places = made
+    constants, originals = [*standing], original.co_consts
     for index, source in places:
         if isinstance(source, int):
             constants[index] = originals[source]
@@ -205,7 +209,8 @@ def filled(
             constants[index] = own[source] if source in own else common.get(source, source)
         else:
             constants[index] = _exchanged(constants[index], original, own, common)
-    return code.replace(co_consts=tuple(constants))
+    # Made at once: a code object that was read would have to be made a second time.
+    return CodeType(*before, tuple(constants), *after)  # type: ignore[call-arg]  # eighteen
 
 
 def _exchanged(

@@ -29,6 +29,11 @@ def _regex(glob: str) -> re.Pattern[str]:
     return re.compile(_ANY.join(map(re.escape, glob.split("*"))))
 
 
+def _is_public(qualname: str) -> bool | None:
+    # What `*` alone means, at a fifth of the price.
+    return None if qualname[:1] == "_" or "._" in qualname or _LOCAL in qualname else True
+
+
 @dataclass(frozen=True, slots=True)
 class Pattern:
     """A target pattern, ready for matching.
@@ -93,6 +98,8 @@ class Pattern:
     @property
     def matcher(self) -> Callable[[str], object]:
         """The same for many names: what gives None for a name that is not meant."""
+        if self.takes_all:
+            return _is_public
         depth, matches = self.qualname.count(_LOCAL), _regex(self.qualname).fullmatch
         if depth:
             return lambda name: matches(name) if name.count(_LOCAL) == depth else None

@@ -7,7 +7,7 @@ import marshal
 import os
 import subprocess
 import sys
-from hashlib import blake2b
+from binascii import crc32
 from pathlib import Path
 from textwrap import dedent
 
@@ -115,6 +115,23 @@ def test_what_it_depends_on_makes_another_entry(process, other):
     assert not process()[3]
 
 
+@pytest.mark.parametrize("there", [True, False])
+def test_a_toolkit_that_somebody_works_on_has_entries_of_its_own(
+    folder, tmp_path, monkeypatch, there
+):
+    file = tmp_path / ("." if there else "archive.zip") / "body.py"
+    monkeypatch.setattr("ancestry_obs.compiler.code_cache.__file__", str(file))
+    (tmp_path / "body.py").write_text("a = 1")
+
+    def name():
+        return CodeCache(str(folder), "1").name([b"a"])
+
+    before = name()
+    assert name() == before
+    (tmp_path / "body.py").write_text("a = 12")
+    assert (name() != before) is there
+
+
 def test_an_entry_is_good_for_the_code_alone_that_it_was_made_of(process):
     process()
     changed = load(TEXT.replace("+ 1", "+ 5"))["g"]
@@ -199,7 +216,7 @@ def test_a_damaged_entry_is_as_good_as_none(process, folder, damage):
     names, _, _, compiled = process()
     assert compiled
     assert names["f"](1) == 2
-    assert marshal.loads(entry.read_bytes()[20:])
+    assert marshal.loads(entry.read_bytes()[4:])
     assert not process()[3]
 
 
@@ -452,4 +469,4 @@ def test_programs_that_start_at_once(start, tmp_path):
         assert each.communicate() == ("[0, 2, 4] 3\n", "")
     (entry,) = (tmp_path / "home/ancestry-obs/code").iterdir()
     data = entry.read_bytes()
-    assert blake2b(data[20:], digest_size=20).digest() == data[:20]
+    assert crc32(data[4:]).to_bytes(4) == data[:4]
