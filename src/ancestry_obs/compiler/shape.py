@@ -101,6 +101,7 @@ class Shape:
             **functions,
         }
         common |= _called(aspect, common)
+        common |= dict.fromkeys([names.call, names.inner, names.permit])
         self.common = {CONSTANT + name: value for name, value in common.items()}
 
     def known(self, original: CodeType) -> Unfilled | str | None:

@@ -36,9 +36,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 
     from ancestry_obs.patcher.join_point_weaving import Weaving
-    from ancestry_obs.patcher.join_points import JoinPoint, Pointcut, Weaver
+    from ancestry_obs.patcher.join_points import At, JoinPoint, Pointcut, Weaver
     from ancestry_obs.patcher.pointcuts import Target
     from ancestry_obs.patcher.resolver import Base
+
+    _Matcher = tuple[Callable[[str], object], At, tuple[Hashable]]
+    _Matchers = tuple[list[Target], list[_Matcher], bool]
 
 __all__ = ["Patcher"]
 
@@ -94,6 +97,7 @@ class Patcher:
         self._bases: dict[str, list[tuple[Target, Base]]] = {}
         self._main: dict[str, tuple[ModuleType, list[int]]] = {}
         self._launched = ""
+        self._matchers: _Matchers = [], [], False
         self._said: set[tuple[str, str]] = set()
         self.renew_lock()
         _PATCHERS.add(self)
@@ -181,6 +185,7 @@ class Patcher:
         self._subclasses.close()
         before = list(self._weavings.all.values())
         self._targets = Targets(pointcuts, self._resolver)
+        self._matchers = [], [], False
         self._settled.clear()
         self._under_way.clear()
         self._bases.clear()
@@ -341,13 +346,14 @@ class Patcher:
 
     def _definitions(self, name: str, code: CodeType) -> list[Wanted]:
         """Choose the code that a module's definitions will have, as far as that is certain."""
-        targets = [each for each in self._targets.concerned(name) if not each.pointcut.subclasses]
-        patterns = [(each.pattern, each.pointcut) for each in targets if each.pattern is not None]
-        # Most targets are meant by one pattern, and then share the one advice.
-        matchers = [(pattern.matcher, each.at, (each.advice,)) for pattern, each in patterns]
-        is_deep = any("<locals>" in pattern.qualname for pattern, _ in patterns)
+        concerned = self._targets.concerned(name)
+        # Kept by itself: another thread may import another package meanwhile.
+        known = self._matchers
+        if concerned is not known[0]:
+            known = self._matchers = (concerned, *_matchers(concerned))
+        _, matchers, is_deep = known
         chosen: list[Wanted] = []
-        for each in _definitions_in(code, is_deep=is_deep) if targets else ():
+        for each in _definitions_in(code, is_deep=is_deep) if matchers else ():
             qualname = each.co_qualname
             meant = [(at, advices) for matches, at, advices in matchers if matches(qualname)]
             if meant:
@@ -422,6 +428,20 @@ class Patcher:
                 self._said.clear()
             self._said.add((target, reason))
             _logger.warning("target %s: %s", target, reason)
+
+
+def _matchers(targets: Iterable[Target]) -> tuple[list[_Matcher], bool]:
+    """Give what tells which definitions are meant, and whether functions inside functions may be.
+
+    Most definitions are meant by one pattern, and then share the one advice.
+    """
+    wanted = [
+        (each.pattern, each.pointcut)
+        for each in targets
+        if each.pattern is not None and not each.pointcut.subclasses
+    ]
+    matchers = [(pattern.matcher, each.at, (each.advice,)) for pattern, each in wanted]
+    return matchers, any("<locals>" in pattern.qualname for pattern, _ in wanted)
 
 
 def _definitions_in(code: CodeType, *, is_deep: bool) -> Iterator[CodeType]:

@@ -86,6 +86,8 @@ class Targets:
             found = [target for target, each in spanning if each.matches_module(name)]
             if name in self._named:
                 found = sorted([*self._named[name], *found], key=lambda target: target.index)
+            # The very same answer for modules of one package: who asks may remember what follows.
+            found = self._last[1] if found == self._last[1] else found
             self._last = name, found
         return found
 
