@@ -273,7 +273,7 @@ class Program:
         sys.pycache_prefix = os.fspath(self.folder / "none")
         self.import_package()
 
-    def install(self, code_cache: str | None = None) -> None:
+    def install(self, code_cache: str = "off") -> None:
         """Weave the map."""
         settings = self.toolkit.ObservabilitySettings(
             enable_prometheus_metrics=True, metrics_export_port=0, code_cache=code_cache

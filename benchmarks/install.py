@@ -135,12 +135,12 @@ def write_package(folder: Path) -> None:
     (folder / "map.toml").write_text(text, encoding="utf-8")
 
 
-def in_process(folder: str, code_cache: str | None = None) -> None:
+def in_process(folder: str, code_cache: str = "off") -> None:
     """Measure in this process, and print the figures as JSON.
 
     Args:
         folder: where the package and its map are.
-        code_cache: a folder for woven code, if it is to be kept for the next process.
+        code_cache: a folder for woven code, where it is to be kept for the next process.
     """
     sys.path.insert(0, folder)
     import acme  # noqa: PLC0415 - it exists in the measured processes only

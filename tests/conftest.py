@@ -5,10 +5,13 @@ And what tests of woven programs share: a map that counts, and a program that ru
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass, field
 from textwrap import dedent
 
@@ -18,6 +21,12 @@ REASON = (
     "opens the exporter's port: set SKIP_LIVE_API_TESTS=false or PROMETHEUS_METRICS_ENABLED=true "
     "(nox and CI do)"
 )
+
+
+# Woven code is kept in the user's cache folder. Tests have one of their own, and so have the
+# programs that they start.
+os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="ancestry-obs-tests-")
+atexit.register(shutil.rmtree, os.environ["XDG_CACHE_HOME"], ignore_errors=True)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from importlib.machinery import PathFinder
 from importlib.util import module_from_spec
 from operator import attrgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ancestry_obs.compiler import Advice
 from ancestry_obs.exceptions import CompileError
@@ -131,6 +131,11 @@ class LabelFunctions(Mapping[str, Callable[..., object]]):
             name: the module name that the map uses for it.
         """
         self._modules[name] = module
+
+    def get(self, name: str, default: Any = None) -> Any:  # noqa: ANN401 - as `Mapping` has it
+        """Give a function by its name, or something else."""
+        # Asked for each target.
+        return self._found.get(name) or super().get(name, default)
 
     def __getitem__(self, name: str) -> Callable[..., object]:
         """Give a function by its name.

@@ -14,13 +14,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from ancestry_obs import aspects
-from ancestry_obs.collector import Collector, Run, Samples, SelfMetrics, summarize
-from ancestry_obs.compiler import Advice, Aspect, CodeCache, Runtime, weave, weave_callable
+from ancestry_obs.collector import Collector, Run, Samples, SelfMetrics
+from ancestry_obs.compiler import Aspect, Runtime, open_code_cache, weave, weave_callable
 from ancestry_obs.compiler.code import codes_in
-from ancestry_obs.installation_status import Status, TargetStatus
 from ancestry_obs.mapfile import MapDiff, MapSpec, SampleSpec, difference
 from ancestry_obs.metrics_registry import attach, connect, detach, disconnect
 from ancestry_obs.outlets import Outlets
@@ -36,9 +35,12 @@ if TYPE_CHECKING:
 
     from prometheus_client import CollectorRegistry
 
-    from ancestry_obs.collector import Reading, Row
-    from ancestry_obs.compiler import Woven
+    from ancestry_obs.collector import Reading
+    from ancestry_obs.collector.summary import Row
+    from ancestry_obs.compiler import Advice, Woven
+    from ancestry_obs.compiler.sources import Source
     from ancestry_obs.exceptions import CompileError
+    from ancestry_obs.installation_status import Status, TargetStatus
     from ancestry_obs.metrics_exporter import Exporter
     from ancestry_obs.patcher import TargetReport, Wanted
     from ancestry_obs.settings import ObservabilitySettings
@@ -86,7 +88,7 @@ class Instrumentation:
             self._functions,
             actions,
             self._trackers,
-            code_cache=CodeCache(settings.code_cache, version) if settings.code_cache else None,
+            code_cache=open_code_cache(settings.code_cache, version),
         )
         self._patcher = Patcher(_Weaver(self._runtime, self._trackers))
         self._declare(spec)
@@ -185,6 +187,9 @@ class Instrumentation:
 
     def status(self) -> Status:
         """Tell the state of every target and of the exporter."""
+        # What `install()` does not need is not imported by it.
+        from ancestry_obs.installation_status import Status  # noqa: PLC0415
+
         exporter = self._outlets.exporter
         return Status(
             enabled=True,
@@ -226,6 +231,8 @@ class Instrumentation:
         Returns:
             A few rows for each metric, from the page that is served, or that would be.
         """
+        from ancestry_obs.collector.summary import summarize  # noqa: PLC0415 - as in `status`
+
         text = self._outlets.read_back()
         names = {family.name: family.spec.name for family in self._store.families()}
         return summarize(text, names)
@@ -303,6 +310,8 @@ class Instrumentation:
         own = self._targets(holders=True)
         if self._member is None:
             return own
+        from ancestry_obs.installation_status import TargetStatus  # noqa: PLC0415 - as in `status`
+
         whole = Totals(targets={each.target: each.as_row() for each in own})
         whole.add(self._member.others()[0], is_living=True)
         return tuple(TargetStatus(name, *row) for name, row in whole.reached().items())
@@ -324,7 +333,7 @@ class _Weaver:
         self._trackers = trackers
 
     def weave(
-        self, wanted: Sequence[Wanted], source: str | None = None
+        self, wanted: Sequence[Wanted], source: Source | None = None
     ) -> list[Woven | CompileError]:
         """Weave functions, or code that is to become functions."""
         # Others of the run are to know of it, be it never called.
@@ -343,7 +352,7 @@ class _Weaver:
         return Aspect(
             target=wanted.target,
             code=wanted.code,
-            advices=tuple(each for each in wanted.advices if isinstance(each, Advice)),
+            advices=cast("tuple[Advice, ...]", wanted.advices),
             runtime=self._runtime,
             is_method=wanted.is_method,
             function=wanted.function,
@@ -352,7 +361,7 @@ class _Weaver:
         )
 
     def _track(self, wanted: Wanted, aspect: Aspect) -> None:
-        samples = aspect.advice.track
+        samples = wanted.owner and aspect.advice.track
         if samples and wanted.owner:
             # The woven code meets instances from now on; these are there already.
             for instance in aspects.instances_of(wanted.owner):
@@ -392,6 +401,8 @@ def _starts_exporter_by_hook(spec: MapSpec) -> bool:
 
 
 def _status_of(report: TargetReport, errors: int) -> TargetStatus:
+    from ancestry_obs.installation_status import TargetStatus  # noqa: PLC0415 - as in `status`
+
     return TargetStatus(
         target=report.target,
         state=report.state,

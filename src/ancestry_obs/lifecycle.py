@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from prometheus_client import CollectorRegistry
 
-    from ancestry_obs.collector import Row
+    from ancestry_obs.collector.summary import Row
     from ancestry_obs.installation_status import Status
     from ancestry_obs.instrumentation import Instrumentation
     from ancestry_obs.mapfile import MapDiff, MapSpec

@@ -21,8 +21,7 @@ from urllib.error import HTTPError
 
 from ancestry_obs.collector import render, render_pieces
 from ancestry_obs.exceptions import ExporterError
-from ancestry_obs.metrics_exporter import Exporter, file_sd, get, start_exporter, write_textfile
-from ancestry_obs.metrics_exporter.push import Gateway
+from ancestry_obs.metrics_exporter import Exporter, get, start_exporter, write_textfile
 from ancestry_obs.process_tree.endings import Endings
 from ancestry_obs.recording.failures import came_from_outside, shown, warn
 from ancestry_obs.repeater import Repeater
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
     from ancestry_obs.metrics_exporter import StatusReport
+    from ancestry_obs.metrics_exporter.file_sd import Registration
     from ancestry_obs.process_tree.member import Member
     from ancestry_obs.settings import ObservabilitySettings
 
@@ -82,6 +82,11 @@ class Outlets:
         self._termination = Termination(self._end_by_signal, follows=member is not None)
         self._endings = Endings(self._end, self._give_way)
         self._web_config = _settled(settings.web_config) or None
+        if settings.push_url:
+            # As for `file_sd`; not at the end, which a signal may bring in the midst of imports.
+            from ancestry_obs.metrics_exporter.push import Gateway  # noqa: PLC0415
+
+            self._gateway = Gateway
         self._begin_process()
         _OUTLETS.add(self)
 
@@ -89,7 +94,7 @@ class Outlets:
         """Begin with nothing: a forked child has neither its parent's socket nor its threads."""
         self._lock = threading.RLock()
         self._exporter: Exporter | None = None
-        self._registration: file_sd.Registration | None = None
+        self._registration: Registration | None = None
         self._clearing = Repeater(self._clear_entries, _SECONDS)
         self._lets_out = False
         self.error = ""
@@ -222,7 +227,10 @@ class Outlets:
             try:
                 # The label that Prometheus takes the scheme of the address from.
                 labels = {"__scheme__": "https"} if exporter.scheme == "https" else None
-                self._registration = file_sd.register(self._file_sd, exporter.address, labels)
+                # Few programs register, and importing takes them all longer than it seems.
+                from ancestry_obs.metrics_exporter.file_sd import register  # noqa: PLC0415
+
+                self._registration = register(self._file_sd, exporter.address, labels)
             except ExporterError as error:
                 self._say(str(error))
             else:
@@ -231,8 +239,10 @@ class Outlets:
 
     def _clear_entries(self) -> None:
         """Take out the entries of workers that were killed."""
+        from ancestry_obs.metrics_exporter.file_sd import clear  # noqa: PLC0415  there by then
+
         try:
-            file_sd.clear(self._file_sd)
+            clear(self._file_sd)
         except ExporterError as error:
             self._say(str(error))
 
@@ -297,7 +307,7 @@ class Outlets:
         # An exception that nobody caught has been noted by the interpreter before it ends.
         succeeded = not self.failed and getattr(sys, "last_value", None) is None
         job = self._settings.metrics_namespace or "ancestry_obs"
-        Gateway(url, job, socket.gethostname()).push(self._registry, succeeded=succeeded)
+        self._gateway(url, job, socket.gethostname()).push(self._registry, succeeded=succeeded)
 
 
 def _settled(path: str | None) -> str:

@@ -32,7 +32,8 @@ class ObservabilitySettings:
         textfile: A ``.prom`` file for node exporter's textfile collector, written at the end.
         file_sd: A ``.json`` file for Prometheus' file-based service discovery to register in.
         code_cache: A folder to keep woven code in, so that the next start need not compile it; only
-            this user may be able to write to it.
+            this user may be able to write to it. ``off`` for none; `None` for one in the user's
+            cache folder, where Python may write bytecode.
         web_config: A file with the exporter's certificate and users, in the web configuration
             format of Prometheus' exporter-toolkit.
         follow_children: Whether `install()` begins a run, in which the processes that come of this

@@ -2,7 +2,8 @@
 
 A program with metrics switched off reads this too, and nothing else of the toolkit. So nothing is
 imported here but `os`; what a value costs beyond that, its rule imports when there is one. The
-variables of the process win over those of the file; an empty value counts as not set.
+variables of the process win over those of the file; an empty value counts as not set, but for the
+folder of woven code, which it switches off.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from ancestry_obs.exceptions import SettingsError
 
-__all__ = ["DOTENV", "VARIABLES", "check", "read_variables"]
+__all__ = ["DOTENV", "NO_FOLDER", "VARIABLES", "check", "read_variables"]
 
 DOTENV: Final = ".env"
 """The file that is read beside the environment, in the folder that the program starts in."""
@@ -35,6 +36,9 @@ VARIABLES: Final[dict[str, str]] = {
     "web_config": "METRICS_WEB_CONFIG",
     "follow_children": "METRICS_FOLLOW_CHILDREN",
 }
+
+NO_FOLDER: Final = "off"
+"""What stands for no folder of woven code."""
 
 _BOOLEANS: Final = {
     **dict.fromkeys(("true", "1", "yes", "on"), True),
@@ -66,6 +70,8 @@ def read_variables(
     values: dict[str, object] = {}
     for name, variable in VARIABLES.items():
         text = own.get(variable) or in_file.get(variable)
+        if name == "code_cache" and not own.get(variable, in_file.get(variable, NO_FOLDER)).strip():
+            text = NO_FOLDER
         if text:
             values[name] = _converted(name, text)
             check(name, values[name])
@@ -247,7 +253,7 @@ _RULES: Final[dict[str, tuple[Callable[[object], bool], str]]] = {
     "push_url": (_is_http_url, "an http or https URL such as http://127.0.0.1:9091"),
     "textfile": (_is_file(".prom"), "a file that ends in .prom (others are not collected)"),
     "file_sd": (_is_file(".json"), "a file that ends in .json"),
-    "code_cache": (_is_text, "a folder that only this user can write to"),
+    "code_cache": (_is_text, f"a folder that only this user can write to, or {NO_FOLDER}"),
     "web_config": (_is_text, "a file in the web configuration format of Prometheus' exporters"),
     "follow_children": (_is_boolean, "true or false (also 1/0, yes/no, on/off)"),
 }

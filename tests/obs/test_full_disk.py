@@ -66,6 +66,14 @@ def test_a_code_cache(program):
     assert list(folder.iterdir()) == []
 
 
+def test_nobody_hears_of_the_code_cache_in_the_users_folder(program, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    done = program(**NO_SPACE)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert list((tmp_path / "home/ancestry-obs/code").iterdir()) == []
+
+
 @pytest.fixture
 def shop(tmp_path):
     path = tmp_path / "shop.toml"

@@ -77,6 +77,23 @@ def test_every_setting_has_its_variable():
 
 
 @pytest.mark.parametrize(
+    ("environ", "text", "expected"),
+    [
+        ({}, "", None),
+        ({"METRICS_CODE_CACHE": ""}, "", "off"),
+        ({"METRICS_CODE_CACHE": " "}, "METRICS_CODE_CACHE=a", "off"),
+        ({}, "METRICS_CODE_CACHE=", "off"),
+        ({}, "METRICS_CODE_CACHE=a", "a"),
+        ({"METRICS_CODE_CACHE": "b"}, "METRICS_CODE_CACHE=", "b"),
+    ],
+)
+def test_an_empty_folder_of_woven_code_switches_it_off(tmp_path, environ, text, expected):
+    file = tmp_path / ".env"
+    file.write_text(text)
+    assert read(environ, file).code_cache == expected
+
+
+@pytest.mark.parametrize(
     ("text", "value"),
     [
         *((text, True) for text in ("true", "TRUE", "1", "yes", "on", " On ")),

@@ -48,7 +48,7 @@ def _begin() -> independent_count.Starts | None:
     if not _JOB["targets"]:
         return None
     settings = ancestry_obs.ObservabilitySettings(
-        enable_prometheus_metrics=True, metrics_export_port=0
+        enable_prometheus_metrics=True, metrics_export_port=0, code_cache="off"
     )
     ancestry_obs.install(_MAP, settings=settings)
     return independent_count.Starts(_JOB["imports"]) if _JOB["count"] else None

@@ -4,7 +4,7 @@
 
 `Collector` is an ordinary collector of prometheus_client, so that any exposition, ASGI app or push
 works with it; `render` writes the same bytes as prometheus_client would, several times faster. What
-is recorded where, and who asks, is known to others.
+is recorded where, and who asks, is known to others. `summary`, for people, is imported by name.
 """
 
 from ancestry_obs.collector.collector import Collector
@@ -12,17 +12,14 @@ from ancestry_obs.collector.exposition import render, render_pieces
 from ancestry_obs.collector.reading import Reading, Run, TargetState
 from ancestry_obs.collector.samples import Samples
 from ancestry_obs.collector.self_metrics import SelfMetrics
-from ancestry_obs.collector.summary import Row, summarize
 
 __all__ = [
     "Collector",
     "Reading",
-    "Row",
     "Run",
     "Samples",
     "SelfMetrics",
     "TargetState",
     "render",
     "render_pieces",
-    "summarize",
 ]

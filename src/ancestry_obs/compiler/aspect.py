@@ -7,10 +7,10 @@ be wrong about what the map wants of this target. No text is written here, nothi
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field
 from functools import cached_property
 from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR, CO_VARARGS, CO_VARKEYWORDS
-from typing import TYPE_CHECKING, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 from ancestry_obs.compiler.advice import merge
 from ancestry_obs.compiler.keys import ABSENT, may_call_program, plan_keys
@@ -103,8 +103,15 @@ class Part:
         return any(map(may_call_program, expressions))
 
 
-@dataclass(frozen=True)
-class Aspect:
+class _Remembering:
+    """What keeps the values of its properties apart from what it was made of."""
+
+    __slots__ = ("__dict__",)
+
+
+# One for each target: not frozen and without a dict of its own, which both take time.
+@dataclass(slots=True, eq=False)
+class Aspect(_Remembering):
     """One join point with everything that is wanted of it.
 
     Args:
@@ -118,6 +125,9 @@ class Aspect:
             without a function is woven only then, or if they are known to keep the function.
         inner_test: Tells of a first argument whether its call came up through ``super()`` from an
             override that counted it; None where overrides take no part.
+
+    Attributes:
+        own_shape: What `shape_of` has found.
     """
 
     target: str
@@ -128,6 +138,7 @@ class Aspect:
     function: Callable[..., object] | None = None
     is_definition: bool = True
     inner_test: InnerTest | None = None
+    own_shape: Any = field(default=None, init=False, repr=False)
 
     @property
     def known_code(self) -> CodeType:
@@ -135,7 +146,7 @@ class Aspect:
         assert self.code is not None  # noqa: S101 - a callable without code is woven otherwise
         return self.code
 
-    @cached_property
+    @property
     def advice(self) -> Advice:
         """What is wanted, as one."""
         return merge(self.advices)
@@ -214,28 +225,48 @@ class Aspect:
         builtins = getattr(self.function, "__builtins__", {})
         return space.get("super", builtins.get("super")) is super
 
-    @cached_property
+    @property
     def shape(self) -> Hashable:
         """What the statements depend on; equal for targets to which the same ones do justice."""
-        runtime, advice = self.runtime, self.advice
+        runtime, advice, code = self.runtime, self.advice, self.code
         return (
             self.advices,
             # A reload may have replaced a metric, or what a function's name stands for.
             tuple(map(runtime.store.family, advice.metrics)),
-            tuple(id(runtime.functions.get(name)) for name in advice.called),
-            self.kind,
-            _kinds_of_parameters(self.code),
-            tuple(self._alias),
-            self.inner_test is not None,
-            self.knows_its_class,
-            self.takes_permits,
-            self.gives_permits,
-            self.names.prefix,
-            tuple(map(self._place_of, advice.read)),
+            tuple([id(runtime.functions.get(name)) for name in advice.called]),
+            self.kind if code is None else _taken_by(code),
+            self.is_method,
+            self.inner_test is not None
+            and (self.knows_its_class, self.takes_permits, self.gives_permits),
+            *self._names_in_statements(advice),
         )
 
+    def _names_in_statements(self, advice: Advice) -> tuple[str, tuple[object, ...]]:
+        """Give how our names begin, and for each variable that is read where it comes from.
+
+        That is the number of a parameter, or the shown signature. Asked of each target: what is
+        remembered would have to be forgotten again.
+        """
+        code = self.code
+        if code is not None:
+            count = _count_of_parameters(code)
+            taken = code.co_varnames[:count]
+            first = taken[0] if self.is_method and code.co_argcount else "self"
+            places: list[object] = []
+            for name in advice.read:
+                meant = first if name == "self" else name
+                if meant in taken:
+                    places.append(taken.index(meant))
+                elif meant in SPECIAL:
+                    places.append(None)
+                else:
+                    break
+            else:
+                names = "".join((*code.co_varnames, *code.co_cellvars, *code.co_freevars))
+                return "_obs_" if "_obs" not in names else self.names.prefix, tuple(places)
+        return self.names.prefix, tuple(map(self._place_of, advice.read))
+
     def _place_of(self, name: str) -> object:
-        """Tell where a variable comes from: the number of a parameter, or the shown signature."""
         parameters = self.signature.names
         name = self._alias.get(name, name)
         if name in parameters:
@@ -244,9 +275,8 @@ class Aspect:
 
     def forget(self) -> None:
         """Keep nothing but what it was made of; whoever asks again has to wait again."""
-        for name in [*vars(self)]:
-            if name not in _FIELDS:
-                del vars(self)[name]
+        vars(self).clear()
+        self.own_shape = None
 
     @cached_property
     def parts(self) -> tuple[Part, ...]:
@@ -269,14 +299,20 @@ class Aspect:
     @property
     def reads_first(self) -> bool:
         """Whether the statements depend on the first parameter's being an instance or a class."""
-        read = {*self._alias, *self._alias.values()} & self.advice.names
-        return bool(read or (self.is_method and (self.advice.track or self.inner_test)))
+        if not self.is_method:
+            return False
+        advice, code = self.advice, self.code
+        if advice.track or self.inner_test:
+            return True
+        if code is None or not code.co_argcount:
+            return not {*self._alias, *self._alias.values()}.isdisjoint(advice.names)
+        return "self" in advice.names or code.co_varnames[0] in advice.names
 
     @cached_property
     def _alias(self) -> dict[str, str]:
         """Give ``self`` for the first parameter of a method, whatever it is called there."""
-        first = self.signature.first
-        return {"self": first} if self.is_method and first else {}
+        first = self.signature.first if self.is_method else None
+        return {"self": first} if first else {}
 
     def _check(self, record: RecordSpec) -> None:
         names = {*self.variables, *(SPECIAL if record.on != "call" else ())}
@@ -308,14 +344,19 @@ class Aspect:
         return Part(index, stream, returned, raised, tuple(name for name in known if name in used))
 
 
-_FIELDS: Final = frozenset(each.name for each in fields(Aspect))
+_STEPS: Final = CO_ASYNC_GENERATOR | CO_COROUTINE | CO_GENERATOR
+_SPREADS: Final = CO_VARARGS | CO_VARKEYWORDS
 
 
-def _kinds_of_parameters(code: CodeType | None) -> Hashable:
-    if code is None:
-        return None
-    spreads = code.co_flags & (CO_VARARGS | CO_VARKEYWORDS)
-    return code.co_posonlyargcount, code.co_argcount, code.co_kwonlyargcount, spreads
+def _taken_by(code: CodeType) -> Hashable:
+    """Give what a call of some code gives, and how many parameters of which kind it takes."""
+    counts = code.co_posonlyargcount, code.co_argcount, code.co_kwonlyargcount
+    return code.co_flags & (_STEPS | _SPREADS), *counts
+
+
+def _count_of_parameters(code: CodeType) -> int:
+    spreads = (code.co_flags & _SPREADS).bit_count()
+    return code.co_argcount + code.co_kwonlyargcount + spreads
 
 
 def kind_of(code: CodeType | None) -> Kind:

@@ -22,18 +22,24 @@ if TYPE_CHECKING:
 
     from ancestry_obs.compiler.definitions import Key
 
+    _Places = tuple[tuple[int, int | str | None], ...]
+    Unfilled = tuple[tuple[Any, ...], tuple[object, ...], tuple[Any, ...], _Places]
+
 __all__ = [
     "CONSTANT",
     "FILENAME",
     "NamesToConstants",
+    "Unfilled",
     "codes_in",
     "compiled",
     "copied",
     "counterparts",
     "embed",
+    "filled",
     "inner_code",
     "key_of",
     "quietly",
+    "unfilled",
     "unmarked",
     "with_constants",
     "with_inside_of",
@@ -141,41 +147,110 @@ def with_constants(code: CodeType, original: CodeType, constants: Mapping[str, o
         original: What it takes the place of.
         constants: The object for each text.
     """
+    return filled(unfilled(code, original), original, {}, constants)
+
+
+def unfilled(code: CodeType, original: CodeType) -> Unfilled:
+    """Give woven code the identity of its original, without any object in it yet.
+
+    Args:
+        code: What was compiled.
+        original: What it takes the place of.
+
+    Returns:
+        What `marshal` can write: what code is made of, in the order that `CodeType` takes it, with
+        the constants by themselves; and which of those are to become something else: the constant
+        of the original that has a number; what stands for a text; or, for what consists of others,
+        that with all that is inside it exchanged.
+    """
     marks = CO_NESTED | CO_ITERABLE_COROUTINE
     # Texts are the very ones of the original: who writes out both it and a docstring writes one.
-    texts = {each: each for each in original.co_consts if type(each) is str}
-    return code.replace(
-        co_name=original.co_name,
-        co_qualname=original.co_qualname,
-        co_filename=original.co_filename,
-        co_firstlineno=original.co_firstlineno,
-        # What `types.coroutine` made awaitable stays awaitable.
-        co_flags=code.co_flags & ~marks | original.co_flags & marks,
-        co_consts=_exchanged(code.co_consts, original.co_filename, texts, constants),
+    own: dict[object, int] = {}
+    for index, each in enumerate(original.co_consts):
+        if type(each) is str:
+            own[each] = index
+        elif type(each) is CodeType:
+            own[id(each)] = index
+    constants: list[object] = []
+    places: list[tuple[int, int | str | None]] = []
+    for index, each in enumerate(code.co_consts):
+        constant: object = each
+        if type(each) is str and each.startswith(CONSTANT):
+            places.append((index, each))
+        elif type(each) is str and each in own:
+            places.append((index, own[each]))
+        elif type(each) is CodeType and id(each) in own:
+            places.append((index, own[id(each)]))
+            constant = None
+        elif _holds(each, own):
+            places.append((index, None))
+        constants.append(constant)
+    counts = code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_nlocals
+    # What `types.coroutine` made awaitable stays awaitable.
+    flags = code.co_flags & ~marks | original.co_flags & marks
+    named = original.co_filename, original.co_name, original.co_qualname, original.co_firstlineno
+    tables = code.co_linetable, code.co_exceptiontable, code.co_freevars, code.co_cellvars
+    return (
+        (*counts, code.co_stacksize, flags, code.co_code),
+        tuple(constants),
+        (code.co_names, code.co_varnames, *named, *tables),
+        tuple(places),
     )
 
 
+def _holds(value: object, own: Mapping[object, int]) -> bool:
+    """Whether something is to be exchanged inside a constant."""
+    if type(value) is str:
+        return value.startswith(CONSTANT) or value in own
+    if type(value) is tuple:
+        return any(_holds(each, own) for each in value)
+    return type(value) is CodeType and value.co_filename == FILENAME
+
+
+def filled(
+    made: Unfilled,
+    original: CodeType,
+    own: Mapping[str, object],
+    common: Mapping[str, object],
+) -> CodeType:
+    """Give woven code its objects.
+
+    Args:
+        made: What `unfilled` gave, perhaps in another process.
+        original: What it takes the place of.
+        own: The object for each text that stands for one in this code.
+        common: The same for texts that stand for one object in many codes.
+    """
+    before, standing, after, places = made
+    constants, originals = [*standing], original.co_consts
+    for index, source in places:
+        if isinstance(source, int):
+            constants[index] = originals[source]
+        elif source is not None:
+            constants[index] = own[source] if source in own else common.get(source, source)
+        else:
+            constants[index] = _exchanged(constants[index], original, own, common)
+    # Made at once: a code object that was read would have to be made a second time.
+    return CodeType(*before, tuple(constants), *after)  # type: ignore[call-arg]  # eighteen
+
+
 def _exchanged(
-    values: Iterable[object],
-    filename: str,
-    texts: Mapping[str, str],
-    constants: Mapping[str, object],
-) -> tuple[object, ...]:
-    exchanged: list[object] = []
-    for each in values:
-        new: object = each
-        if type(each) is str:
-            new = (constants if each.startswith(CONSTANT) else texts).get(each, each)
-        elif type(each) is CodeType and each.co_filename == FILENAME:
-            inside = _exchanged(each.co_consts, filename, texts, constants)
-            new = each.replace(co_filename=filename, co_consts=inside)
-        elif type(each) is tuple:
-            # What is written as a tuple of constants is one constant.
-            inside = _exchanged(each, filename, texts, constants)
-            has_changed = any(one is not old for one, old in zip(inside, each, strict=True))
-            new = inside if has_changed else each
-        exchanged.append(new)
-    return tuple(exchanged)
+    value: object, original: CodeType, own: Mapping[str, object], common: Mapping[str, object]
+) -> object:
+    """Give a constant with the objects inside it."""
+    if value is None:
+        return None
+    if type(value) is tuple:
+        # What is written as a tuple of constants is one constant.
+        return tuple([_exchanged(each, original, own, common) for each in value])
+    if type(value) is str:
+        if value.startswith(CONSTANT):
+            return own[value] if value in own else common.get(value, value)
+        return next((e for e in original.co_consts if type(e) is str and e == value), value)
+    if type(value) is CodeType and value.co_filename == FILENAME:
+        inside = tuple([_exchanged(each, original, own, common) for each in value.co_consts])
+        return value.replace(co_filename=original.co_filename, co_consts=inside)
+    return value
 
 
 def with_inside_of(code: CodeType, original: CodeType) -> CodeType:
@@ -202,7 +277,7 @@ def counterparts(code: CodeType, original: CodeType) -> Iterator[tuple[CodeType,
     """
     by_key: dict[Key, list[CodeType]] = {}
     for each in original.co_consts:
-        if isinstance(each, CodeType):
+        if type(each) is CodeType:
             by_key.setdefault(key_of(each), []).append(each)
     for each in code.co_consts if by_key else ():
         if isinstance(each, CodeType):
@@ -220,24 +295,34 @@ def copied(function: FunctionType) -> FunctionType:
     )
 
 
-def embed(code: CodeType, replacements: Mapping[int, CodeType]) -> CodeType:
+def embed(
+    code: CodeType,
+    replacements: Mapping[int, CodeType],
+    know: Callable[[CodeType, CodeType], None] | None = None,
+) -> CodeType:
     """Exchange codes inside another one.
 
     Args:
         code: What holds them, directly or deeper.
         replacements: What takes the place of each, by the id of the original.
+        know: Called with each code that is made here and with what it takes the place of.
 
     Returns:
         Code that holds the replacements; the very same code if it has none of the originals.
     """
-    constants = tuple(
-        replacements.get(id(each)) or embed(each, replacements)
-        if isinstance(each, CodeType)
-        else each
-        for each in code.co_consts
-    )
-    is_same = all(new is old for new, old in zip(constants, code.co_consts, strict=True))
-    return code if is_same else code.replace(co_consts=constants)
+    constants: list[object] | None = None
+    for index, each in enumerate(code.co_consts):
+        if type(each) is CodeType:
+            new = replacements.get(id(each)) or embed(each, replacements, know)
+            if new is not each:
+                constants = constants or [*code.co_consts]
+                constants[index] = new
+    if constants is None:
+        return code
+    whole = code.replace(co_consts=tuple(constants))
+    if know is not None:
+        know(whole, code)
+    return whole
 
 
 def inner_code(function: ast.AST, free: Iterable[str]) -> CodeType:

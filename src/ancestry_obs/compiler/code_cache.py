@@ -2,7 +2,8 @@
 
 An entry's name follows from all that it depends on, so that none is ever out of date; what is no
 longer asked for goes when the folder is full. Python's own imports never see any of it. What cannot
-be read or written is as good as not there.
+be read or written is as good as not there. Where no folder is named it is one in the user's cache
+folder, as Python keeps its bytecode without being asked, and it is not spoken of.
 """
 
 from __future__ import annotations
@@ -13,22 +14,78 @@ import marshal
 import os
 import stat
 import sys
+from binascii import crc32
 from hashlib import blake2b
 from importlib.util import MAGIC_NUMBER
 from pathlib import Path
 from time import time
 from typing import TYPE_CHECKING, Any, Final
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from ancestry_obs.variables import NO_FOLDER
 
-__all__ = ["CodeCache"]
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from types import CodeType
+
+__all__ = ["CodeCache", "default_folder", "open_code_cache", "written_out"]
 
 _LOG: Final = logging.getLogger("ancestry_obs")
 _MOST_BYTES: Final = 64 * 1024 * 1024
 _DIGEST_SIZE: Final = 20
+_SUM_SIZE: Final = 4
 _LONG: Final = 3600.0
 _OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
+# Later formats write one thing that is there twice once, if it happens to be one object.
+_PLAIN_FORMAT: Final = 2
+
+
+def open_code_cache(folder: str | None, version: str) -> CodeCache | None:
+    """Give the cache that a setting asks for, if any can be had.
+
+    Args:
+        folder: The setting; `None` for the default folder, which is used as Python's own bytecode
+            files are.
+        version: The toolkit's.
+    """
+    if folder is not None:
+        is_off = folder.strip().lower() in {"", NO_FOLDER}
+        cache = None if is_off else CodeCache(folder, version)
+    else:
+        default = None if sys.dont_write_bytecode else default_folder(os.environ, sys.platform)
+        is_usable = default is not None and _is_in_own(default)
+        cache = CodeCache(str(default), version, is_named=False) if is_usable else None
+    return cache if cache is not None and cache.is_open else None
+
+
+def default_folder(environ: Mapping[str, str], platform: str) -> Path | None:
+    """Give the folder that is used where none is named; `None` if the user has no cache folder.
+
+    As the XDG Base Directory Specification has it, and the guidelines of macOS and Windows.
+
+    Args:
+        environ: The variables that tell it.
+        platform: As `sys.platform` tells it.
+    """
+    given = environ.get("XDG_CACHE_HOME", "")
+    if platform == "win32":
+        given = given or environ.get("LOCALAPPDATA", "")
+    elif not given and environ.get("HOME"):
+        given = f"{environ['HOME']}/{'Library/Caches' if platform == 'darwin' else '.cache'}"
+    # The specification: a relative path is to be ignored.
+    return Path(given, "ancestry-obs", "code") if Path(given).is_absolute() else None
+
+
+def _is_in_own(folder: Path) -> bool:
+    """Whether what there is of a path belongs to this user.
+
+    One who runs as another user, as by ``sudo``, leaves nothing in the first one's home.
+    """
+    try:
+        while not folder.exists():
+            folder = folder.parent
+        return not hasattr(os, "getuid") or folder.stat().st_uid == os.getuid()
+    except OSError:
+        return False
 
 
 class CodeCache:
@@ -39,16 +96,23 @@ class CodeCache:
             program, so that one to which others can write is not used.
         version: The toolkit's.
         most_bytes: What the entries may come to; the oldest ones go first.
+        is_named: Whether the user named the folder, and is to be told why it is not used.
+
+    Attributes:
+        is_open: Whether the folder is used.
     """
 
-    def __init__(self, folder: str, version: str, most_bytes: int = _MOST_BYTES) -> None:
+    def __init__(
+        self, folder: str, version: str, most_bytes: int = _MOST_BYTES, *, is_named: bool = True
+    ) -> None:
+        self._level = logging.WARNING if is_named else logging.DEBUG
         # Made absolute now: the program may go to another folder.
         self._folder = Path(os.path.expanduser(folder)).absolute()  # noqa: PTH111 - `~` alone may raise
         self._folder_name = os.fspath(self._folder)
-        self._depends_on = f"{version} {sys.flags.optimize} ".encode() + MAGIC_NUMBER
+        self._depends_on = f"{version} {_files()} {sys.flags.optimize} ".encode() + MAGIC_NUMBER
         self._most_bytes = most_bytes
         self._has_pruned = False
-        self._is_open = self._open()
+        self.is_open = self._open()
 
     def name(self, depends_on: Iterable[bytes]) -> str:
         """Name an entry.
@@ -56,22 +120,22 @@ class CodeCache:
         Args:
             depends_on: What it depends on besides Python and the toolkit.
         """
-        digest = blake2b(self._depends_on, digest_size=_DIGEST_SIZE)
-        for each in depends_on:
-            digest.update(b"%d " % len(each) + each)
-        return digest.hexdigest()
+        parts = [self._depends_on, *depends_on]
+        lengths = b" ".join([b"%d" % len(each) for each in parts])
+        return blake2b(b"\n".join([lengths, *parts]), digest_size=_DIGEST_SIZE).hexdigest()
 
     def read(self, name: str) -> Any:  # noqa: ANN401 - whatever was written
         """Give an entry; `None` if there is none that is whole."""
-        if not self._is_open:
+        if not self.is_open:
             return None
         try:
-            with open(f"{self._folder_name}/{name}", "rb") as file:  # noqa: PTH123 - half the time
+            # Half the time of pathlib's, and a buffer is of no use for what is read at once.
+            with open(f"{self._folder_name}/{name}", "rb", buffering=0) as file:  # noqa: PTH123
                 data = file.read()
         except OSError:
             return None
-        digest, content = data[:_DIGEST_SIZE], data[_DIGEST_SIZE:]
-        return marshal.loads(content) if digest == _digest(content) else None  # noqa: S302 - ours
+        content = data[_SUM_SIZE:]
+        return marshal.loads(content) if data[:_SUM_SIZE] == _sum(content) else None  # noqa: S302 - ours
 
     def write(self, name: str, value: Any) -> None:  # noqa: ANN401 - whatever marshal takes
         """Keep an entry.
@@ -80,7 +144,7 @@ class CodeCache:
             name: Its name.
             value: What it holds.
         """
-        if not self._is_open:
+        if not self.is_open:
             return
         try:
             content = marshal.dumps(value)
@@ -91,14 +155,14 @@ class CodeCache:
             if not self._has_pruned:
                 self._has_pruned = True
                 self._prune()
-            temporary.write_bytes(_digest(content) + content)
+            temporary.write_bytes(_sum(content) + content)
             temporary.replace(self._folder / name)
         except OSError as error:
-            self._is_open = False
+            self.is_open = False
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
             reason = error.strerror or str(error)
-            _LOG.warning("code cache %s is not used any more: %s", self._folder, reason)
+            self._say("code cache %s is not used any more: %s", reason)
 
     def _open(self) -> bool:
         """Make the folder, and tell once if it cannot be used."""
@@ -114,8 +178,11 @@ class CodeCache:
                 reason = "others can write to it; take that right from them (chmod go-w)"
             else:
                 return True
-        _LOG.warning("code cache %s is not used: %s", self._folder, reason)
+        self._say("code cache %s is not used: %s", reason)
         return False
+
+    def _say(self, message: str, reason: str) -> None:
+        _LOG.log(self._level, message, self._folder, reason)
 
     def _prune(self) -> None:
         """Drop the oldest entries, and what a process left half-written that was killed."""
@@ -133,5 +200,26 @@ class CodeCache:
                 Path(path).unlink(missing_ok=True)
 
 
-def _digest(content: bytes) -> bytes:
-    return blake2b(content, digest_size=_DIGEST_SIZE).digest()
+def written_out(code: CodeType) -> bytes:
+    """Write out code with all that is in it: names, bytecode, constants, lines, its file's name.
+
+    Args:
+        code: The code. Equal bytes mean equal code.
+
+    Raises:
+        ValueError: It has constants that no compiler puts there.
+    """
+    return marshal.dumps(code, _PLAIN_FORMAT)
+
+
+def _files() -> list[tuple[str, int, int]]:
+    """Tell this compiler from another one of the same version, on which somebody works."""
+    with contextlib.suppress(OSError), os.scandir(os.path.dirname(__file__)) as found:  # noqa: PTH120 - as it is
+        files = [(each.name, each.stat()) for each in found if each.name.endswith(".py")]
+        return sorted((name, status.st_mtime_ns, status.st_size) for name, status in files)
+    return []
+
+
+def _sum(content: bytes) -> bytes:
+    # Against a failing disk; that it is the right entry, its name tells.
+    return crc32(content).to_bytes(_SUM_SIZE)

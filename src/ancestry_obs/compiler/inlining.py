@@ -17,29 +17,37 @@ from ancestry_obs.compiler.code import (
     compiled,
     key_of,
     quietly,
+    unfilled,
     unmarked,
     with_inside_of,
 )
+from ancestry_obs.compiler.code_cache import written_out
 from ancestry_obs.compiler.definitions import Definitions, decorators
 from ancestry_obs.compiler.lines import first_line
 from ancestry_obs.compiler.shape import shape_of
 from ancestry_obs.compiler.visibility import looks_at_locals
+from ancestry_obs.exceptions import CompileError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Sequence
     from types import CodeType
 
     from ancestry_obs.compiler.aspect import Aspect
     from ancestry_obs.compiler.body import Function, Put
+    from ancestry_obs.compiler.code import Unfilled
+    from ancestry_obs.compiler.code_cache import CodeCache
     from ancestry_obs.compiler.definitions import Key
+    from ancestry_obs.compiler.sources import Source
     from ancestry_obs.compiler.trees import Tree
 
     _Group = tuple[Key, Sequence[Aspect]]
 
-__all__ = ["READ", "inlined", "woven_tree"]
+__all__ = ["NOT_YET", "READ", "inlined", "woven_tree"]
 
 READ: Final = "what reads its code must find its own"
 _OTHER_CODE: Final = "its source gives other code than what runs"
+NOT_YET: Final = "its source is not there, so that it is woven when it is a function"
+_ABSENT: Final = "its source is not there"
 # What reads a function's bytecode, at once or later, finds the statements' objects in it.
 _READ_CODE: Final = frozenset({"cfunc", "guvectorize", "jit", "njit", "stencil", "vectorize"})
 # The name leads to the getter; these have names of their own, ``name.fset`` and ``name.fdel``.
@@ -48,25 +56,55 @@ _OTHER_ACCESSORS: Final = frozenset({"deleter", "setter"})
 _LIMITS: Final = (SyntaxError, ValueError, RecursionError, MemoryError)
 
 
-def inlined(aspects: Sequence[Aspect], text: str) -> list[CodeType | str]:
+def inlined(aspects: Sequence[Aspect], source: Source) -> list[Unfilled | str]:
     """Put the statements of aspects into the definitions of their codes.
 
     Args:
         aspects: What is wanted. Aspects of one definition have one shape.
-        text: The source.
+        source: Where the codes come from.
 
     Returns:
         For each the code, or why the statements cannot be inside it.
     """
     cache = aspects[0].runtime.code_cache
-    if cache is None:
-        return _compiled(aspects, text)
-    name = cache.name(_depends_on(aspects, text))
-    found = _kept(aspects, cache.read(name))
+    name = _name_of_entry(cache, aspects, source) if cache is not None else ""
+    found: list[Unfilled | str] | None = cache.read(name) if cache is not None and name else None
     if found is None:
-        found = _compiled(aspects, text)
-        cache.write(name, [*zip(map(_original, aspects), found, strict=True)])
+        text = source.text
+        if text is None:
+            return [_ABSENT if source.module is None else NOT_YET] * len(aspects)
+        found = [_unfilled(*each) for each in zip(aspects, _compiled(aspects, text), strict=True)]
+        if cache is not None and name:
+            cache.write(name, found)
     return found
+
+
+def _name_of_entry(cache: CodeCache, aspects: Sequence[Aspect], source: Source) -> str:
+    """Name what the cache has for some aspects; empty if it can have nothing.
+
+    The name is the proof: it tells an entry from those of any other code. What is decided besides
+    by the source, such as what a decorator may do, is decided by the code of the whole module just
+    as well; where that is not at hand, the text has a say.
+    """
+    parts: list[bytes] = []
+    try:
+        if source.module is None:
+            parts += [written_out(each.known_code) for each in aspects]
+            parts.append((source.text or "").encode("utf-8", "surrogatepass"))
+        else:
+            parts.append(written_out(source.module))
+    except ValueError:  # code that a tool has made may have any object among its constants
+        return ""
+    for each in aspects:
+        # Code without a function may be refused for what its definition is.
+        code, flags = each.known_code, (each.function is None, each.is_definition, each.reads_first)
+        parts.append(f"{code.co_firstlineno} {flags} {code.co_qualname}".encode())
+        parts.append(shape_of(each).template.digest)
+    return cache.name(parts)
+
+
+def _unfilled(aspect: Aspect, made: CodeType | str) -> Unfilled | str:
+    return made if isinstance(made, str) else unfilled(made, aspect.known_code)
 
 
 def _compiled(aspects: Sequence[Aspect], text: str) -> list[CodeType | str]:
@@ -86,41 +124,21 @@ def _woven_in(source: _Source, aspects: Sequence[Aspect]) -> dict[int, CodeType 
     return source.results
 
 
-def _depends_on(aspects: Sequence[Aspect], text: str) -> Iterator[bytes]:
-    yield text.encode("utf-8", "surrogatepass")
-    for aspect in aspects:
-        # Code without a function may be refused for what its definition is.
-        flags = aspect.function is None, aspect.is_definition, aspect.reads_first
-        yield repr((*key_of(aspect.known_code), *flags)).encode()
-        yield shape_of(aspect).template.digest
-
-
-def _kept(
-    aspects: Sequence[Aspect], entry: Sequence[tuple[CodeType, CodeType | str]] | None
-) -> list[CodeType | str] | None:
-    """Take an entry if it was made of the very codes that run: that is its proof."""
-    if entry is None or [original for original, _ in entry] != [*map(_original, aspects)]:
-        return None
-    return [
-        found if isinstance(found, str) else with_inside_of(found, aspect.known_code)
-        for aspect, (_, found) in zip(aspects, entry, strict=True)
-    ]
-
-
-def _original(aspect: Aspect) -> CodeType:
-    return unmarked(aspect.known_code)
-
-
 def woven_tree(aspect: Aspect, text: str) -> Function:
     """Give the definition of one aspect that can be woven inline, with the statements in it.
 
     Args:
         aspect: What is wanted.
         text: The source.
+
+    Raises:
+        CompileError: The source is another one by now.
     """
     key = key_of(aspect.known_code)
-    definitions = _Source(text).trees([(key, [aspect])])
-    assert definitions is not None  # noqa: S101 - its source is known by now
+    source = _Source(text)
+    definitions = source.trees([(key, [aspect])])
+    if definitions is None or id(aspect) in source.results:
+        raise CompileError("its source is not what it was when it was woven")
     return definitions.found[key]
 
 

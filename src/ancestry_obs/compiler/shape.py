@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from ancestry_obs.compiler.aspect import Aspect, Part
+    from ancestry_obs.compiler.code import Unfilled
     from ancestry_obs.compiler.recorder import Evaluators
     from ancestry_obs.compiler.signature import Names
 
@@ -39,7 +40,6 @@ __all__ = ["Shape", "shape_of"]
 
 _MOST: Final = 1024
 _MOST_KNOWN: Final = 64
-_OWN: Final = "own shape"
 _BUILTINS: Final = (
     "BaseException",
     "KeyError",
@@ -60,6 +60,8 @@ class Shape:
 
     Attributes:
         template: The statements.
+        common: The object for each text in compiled statements that stands for the same one at all
+            targets.
 
     Raises:
         CompileError: As `Aspect.parts`.
@@ -68,8 +70,11 @@ class Shape:
     def __init__(self, aspect: Aspect) -> None:
         names, runtime = aspect.names, aspect.runtime
         self._parts = aspect.parts
+        self._names = [f"{CONSTANT}{names.prefix}r{index}" for index in range(len(self._parts))]
+        self._begin = CONSTANT + names.prefix
         self._bound = aspect.bound
-        self._known: dict[int, tuple[CodeType, CodeType | str]] = {}
+        self._acts = any((aspect.advice.before, aspect.advice.after, aspect.advice.track))
+        self._known: dict[int, tuple[CodeType, Unfilled | str]] = {}
         self.template = Template(write(aspect), names.prefix, tuple(aspect.placeholders.values()))
         functions: dict[str, object] = {
             names(f"fn_{name}"): _hashable(runtime.functions[name]) for name in aspect.advice.called
@@ -96,9 +101,10 @@ class Shape:
             **functions,
         }
         common |= _called(aspect, common)
-        self._common = {CONSTANT + name: value for name, value in common.items()}
+        common |= dict.fromkeys([names.call, names.inner, names.permit])
+        self.common = {CONSTANT + name: value for name, value in common.items()}
 
-    def known(self, original: CodeType) -> CodeType | str | None:
+    def known(self, original: CodeType) -> Unfilled | str | None:
         """Give what came of a definition, if it is one that makes many functions.
 
         Args:
@@ -106,42 +112,40 @@ class Shape:
         """
         return self._known.get(id(original), (None, None))[1]
 
-    def know(self, original: CodeType, woven: CodeType | str) -> None:
+    def know(self, original: CodeType, woven: Unfilled | str) -> None:
         """Keep what came of a definition, if it is one that makes many functions.
 
         Args:
             original: The code that they have.
-            woven: The same with the statements in it, constants standing for their objects still;
-                or why there is none.
+            woven: The same with the statements in it, and nothing of one target; or why there is
+                none.
         """
         if "<locals>" in original.co_qualname:
             if len(self._known) >= _MOST_KNOWN:
                 self._known.clear()
             self._known[id(original)] = original, woven
 
-    def recorders(self, aspect: Aspect) -> list[Recorder]:
+    def recorders(self, aspect: Aspect) -> tuple[Recorder, ...]:
         """Make what records at one target.
 
         Args:
             aspect: One of this shape.
         """
-        store = aspect.runtime.store
-        return [
-            Recorder(
-                stream=part.stream,
-                variables=part.variables,
-                evaluators=evaluators,
-                store=store,
-                probe=store.probe(aspect.target),
-                responses=self._responses,
-            )
-            for part, evaluators in zip(self._parts, self._evaluators, strict=True)
-        ]
+        store, target = aspect.runtime.store, aspect.target
+        pairs = zip(self._parts, self._evaluators, strict=True)
+        return tuple(
+            [
+                Recorder(
+                    part.stream, part.variables, each, store, store.probe(target), self._responses
+                )
+                for part, each in pairs
+            ]
+        )
 
     def constants(
         self, aspect: Aspect, recorders: Sequence[Recorder], call: Callable[..., object] | None
     ) -> dict[str, object]:
-        """Give the object for each text that stands for one in compiled statements.
+        """Give the object for each text in compiled statements that stands for one of this target.
 
         Args:
             aspect: One of this shape.
@@ -151,17 +155,17 @@ class Shape:
         Raises:
             CompileError: An action is unknown.
         """
-        prefix = CONSTANT + aspect.names.prefix
-        constants = self._common.copy()
-        for name, action in _actions(aspect):
-            constants[prefix + name] = action
-        for index, recorder in enumerate(recorders):
-            constants[f"{prefix}r{index}"] = recorder
-        constants[prefix + "call"] = call
-        constants[prefix + "inner"] = aspect.inner_test
-        constants[prefix + "permit"] = aspect.inner_test and aspect.inner_test.permit
+        constants: dict[str, object] = dict(zip(self._names, recorders, strict=True))
+        if self._acts:
+            for name, action in _actions(aspect):
+                constants[self._begin + name] = action
+        if call is not None:
+            constants[self._begin + "call"] = call
+        if aspect.inner_test is not None:
+            constants[self._begin + "inner"] = aspect.inner_test
+            constants[self._begin + "permit"] = aspect.inner_test.permit
         if self._bound:
-            constants[prefix + "bind"] = binder(aspect.shown, self._bound)
+            constants[self._begin + "bind"] = binder(aspect.shown, self._bound)
         return constants
 
 
@@ -172,7 +176,7 @@ def shape_of(aspect: Aspect) -> Shape:
         CompileError: As `Aspect.parts`.
     """
     # Asked for several times, and the key is long.
-    found: Shape | None = vars(aspect).get(_OWN)
+    found: Shape | None = aspect.own_shape
     if found is None:
         shapes, key = aspect.runtime.shapes, aspect.shape
         found = shapes.get(key)
@@ -180,7 +184,7 @@ def shape_of(aspect: Aspect) -> Shape:
             if len(shapes) >= _MOST:
                 shapes.clear()
             found = shapes[key] = Shape(aspect)
-        vars(aspect)[_OWN] = found
+        aspect.own_shape = found
     return found
 
 

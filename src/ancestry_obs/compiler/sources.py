@@ -8,13 +8,32 @@ from __future__ import annotations
 import io
 import linecache
 import tokenize
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from types import CodeType
 
-__all__ = ["source_of"]
+__all__ = ["Source", "source_of"]
+
+
+class Source:
+    """The text that some codes come from; it is read when it is needed.
+
+    Args:
+        read: Gives the text, or None where there is none.
+        module: The code of the whole module, where it is about to be executed.
+    """
+
+    def __init__(self, read: Callable[[], str | None], module: CodeType | None = None) -> None:
+        self._read = read
+        self.module = module
+
+    @cached_property
+    def text(self) -> str | None:
+        """The text, or None where there is none."""
+        return self._read()
 
 
 def source_of(code: CodeType, namespace: Mapping[str, Any]) -> str | None:

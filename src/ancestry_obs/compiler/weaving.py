@@ -11,7 +11,7 @@ from __future__ import annotations
 import ast
 import re
 import weakref
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import CellType, CodeType, FunctionType
 from typing import TYPE_CHECKING, Final
 
@@ -21,13 +21,14 @@ from ancestry_obs.compiler.code import (
     codes_in,
     copied,
     embed,
+    filled,
     inner_code,
     key_of,
-    with_constants,
+    unfilled,
 )
-from ancestry_obs.compiler.inlining import READ, inlined, woven_tree
+from ancestry_obs.compiler.inlining import NOT_YET, READ, inlined, woven_tree
 from ancestry_obs.compiler.shape import shape_of
-from ancestry_obs.compiler.sources import source_of
+from ancestry_obs.compiler.sources import Source, source_of
 from ancestry_obs.compiler.statements import passing_text
 from ancestry_obs.exceptions import CompileError
 
@@ -36,9 +37,11 @@ if TYPE_CHECKING:
 
     from ancestry_obs.compiler.aspect import Aspect
     from ancestry_obs.compiler.body import Function
+    from ancestry_obs.compiler.code import Unfilled
     from ancestry_obs.compiler.definitions import Key
     from ancestry_obs.compiler.recorder import Recorder
     from ancestry_obs.compiler.shape import Shape
+    from ancestry_obs.recording.buffers import Probe
 
 __all__ = ["Woven", "weave", "weave_callable"]
 
@@ -47,7 +50,8 @@ _STANDS_FOR: Final = re.compile(rf"'{re.escape(CONSTANT.encode('unicode_escape')
 _TAKEN_OUT: Final = re.compile(r"return \((_obs\w+) := \1\)")
 
 
-@dataclass(eq=False)
+# One for each target: what is small is made quickly, and looked through by the garbage collector.
+@dataclass(eq=False, slots=True)
 class Woven:
     """What was woven at one join point, and what is known of it.
 
@@ -62,12 +66,13 @@ class Woven:
     code: CodeType
     recorders: Sequence[Recorder]
     why_called: str = ""
+    _calls: Probe = field(init=False)
+    _recorder: weakref.ref[Recorder] | None = None
+    _before: int = 0
+    _former: tuple[Woven, ...] = ()
 
     def __post_init__(self) -> None:
         self._calls = self.recorders[0].probe
-        self._recorder = weakref.ref(self.recorders[0])
-        self._before = 0
-        self._former: list[Woven] = []
 
     @property
     def source(self) -> str:
@@ -76,7 +81,10 @@ class Woven:
             tree = _calling_tree(self.aspect)
             weave_body(tree, shape_of(self.aspect).template, self.aspect.signature.names, 1)
         else:
-            tree = _File([self.aspect]).tree()
+            try:
+                tree = _File([self.aspect]).tree()
+            except CompileError as error:
+                return f"# {error}"
         text = ast.unparse(ast.fix_missing_locations(tree))
         return _TAKEN_OUT.sub(r"return \1", _STANDS_FOR.sub(lambda found: found[1], text))
 
@@ -88,15 +96,17 @@ class Woven:
     def calls(self) -> int:
         """Count the calls so far, exactly; calls that were left out as inner ones are not in it."""
         # One whose recorder is gone counts nothing more, and need not be kept.
-        for each in [each for each in self._former if each.is_over]:
-            self._before += each.calls()
-            self._former.remove(each)
+        over = [each for each in self._former if each.is_over]
+        if over:
+            self._before += sum(each.calls() for each in over)
+            self._former = tuple(each for each in self._former if each not in over)
         return self._calls.observed() + self._before + sum(each.calls() for each in self._former)
 
     @property
     def is_over(self) -> bool:
         """Whether no call will ever be counted here any more."""
-        return self._recorder() is None and not self._former
+        is_gone = self._recorder is not None and self._recorder() is None
+        return is_gone and not self._former
 
     def take_over(self, former: Woven) -> None:
         """Count the calls of another one, which has been retired, with one's own.
@@ -104,7 +114,7 @@ class Woven:
         Args:
             former: What was woven at the same join point before.
         """
-        self._former.append(former)
+        self._former += (former,)
         self.calls()
 
     def watch(self, look: Callable[[], object]) -> None:
@@ -117,6 +127,7 @@ class Woven:
             recorder.look = None
             recorder.store.retire(recorder.probe, recorder)
         # The recorders live as long as code that has them; only their count is of interest now.
+        self._recorder = weakref.ref(self.recorders[0])
         self.recorders = ()
         del self.aspect, self.code
 
@@ -130,13 +141,15 @@ class Woven:
             recorder.disarm()
 
 
-def weave(aspects: Iterable[Aspect], source: str | None = None) -> list[Woven | CompileError]:
+def weave(
+    aspects: Iterable[Aspect], source: str | Source | None = None
+) -> list[Woven | CompileError]:
     """Weave some join points.
 
     Args:
         aspects: What is wanted, of functions; one without a function is woven into its code or
             not at all.
-        source: The text that the codes come from, where it need not be looked for.
+        source: What the codes come from, where it need not be looked for.
 
     Returns:
         For each what was woven, or why nothing could be, in their order.
@@ -162,9 +175,9 @@ def weave_callable(aspect: Aspect) -> tuple[FunctionType, Woven]:
     """
     shape = shape_of(aspect)
     recorders = shape.recorders(aspect)
-    constants = shape.constants(aspect, recorders, aspect.function)
+    own = shape.constants(aspect, recorders, aspect.function)
     code = _calling(aspect, shape)
-    named = with_constants(code, code, constants)
+    named = filled(unfilled(code, code), code, own, shape.common)
     return FunctionType(named, {"__builtins__": __builtins__}), Woven(
         aspect, named, recorders, "it is no function"
     )
@@ -175,61 +188,76 @@ class _File:
 
     Args:
         aspects: What is wanted.
-        source: The text of the file, where it need not be looked for.
+        source: What they come from, where it need not be looked for.
     """
 
-    def __init__(self, aspects: Sequence[Aspect], source: str | None = None) -> None:
+    def __init__(self, aspects: Sequence[Aspect], source: str | Source | None = None) -> None:
         self._aspects = aspects
-        self._source = source
+        self._source = source if isinstance(source, Source) else Source(lambda: self._text(source))
 
     def weave(self) -> dict[int, Woven | CompileError]:
         """Give for the id of each aspect what was woven, or why nothing could be."""
         results: dict[int, Woven | CompileError] = {}
-        groups: dict[Key, dict[int, list[Aspect]]] = {}
-        for aspect in self._aspects:
-            try:
-                shape = shape_of(aspect)
-            except CompileError as error:
-                results[id(aspect)] = error
-            else:
-                # Functions made by one definition may be wanted in several ways, or in the same.
-                group = groups.setdefault(key_of(aspect.known_code), {})
-                group.setdefault(id(shape), []).append(aspect)
-        waiting = [list(group.values()) for group in groups.values()]
-        while waiting:
-            now = [aspect for alike in waiting for aspect in alike.pop()]
+        for now in self._rounds(results):
             for aspect, result in zip(now, self._inlined(now), strict=True):
                 try:
                     results[id(aspect)] = _bound(aspect, result)
                 except CompileError as error:
                     results[id(aspect)] = error
-            waiting = [alike for alike in waiting if alike]
         return results
+
+    def _rounds(self, results: dict[int, Woven | CompileError]) -> list[list[Aspect]]:
+        """Give the aspects such that in each round those of one definition are of one shape.
+
+        Args:
+            results: Gets the mistake of what has no shape.
+        """
+        fine: list[Aspect] = []
+        for aspect in self._aspects:
+            try:
+                shape_of(aspect)
+            except CompileError as error:
+                results[id(aspect)] = error
+            else:
+                fine.append(aspect)
+        keys = [key_of(each.known_code) for each in fine]
+        if len({*keys}) == len(keys):
+            return [fine] if fine else []
+        groups: dict[Key, list[Aspect]] = {}
+        for key, aspect in zip(keys, fine, strict=True):
+            groups.setdefault(key, []).append(aspect)
+        rounds: list[list[Aspect]] = []
+        for alike in groups.values():
+            # Functions made by one definition may be wanted in several ways, or in the same.
+            numbers = {id(shape_of(each)): 0 for each in alike}
+            for number, shape in enumerate(reversed(numbers)):
+                if number == len(rounds):
+                    rounds.append([])
+                rounds[number] += [each for each in alike if id(shape_of(each)) == shape]
+        return rounds
 
     def tree(self) -> Function:
         """Give the woven tree of the one aspect there is."""
-        return woven_tree(self._aspects[0], self._text() or "")
+        return woven_tree(self._aspects[0], self._source.text or "")
 
-    def _inlined(self, aspects: Sequence[Aspect]) -> list[CodeType | str]:
+    def _inlined(self, aspects: Sequence[Aspect]) -> list[Unfilled | str]:
         """Give each one's code with the statements in it, or why there is none."""
         # A decorator makes many functions of one definition.
-        known = {id(each): shape_of(each).known(each.known_code) for each in aspects}
-        new = [aspect for aspect in aspects if known[id(aspect)] is None]
-        text = self._text() if new else None
-        if text is None:
-            return [known[id(aspect)] or "its source is not there" for aspect in aspects]
-        made = {id(new): code for new, code in zip(new, inlined(new, text), strict=True)}
-        for aspect in new:
+        known = [shape_of(each).known(each.known_code) for each in aspects]
+        new = [each for each, found in zip(aspects, known, strict=True) if found is None]
+        made = iter(inlined(new, self._source) if new else ())
+        results = [next(made) if found is None else found for found in known]
+        for aspect, result in zip(aspects, results, strict=True):
             if aspect.function is not None:
-                shape_of(aspect).know(aspect.known_code, made[id(aspect)])
-        return [known[id(aspect)] or made[id(aspect)] for aspect in aspects]
+                shape_of(aspect).know(aspect.known_code, result)
+        return results
 
-    def _text(self) -> str | None:
-        if self._source is None:
+    def _text(self, text: str | None) -> str | None:
+        if text is None:
             first = self._aspects[0]
             namespace = getattr(first.function, "__globals__", {})
-            self._source = source_of(first.known_code, namespace)
-        return self._source
+            text = source_of(first.known_code, namespace)
+        return text
 
 
 def _can_be_made(aspect: Aspect, reason: str) -> bool:
@@ -237,12 +265,12 @@ def _can_be_made(aspect: Aspect, reason: str) -> bool:
 
     A function inside another one comes and goes: there is none to wait for.
     """
-    return "<locals>" in aspect.known_code.co_qualname and reason != READ
+    return "<locals>" in aspect.known_code.co_qualname and reason not in {READ, NOT_YET}
 
 
-def _bound(aspect: Aspect, inline: CodeType | str) -> Woven:
+def _bound(aspect: Aspect, inline: Unfilled | str) -> Woven:
     """Give code its objects; where the statements cannot be inside, they are around a call."""
-    reason, code = (inline, None) if isinstance(inline, str) else ("", inline)
+    reason, made = (inline, None) if isinstance(inline, str) else ("", inline)
     is_made_later = bool(reason) and aspect.function is None
     if is_made_later and not _can_be_made(aspect, reason):
         raise CompileError(reason)
@@ -250,8 +278,9 @@ def _bound(aspect: Aspect, inline: CodeType | str) -> Woven:
     recorders = shape.recorders(aspect)
     function = aspect.function if reason else None
     call = copied(function) if isinstance(function, FunctionType) else None
-    constants = shape.constants(aspect, recorders, call)
-    finished = with_constants(code or _calling(aspect, shape), aspect.known_code, constants)
+    made = made or unfilled(_calling(aspect, shape), aspect.known_code)
+    own = shape.constants(aspect, recorders, call)
+    finished = filled(made, aspect.known_code, own, shape.common)
     if is_made_later:
         finished = embed(finished, {id(next(codes_in(finished))): aspect.known_code})
     aspect.forget()

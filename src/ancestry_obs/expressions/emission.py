@@ -8,7 +8,6 @@ code.
 from __future__ import annotations
 
 import ast
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from ancestry_obs.exceptions import ExpressionError
@@ -110,6 +109,8 @@ def _signed(node: ast.expr) -> ast.expr:
 
 
 def _unknown(kind: str, name: str, known: Collection[str]) -> str:
+    from difflib import get_close_matches  # noqa: PLC0415 - for mistakes alone
+
     habit = _HABITS.get(name) if kind == "function" else None
     nearest = [habit] if habit in known else get_close_matches(name, known, n=1)
     hint = f"did you mean {nearest[0]!r}? " if nearest else ""

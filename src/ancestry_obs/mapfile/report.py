@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
@@ -72,8 +71,11 @@ def allowed_names(found: str, names: Iterable[str]) -> str:
 def nearest_name(found: str, names: Iterable[str]) -> str | None:
     """Give the name that an unknown one was probably meant to be."""
     # A search in a text of 100 kB takes half a second, and such a text is no name's misspelling.
-    near = get_close_matches(found, names, n=1) if len(found) <= _LONGEST_NAME else []
-    return next(iter(near), None)
+    if len(found) > _LONGEST_NAME:
+        return None
+    from difflib import get_close_matches  # noqa: PLC0415 - for mistakes alone
+
+    return next(iter(get_close_matches(found, names, n=1)), None)
 
 
 def _printable(name: str) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import weakref
 from dataclasses import dataclass
-from functools import partial
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING
 
@@ -19,9 +18,9 @@ from ancestry_obs.patcher.members import core_of
 from ancestry_obs.patcher.namespaces import value_at
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
     from types import ModuleType
-    from typing import Any
+    from typing import Any, Self
 
 __all__ = ["CodeExchange", "CodeKey", "Inside", "carrying", "code_inside", "in_each_other"]
 
@@ -44,16 +43,43 @@ class Inside:
     code: CodeType
 
 
+class _Ours(weakref.ref[CodeType]):
+    """Refers to code of ours, weakly: code that no function and no call has any more is forgotten.
+
+    Args:
+        code: The code.
+        gone: Called with this when the code is gone.
+        original: What it is in the place of.
+    """
+
+    __slots__ = ("key", "original")
+
+    key: int
+    original: CodeType
+
+    def __new__(cls, code: CodeType, gone: Callable[[Self], object], original: CodeType) -> Self:
+        """Refer to the code."""
+        self = super().__new__(cls, code, gone)
+        self.key = id(code)
+        self.original = original
+        return self
+
+    def __init__(self, *_: object) -> None:
+        """Take what `__new__` takes."""
+
+
 class CodeExchange:
     """Knows every code of ours that lives."""
 
     def __init__(self) -> None:
-        self._originals: dict[int, tuple[weakref.ref[CodeType], CodeType]] = {}
+        originals: dict[int, _Ours] = {}
+        self._originals = originals
+        self._gone = lambda ours: originals.pop(ours.key)
 
     def original_of(self, code: CodeType) -> CodeType:
         """Give the code in whose place this one was put; the very same if it is none of ours."""
         found = self._originals.get(id(code))
-        return found[1] if found else code
+        return code if found is None else found.original
 
     def is_ours(self, code: CodeType) -> bool:
         """Whether a code was woven here."""
@@ -61,10 +87,9 @@ class CodeExchange:
 
     def know(self, code: CodeType, original: CodeType) -> None:
         """Know code of ours by what it is in the place of."""
-        key, originals = id(code), self._originals
-        if key not in originals:
-            # Held weakly: code that no function and no call has any more is forgotten.
-            originals[key] = weakref.ref(code, partial(originals.pop, key)), original
+        key = id(code)
+        if key not in self._originals:
+            self._originals[key] = _Ours(code, self._gone, original)
 
     def know_inside(self, code: CodeType, original: CodeType) -> None:
         """Know code that holds ours, and what it holds, by what they are in the original."""
@@ -149,7 +174,7 @@ class CodeExchange:
 
     def _codes(self) -> list[CodeType]:
         """Give all code of ours that lives."""
-        known = [reference() for reference, _ in list(self._originals.values())]
+        known = [reference() for reference in list(self._originals.values())]
         return [code for code in known if code is not None]
 
     def _functions(self) -> Iterator[tuple[FunctionType, CodeType]]:
@@ -166,6 +191,8 @@ def code_inside(outer: CodeType, key: CodeKey) -> CodeType | None:
 
 def in_each_other(woven: Mapping[CodeKey, CodeType]) -> dict[CodeKey, CodeType]:
     """Put woven codes into those that they are inside of."""
+    if not any("<locals>" in name for name, _ in woven):
+        return dict(woven)
     finished: dict[CodeKey, CodeType] = {}
     for key in sorted(woven, key=lambda each: -each[0].count("<locals>")):
         finished[key] = carrying(woven[key], finished)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import FunctionType
 from typing import TYPE_CHECKING
 
@@ -40,8 +40,9 @@ class Weaving:
         function: Gives the function, or `None` when it is gone.
         proxied: The name that is bound to a proxy, where that is the way.
         local: The code inside the function that is meant, if it is not its own.
-        wanted: The pointcuts that reach it, by their place in the map.
-        aliases: The targets under which it was found.
+        wanted: The pointcuts that reach it, each with its place in the map, in that order. Most
+            join points share one such tuple with others.
+        aliases: Other targets under which it was found.
         woven: What was made, if anything could be.
         advices: What `woven` was made of.
         reason: Why nothing is woven, or what is remarkable although it is.
@@ -59,8 +60,8 @@ class Weaving:
     defined_at: str = ""
     proxied: ProxiedName | None = None
     local: CodeKey | None = None
-    wanted: dict[int, Pointcut] = field(default_factory=dict)
-    aliases: set[str] = field(default_factory=set)
+    wanted: tuple[tuple[int, Pointcut], ...] = ()
+    aliases: frozenset[str] = frozenset()
     woven: Woven | None = None
     advices: tuple[Hashable, ...] = ()
     reason: str = ""
@@ -71,7 +72,7 @@ class Weaving:
     @property
     def patterns(self) -> tuple[str, ...]:
         """The patterns that reach it, in the map's order."""
-        return tuple(dict.fromkeys(self.wanted[index].pattern for index in sorted(self.wanted)))
+        return tuple(dict.fromkeys(pointcut.pattern for _, pointcut in self.wanted))
 
     @property
     def is_current(self) -> bool:
@@ -89,14 +90,16 @@ class Weaving:
 
     def wanted_advices(self) -> tuple[Hashable, ...]:
         """Give the advices in the map's order, each once."""
-        return tuple(dict.fromkeys(self.wanted[index].advice for index in sorted(self.wanted)))
+        if len(self.wanted) == 1:
+            return (self.wanted[0][1].advice,)
+        return tuple(dict.fromkeys(pointcut.advice for _, pointcut in self.wanted))
 
     @property
     def is_definition_alone(self) -> bool:
         """Whether only patterns reach it that mean the definition."""
-        return bool(self.wanted) and all(each.at == "definition" for each in self.wanted.values())
+        return bool(self.wanted) and all(each.at == "definition" for _, each in self.wanted)
 
     @property
     def takes_in_subclasses(self) -> bool:
         """Whether overrides are targets as well."""
-        return any(each.subclasses for each in self.wanted.values())
+        return any(each.subclasses for _, each in self.wanted)

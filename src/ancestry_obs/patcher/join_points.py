@@ -1,4 +1,8 @@
-"""What the patcher takes in, hands to the weaver, and reports; frozen data without behaviour."""
+"""What the patcher takes in, hands to the weaver, and reports; data without behaviour.
+
+None of it is changed. What is made for each target is not frozen all the same: to be made frozen
+takes three times as long.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,7 @@ if TYPE_CHECKING:
     from types import CodeType, FunctionType, ModuleType
     from typing import Self
 
+    from ancestry_obs.compiler.sources import Source
     from ancestry_obs.patcher.super_calls import SuperTest
 
 __all__ = [
@@ -51,7 +56,7 @@ class Pointcut:
     at: At = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class JoinPoint:
     """One callable that a pattern reached, at the place that defines it.
 
@@ -119,7 +124,7 @@ class Woven(Protocol):
         """Do nothing any more, though somebody may still run the code."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Wanted:
     """What is to be woven at one join point.
 
@@ -149,7 +154,7 @@ class Weaver(Protocol):
     """Makes woven code; whatever is refused becomes the target's state `error`."""
 
     def weave(
-        self, wanted: Sequence[Wanted], source: str | None = None
+        self, wanted: Sequence[Wanted], source: Source | None = None
     ) -> Iterable[Woven | Exception]:
         """Weave functions; give for each what was made, or why nothing could be."""
 

@@ -110,6 +110,8 @@ def unpack(  # noqa: PLR0913 - what the pattern says, and what the place says
     Raises:
         TargetError: It is of a kind that cannot be woven; the message says why.
     """
+    if type(raw) is FunctionType and at != "definition":
+        return raw
     core = core_of(raw, accessor)
     _refuse(core, raw, accessor)
     if at != "definition" and type(core) is FunctionType:

@@ -18,9 +18,11 @@ from types import CodeType, ModuleType
 from typing import TYPE_CHECKING
 
 from ancestry_obs.compiler.code import codes_in
+from ancestry_obs.compiler.sources import Source
 from ancestry_obs.patcher.cell_hooks import CellHooks
 from ancestry_obs.patcher.code_exchange import CodeExchange
 from ancestry_obs.patcher.definitions_in import definition_in
+from ancestry_obs.patcher.definitions_to_come import DefinitionsToCome
 from ancestry_obs.patcher.import_hooks import ImportHooks, is_initializing
 from ancestry_obs.patcher.join_points import TargetReport, Wanted
 from ancestry_obs.patcher.library_hooks import LibraryHooks
@@ -31,7 +33,7 @@ from ancestry_obs.patcher.namespaces import (
     subclasses_of,
 )
 from ancestry_obs.patcher.pointcuts import Targets
-from ancestry_obs.patcher.prepared_code import Prepared, PreparedCode, definitions_of
+from ancestry_obs.patcher.prepared_code import Prepared, PreparedCode
 from ancestry_obs.patcher.resolver import Resolver
 from ancestry_obs.patcher.states import report_unreached, report_weavings
 from ancestry_obs.patcher.subclass_hooks import SubclassHooks
@@ -100,6 +102,7 @@ class Patcher:
         self._bases: dict[str, list[tuple[Target, Base]]] = {}
         self._main: dict[str, tuple[ModuleType, dict[str, object]]] = {}
         self._launched = ""
+        self._definitions = DefinitionsToCome()
         self._said: set[tuple[str, str]] = set()
         self.renew_lock()
         _PATCHERS.add(self)
@@ -213,13 +216,14 @@ class Patcher:
         self._subclasses.close()
         before = list(self._weavings.all.values())
         self._targets = Targets(pointcuts, self._resolver)
+        self._matchers = [], [], False
         self._settled.clear()
         self._under_way.clear()
         self._bases.clear()
         self._weavings.left.clear()
         self._weavings.lost.clear()
         for weaving in before:
-            weaving.wanted.clear()
+            weaving.wanted = ()
         if pointcuts:
             self._imports.open()
             self._cells.open()
@@ -284,8 +288,9 @@ class Patcher:
         if module is None:
             return code
         name = name_of(module)
-        wanted = definitions_of(self._targets.concerned(name), name, code)
-        return self._woven_before(key, wanted, code, read)
+        return self._woven_before(
+            key, self._definitions.chosen(self._targets.concerned(name), name, code), code, read
+        )
 
     def _cell_ended(self) -> None:
         module = self._cells.module
@@ -314,7 +319,7 @@ class Patcher:
         by_target = {each.target: each for each in self._weavings.all.values() if each.wanted}
         for weaving in before:
             if not weaving.wanted and weaving.target in by_target:
-                weaving.wanted.update(by_target[weaving.target].wanted)
+                weaving.wanted = by_target[weaving.target].wanted
 
     def _look_at(self, name: str, module: object) -> list[Weaving]:
         """Take in the module `name` unless that was done."""
@@ -425,27 +430,30 @@ class Patcher:
     def _prepare(self, name: str, code: CodeType, read: Callable[[], str | None]) -> CodeType:
         """Weave what a module's code defines, before it is executed."""
         self._begun(name)
-        wanted = definitions_of(self._targets.concerned(name), name, code)
-        return self._woven_before(name, wanted, code, read)
+        return self._woven_before(
+            name, self._definitions.chosen(self._targets.concerned(name), name, code), code, read
+        )
 
     def _woven_before(
         self, key: str, wanted: list[Wanted], code: CodeType, read: Callable[[], str | None]
     ) -> CodeType:
-        source = read() if wanted else None
-        if source is None:
+        if not wanted:
             return code
         # As in `_run`: who has the lock may be waiting for what this thread imports.
         if not self._lock.acquire(timeout=_PATIENCE):
             return code
         try:
-            results = zip(wanted, self._weaver.weave(wanted, source), strict=True)
+            woven = self._weaver.weave(wanted, Source(read, code))
+            results = zip(wanted, woven, strict=True)
             made = [Prepared(want, woven) for want, woven in results if is_woven(woven)]
             return self._prepared.put_into(key, code, made)
         finally:
             self._lock.release()
 
     def _loaded(self, name: str, module: ModuleType) -> None:
-        self._run(partial(self._take_in, name, module))
+        # Two hooks tell of most modules.
+        if module is not self._settled.get(name) or name in self._prepared:
+            self._run(partial(self._take_in, name, module))
 
     def _take_in(self, name: str, module: ModuleType) -> None:
         if module is not self._settled.get(name) or name in self._prepared:
@@ -461,11 +469,12 @@ class Patcher:
 
     def _ended(self, name: str) -> None:
         """Take in what no other hook has told of: imports that began before, or that failed."""
+        if name not in self._prepared and name not in self._under_way:
+            return
         module = sys.modules.get(name)
         if issubclass(type(module), ModuleType) and is_initializing(module):  # type: ignore[arg-type]
             return  # another module of a circle is through, not this one
-        if name in self._prepared or name in self._under_way:
-            self._run(partial(self._take_leave, name, module))
+        self._run(partial(self._take_leave, name, module))
 
     def _take_leave(self, name: str, module: object) -> None:
         self._under_way.discard(name)

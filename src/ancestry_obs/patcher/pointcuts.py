@@ -66,6 +66,8 @@ class Targets:
         self._named: dict[str, list[Target]] = {}
         self._spanning: dict[str, list[tuple[Target, Pattern]]] = {}
         self._companions: dict[int, list[Target]] = {}
+        # The last answer: it is asked several times for each module.
+        self._last: tuple[str, list[Target]] = "", []
         for target in self.all:
             pattern = target.pattern
             if pattern is None:
@@ -79,9 +81,16 @@ class Targets:
 
     def concerned(self, name: str) -> list[Target]:
         """Return the targets that may be in the module `name`, in the map's order."""
-        spanning = self._spanning.get(name.partition(".")[0], ())
-        found = [target for target, each in spanning if each.matches_module(name)]
-        return sorted([*self._named.get(name, ()), *found], key=lambda target: target.index)
+        known, found = self._last
+        if name != known:
+            spanning = self._spanning.get(name.partition(".")[0], ())
+            found = [target for target, each in spanning if each.matches_module(name)]
+            if name in self._named:
+                found = sorted([*self._named[name], *found], key=lambda target: target.index)
+            # The very same answer for modules of one package: who asks may remember what follows.
+            found = self._last[1] if found == self._last[1] else found
+            self._last = name, found
+        return found
 
     def companions(self, target: Target) -> list[Target]:
         """Return the others of one list of patterns, which make up for one that finds nothing.

@@ -6,30 +6,23 @@ out again.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, NamedTuple
 
-from ancestry_obs.compiler.code import codes_in
+from ancestry_obs.compiler.code import embed
 from ancestry_obs.compiler.code import key_of as code_key
-from ancestry_obs.patcher.code_exchange import carrying, in_each_other
-from ancestry_obs.patcher.join_points import Wanted
+from ancestry_obs.patcher.code_exchange import in_each_other
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import CodeType, ModuleType
 
     from ancestry_obs.patcher.code_exchange import CodeExchange
-    from ancestry_obs.patcher.join_points import Woven
-    from ancestry_obs.patcher.pointcuts import Target
+    from ancestry_obs.patcher.join_points import Wanted, Woven
 
-__all__ = ["Prepared", "PreparedCode", "definitions_of"]
-
-# CO_OPTIMIZED and CO_NEWLOCALS: what a function has and a class body has not.
-_FUNCTION: Final = 0x3
+__all__ = ["Prepared", "PreparedCode"]
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(NamedTuple):
     """What was woven into a module's code before it was executed."""
 
     want: Wanted
@@ -71,10 +64,15 @@ class PreparedCode:
         pristine = {code_key(each.want.code): each for each in made if each.want.code}
         inside = in_each_other({key: each.woven.code for key, each in pristine.items()})
         self._modules[name] = list(inside.values())
-        self._waiting |= {id(woven): pristine[key] for key, woven in inside.items()}
-        whole = carrying(code, inside)
-        self._exchange.know_inside(whole, code)
-        return whole
+        replacements: dict[int, CodeType] = {}
+        for key, woven in inside.items():
+            each = pristine[key]
+            self._waiting[id(woven)] = each
+            original = each.want.code
+            if original is not None:
+                replacements[id(original)] = woven
+                self._exchange.know_inside(woven, original)
+        return embed(code, replacements, self._exchange.know)
 
     def take(self, code: CodeType | None) -> Prepared | None:
         """Take over what was prepared, where it has turned out to be at a join point."""
@@ -106,34 +104,3 @@ class PreparedCode:
         """Forget all of it."""
         self._modules.clear()
         self._waiting.clear()
-
-
-def definitions_of(concerned: Iterable[Target], name: str, code: CodeType) -> list[Wanted]:
-    """Choose the code that a module's definitions will have, as far as that is certain.
-
-    Args:
-        concerned: The targets that may be in the module.
-        name: What they call it.
-        code: What is to be executed there.
-    """
-    targets = [each for each in concerned if not each.pointcut.subclasses]
-    chosen: list[Wanted] = []
-    for each in codes_in(code) if targets else ():
-        qualname = each.co_qualname
-        if each.co_flags & _FUNCTION != _FUNCTION or each.co_name.startswith("<"):
-            continue
-        meant = [target for target in targets if target.pattern.matches_name(qualname)]  # type: ignore[union-attr]  # all have one
-        if meant:
-            outer = qualname.rpartition(".")[0]
-            wants_definition = all(target.pointcut.at == "definition" for target in meant)
-            chosen.append(
-                Wanted(
-                    target=f"{name}:{qualname}",
-                    code=each,
-                    function=None,
-                    advices=tuple(dict.fromkeys(target.pointcut.advice for target in meant)),
-                    is_method=bool(outer) and not outer.endswith("<locals>"),
-                    is_definition="<locals>" in qualname or wants_definition,
-                )
-            )
-    return chosen

@@ -10,7 +10,6 @@ property, descriptor or module `__getattr__` runs.
 
 from __future__ import annotations
 
-import difflib
 import sys
 from dataclasses import dataclass, replace
 from types import FunctionType, ModuleType
@@ -42,7 +41,8 @@ _ACCESSORS: tuple[Accessor, ...] = ("fget", "fset", "fdel")
 _PLAIN: Final = frozenset({str, int, float, bool, type(None), tuple, list, dict, ModuleType})
 
 
-@dataclass(frozen=True, slots=True)
+# As in `join_points`: one for each target, and not frozen for that.
+@dataclass(slots=True)
 class _Place:
     """A name in a namespace, and the object that it is bound to.
 
@@ -187,25 +187,30 @@ class Resolver:
     def _globbed(
         self, pattern: Pattern, module: ModuleType, at: At, names: Collection[str] | None
     ) -> Iterator[JoinPoint]:
-        for qualname, place in self._members(module, module, "", {id(module)}, names):
-            if pattern.matches_name(qualname):
-                yield from self._if_weavable(place, at)
-            if issubclass(type(place.raw), property):
+        matches = pattern.matcher
+        takes_accessor = pattern.qualname.rpartition(".")[2] in _ACCESSORS
+        wanted = None if takes_accessor else matches
+        for qualname, place in self._members(module, module, "", {id(module)}, wanted, names):
+            if not takes_accessor or matches(qualname):
+                yield from self._if_weavable(place, at, qualname)
+            if takes_accessor and issubclass(type(place.raw), property):
                 for accessor in _ACCESSORS:
                     # A setter is taken in by who writes it: `Cls.*` counts reads alone.
                     full = f"{qualname}.{accessor}"
                     if pattern.qualname.endswith(f".{accessor}") and pattern.matches_name(full):
                         yield from self._if_weavable(replace(place, accessor=accessor), at)
 
-    def _members(
+    def _members(  # noqa: PLR0913, PLR0917 - what it looks for goes down with it
         self,
         module: ModuleType,
         container: type | ModuleType,
         prefix: str,
         seen: set[int],
+        wanted: Callable[[str], object] | None,
         names: Collection[str] | None = None,
     ) -> Iterator[tuple[str, _Place]]:
         named = None if isinstance(container, ModuleType) else container
+        own = name_of(module)
         for name, current in list(namespace_of(container).items()):
             if names is not None and name not in names:
                 continue
@@ -214,17 +219,23 @@ class Resolver:
                 continue
             if is_class(raw):
                 inner = cast("type", raw)
-                if inner.__module__ == name_of(module) and id(inner) not in seen:
+                if inner.__module__ == own and id(inner) not in seen:
                     seen.add(id(inner))
-                    yield from self._members(module, inner, f"{prefix}{name}.", seen)
-            elif _is_defined_in(raw, module):
+                    yield from self._members(module, inner, f"{prefix}{name}.", seen, wanted)
+            elif (wanted is None or wanted(prefix + name)) and _is_defined_in(raw, own):
                 yield prefix + name, _Place(module, container, name, raw, named)
 
-    def _if_weavable(self, place: _Place, at: At) -> Iterable[JoinPoint]:
+    def _if_weavable(self, place: _Place, at: At, path: str = "") -> Iterable[JoinPoint]:
+        core = core_of(place.raw, place.accessor)
         # Anything else than a function is not to be asked where it is at home: it might wake up.
-        is_function = is_function_like(core_of(place.raw, place.accessor))
+        # One that is where its own name says need not be looked for.
+        is_at_home = (
+            core.__qualname__ == path and core.__module__ == name_of(place.module)
+            if type(core) is FunctionType
+            else not is_function_like(core)
+        )
         try:
-            home = self._home(place) if is_function else place
+            home = place if is_at_home else self._home(place)
             return (self._found(_at_home(place, home), at, named=False),)
         except TargetError:
             return ()
@@ -294,14 +305,16 @@ def _qualname(place: _Place) -> str:
     return f"{type.__dict__['__qualname__'].__get__(place.container)}.{place.attribute}"
 
 
-def _is_defined_in(raw: object, module: ModuleType) -> bool:
+def _is_defined_in(raw: object, module: str) -> bool:
     core = core_of(raw)
     if is_function_like(core):
-        return getattr(core, "__module__", None) == name_of(module)
+        return getattr(core, "__module__", None) == module
     # What it was made of is looked for only if it is wanted.
     return not is_plain_data(core)
 
 
 def _did_you_mean(name: str, known: Iterable[object]) -> str:
-    near = difflib.get_close_matches(name, [each for each in known if isinstance(each, str)], n=1)
+    from difflib import get_close_matches  # noqa: PLC0415 - for mistakes alone
+
+    near = get_close_matches(name, [each for each in known if isinstance(each, str)], n=1)
     return f"; did you mean {near[0]!r}?" if near else ""

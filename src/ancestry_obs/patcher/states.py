@@ -41,7 +41,7 @@ def report_weavings(weavings: Weavings, *, holders: bool) -> Iterator[TargetRepo
             target=_name(weaving, objects),
             state=_state(weaving),
             reason=weaving.reason or weaving.remark,
-            aliases=tuple(sorted(weaving.aliases - {weaving.target})),
+            aliases=tuple(sorted(weaving.aliases)),
             unreached=weavings.unreached(weaving) if holders else (),
             way=weaving.way,
             defined_at=weaving.defined_at,

@@ -9,7 +9,7 @@ held weakly: one that goes takes what is known of it along, but for its count of
 from __future__ import annotations
 
 import weakref
-from functools import _lru_cache_wrapper, partial
+from functools import _lru_cache_wrapper
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Final, TypeGuard, cast
 
@@ -21,6 +21,7 @@ from ancestry_obs.patcher.namespaces import namespace_of, qualname_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from typing import Self
 
     from ancestry_obs.patcher.code_exchange import CodeExchange, CodeKey, Inside
     from ancestry_obs.patcher.join_point_weaving import Key
@@ -47,15 +48,50 @@ def _nothing() -> None:
     """Stand for a reference where there is nothing to refer to."""
 
 
-def _note(gone: list[Key], key: Key, _: object) -> None:
-    gone.append(key)
+# There is one of each of these for every target: all that is made for one, the garbage collector
+# looks at again and again while a program is imported.
+class _Held(weakref.ref[FunctionType]):
+    """Gives a function, which is held weakly.
+
+    Args:
+        function: The function.
+        gone: Called with this when the function is gone.
+        key: That of its join point.
+    """
+
+    __slots__ = ("key",)
+
+    key: Key
+
+    def __new__(cls, function: FunctionType, gone: Callable[[Self], object], key: Key) -> Self:
+        """Refer to the function."""
+        self = super().__new__(cls, function, gone)
+        self.key = key
+        return self
+
+    def __init__(self, *_: object) -> None:
+        """Take what `__new__` takes."""
 
 
-def _look(reference: weakref.ref[Weavings], key: Key) -> None:
-    weavings = reference()
-    found = weavings.all.get(key) if weavings is not None else None
-    if weavings is not None and found is not None:
-        weavings.look_at(found)
+class _Look:
+    """Looks whether a function still has its code.
+
+    Args:
+        weavings: Everything that is woven.
+        key: That of the join point.
+    """
+
+    __slots__ = ("_key", "_weavings")
+
+    def __init__(self, weavings: weakref.ref[Weavings], key: Key) -> None:
+        self._weavings = weavings
+        self._key = key
+
+    def __call__(self) -> None:
+        weavings = self._weavings()
+        found = weavings.all.get(self._key) if weavings is not None else None
+        if weavings is not None and found is not None:
+            weavings.look_at(found)
 
 
 class Weavings:
@@ -84,6 +120,9 @@ class Weavings:
         self._exchanged = exchanged
         self._named: dict[int, object] = {}
         self._gone: list[Key] = []
+        gone = self._gone
+        self._note: Callable[[_Held], None] = lambda held: gone.append(held.key)
+        self._alone: dict[int, tuple[tuple[int, Pointcut]]] = {}
         self._former: dict[str, Woven] = {}
         self._inside: dict[object, dict[Key, Weaving]] = {}
         self.all: dict[Key, Weaving] = {}
@@ -109,8 +148,16 @@ class Weavings:
             weaving = self.all[key] = self._new(key, point)
             if weaving.local is not None:
                 self._inside.setdefault(key[0], {})[key] = weaving
-        weaving.wanted[index] = pointcut
-        weaving.aliases.add(point.target)
+        if weaving.wanted:
+            wanted = {**dict(weaving.wanted), index: pointcut}
+            weaving.wanted = tuple(sorted(wanted.items(), key=lambda each: each[0]))
+        else:
+            alone = self._alone.get(index)
+            if alone is None or alone[0][1] is not pointcut:
+                alone = self._alone[index] = ((index, pointcut),)
+            weaving.wanted = alone
+        if point.target != weaving.target:
+            weaving.aliases |= {point.target}
         return weaving
 
     def weave(self, weavings: Iterable[Weaving]) -> list[Weaving]:
@@ -161,6 +208,7 @@ class Weavings:
         """Give every function that still has code of ours its own, whoever holds it."""
         self._exchange.give_all_back()
         self._prepared.clear()
+        self._alone.clear()
 
     def look_at(self, weaving: Weaving) -> bool:
         """Whether a function still has the code it was given; one that has not is woven again."""
@@ -225,7 +273,7 @@ class Weavings:
         weaving = Weaving(
             key=key,
             target=point.target,
-            function=weakref.ref(cast("FunctionType", function), partial(_note, self._gone, key))
+            function=_Held(cast("FunctionType", function), self._note, key)
             if is_plain
             else _nothing,
             is_method=point.is_method,
@@ -309,7 +357,7 @@ class Weavings:
         self._note_override(weaving, function, woven.code, want.code)
 
     def _watch(self, weaving: Weaving, woven: Woven) -> None:
-        woven.watch(partial(_look, weakref.ref(self), weaving.key))
+        woven.watch(_Look(weakref.ref(self), weaving.key))
 
     def _give_code(self, changed: Iterable[Weaving]) -> None:
         """Give functions the code that is theirs by what is woven now."""

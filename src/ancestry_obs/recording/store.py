@@ -119,10 +119,13 @@ class Store:
             spec: The declaration. A family with an equal one keeps its series; one that differs is
                 replaced by a new, empty family.
         """
+        known = self._families.get(spec.name)
+        # Nearly always it is the very same declaration, which is quicker seen than compared.
+        if known is not None and known.spec is spec:
+            return known
         with self._lock:
             found = self._families.get(spec.name)
-            # Nearly always it is the very same declaration, which is quicker seen than compared.
-            if found is None or (found.spec is not spec and found.spec != spec):
+            if found is None or found.spec != spec:
                 name = f"{self.namespace}_{spec.name}" if self.namespace else spec.name
                 self._let_go(found)
                 found = self._families[spec.name] = Family(spec, name, self)

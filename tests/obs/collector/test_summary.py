@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from ancestry_obs.collector import Row, summarize
+from ancestry_obs.collector.summary import Row, summarize
 
 TEXT = """\
 # TYPE shop_adds_total counter

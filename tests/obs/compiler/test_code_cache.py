@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 import marshal
 import os
 import subprocess
 import sys
+from binascii import crc32
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
 from tests.obs.compiler.conftest import Loom
 
-from ancestry_obs.compiler import Aspect, CodeCache, Runtime, weave
+import ancestry_obs
+from ancestry_obs.compiler import Aspect, CodeCache, Runtime, open_code_cache, weave
+from ancestry_obs.compiler.code import codes_in
+from ancestry_obs.compiler.code_cache import default_folder
 from ancestry_obs.compiler.inlining import inlined
+from ancestry_obs.compiler.sources import Source
+from ancestry_obs.exceptions import CompileError
 
 TEXT = "def f(a):\n    return g(a)\ndef g(a):\n    return (lambda: a + 1)()\n"
 posix = pytest.mark.skipif(os.name != "posix", reason="rights as POSIX has them")
@@ -108,6 +115,23 @@ def test_what_it_depends_on_makes_another_entry(process, other):
     assert not process()[3]
 
 
+@pytest.mark.parametrize("there", [True, False])
+def test_a_toolkit_that_somebody_works_on_has_entries_of_its_own(
+    folder, tmp_path, monkeypatch, there
+):
+    file = tmp_path / ("." if there else "archive.zip") / "body.py"
+    monkeypatch.setattr("ancestry_obs.compiler.code_cache.__file__", str(file))
+    (tmp_path / "body.py").write_text("a = 1")
+
+    def name():
+        return CodeCache(str(folder), "1").name([b"a"])
+
+    before = name()
+    assert name() == before
+    (tmp_path / "body.py").write_text("a = 12")
+    assert (name() != before) is there
+
+
 def test_an_entry_is_good_for_the_code_alone_that_it_was_made_of(process):
     process()
     changed = load(TEXT.replace("+ 1", "+ 5"))["g"]
@@ -116,7 +140,63 @@ def test_an_entry_is_good_for_the_code_alone_that_it_was_made_of(process):
     assert woven.why_called == "its source gives other code than what runs"
     assert names["g"](1) == 6
     assert not process(g=load(TEXT.replace("+ 1", "+ 5"))["g"])[3]
-    assert process()[3]
+    assert not process()[3]
+
+
+def test_what_the_text_says_around_a_function_is_part_of_its_name(process):
+    text = "show = {}\ndef f(a):\n    return show()\ndef g(a):\n    return a\n".format
+    for name, expected in (("dict", ""), ("locals", "show()"), ("dict", "")):
+        assert expected in process(text(name))[1][0].why_called
+        assert bool(process(text(name))[1][0].why_called) is bool(expected)
+
+
+@pytest.fixture
+def imported(folder):
+    """Weaves the functions of a module before it runs, as another process would."""
+
+    def run(text, read=None):
+        loom = Loom()
+        loom.metric("a_total", v=9)
+        advices = (loom.advice(loom.record("a_total", v="text(a)")),)
+        runtime = Runtime(loom.store, loom.functions, code_cache=CodeCache(str(folder), "1"))
+        module = compile(text, "<module>", "exec", dont_inherit=True)
+        aspects = [
+            Aspect(f"m:{code.co_name}", code, advices, runtime, is_definition=False)
+            for code in codes_in(module)
+            if not code.co_name.startswith("<")
+        ]
+        return weave(aspects, Source(read or (lambda: text), module))
+
+    return run
+
+
+def unreadable():
+    raise AssertionError("the source was read")
+
+
+def test_a_module_is_woven_without_its_source_the_next_time(imported):
+    first = imported(TEXT)
+    second = imported(TEXT, unreadable)
+    assert [each.code.co_code for each in second] == [each.code.co_code for each in first]
+    assert [each.why_called for each in second] == ["", ""]
+
+
+@pytest.mark.parametrize(("known", "other"), [("fit", "jit"), ("jit", "fit")])
+def test_what_the_module_says_around_a_function_is_part_of_the_proof(imported, known, other):
+    text = "def fit(a): return a\njit = fit\n@{}\ndef f(a):\n    return a\n".format
+
+    def refused(name):
+        woven = imported(text(name))[1]
+        return isinstance(woven, CompileError) and str(woven)
+
+    expected = {"fit": False, "jit": "what reads its code must find its own"}
+    for name in (known, other, known):
+        assert refused(name) == expected[name]
+
+
+def test_a_module_without_a_source_is_woven_when_it_is_there(imported):
+    for woven in imported("def f(a):\n    return lambda: a\n", lambda: None):
+        assert str(woven) == "its source is not there, so that it is woven when it is a function"
 
 
 @pytest.mark.parametrize(
@@ -136,7 +216,7 @@ def test_a_damaged_entry_is_as_good_as_none(process, folder, damage):
     names, _, _, compiled = process()
     assert compiled
     assert names["f"](1) == 2
-    assert marshal.loads(entry.read_bytes()[20:])
+    assert marshal.loads(entry.read_bytes()[4:])
     assert not process()[3]
 
 
@@ -228,6 +308,99 @@ def test_the_oldest_entries_go_first_and_what_was_left_half_written(folder):
     ]
 
 
+@pytest.mark.parametrize(
+    ("environ", "platform", "expected"),
+    [
+        ({"XDG_CACHE_HOME": "/c", "HOME": "/home/a"}, "linux", "/c"),
+        ({"XDG_CACHE_HOME": "", "HOME": "/home/a"}, "linux", "/home/a/.cache"),
+        ({"HOME": "/Users/a"}, "darwin", "/Users/a/Library/Caches"),
+        ({"LOCALAPPDATA": "/local", "HOME": "/home/a"}, "win32", "/local"),
+        ({"XDG_CACHE_HOME": "c", "HOME": "/home/a"}, "linux", None),
+        ({"HOME": "home"}, "linux", None),
+        ({"HOME": ""}, "linux", None),
+        ({}, "linux", None),
+        ({"HOME": "/home/a"}, "win32", None),
+    ],
+)
+def test_the_users_cache_folder(environ, platform, expected):
+    folder = Path(expected, "ancestry-obs", "code") if expected else None
+    assert default_folder(environ, platform) == folder
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """Is the user's cache folder; Python writes bytecode."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
+    (tmp_path / "home").mkdir()
+    return tmp_path / "home"
+
+
+def test_where_nothing_is_said_it_is_in_the_users_cache_folder(home):
+    cache = open_code_cache(None, "1")
+    cache.write("entry", [1])
+    folder = home / "ancestry-obs" / "code"
+    assert [each.name for each in folder.iterdir()] == ["entry"]
+    assert os.name != "posix" or folder.stat().st_mode & 0o777 == 0o700
+    assert open_code_cache(None, "1").read("entry") == [1]
+
+
+@pytest.mark.parametrize("setting", ["", "off", " OFF "])
+def test_it_can_be_switched_off(home, setting):
+    assert open_code_cache(setting, "1") is None
+    assert not list(home.iterdir())
+
+
+def test_where_python_writes_no_bytecode_only_a_folder_that_is_named_is_used(
+    home, folder, monkeypatch
+):
+    open_code_cache(None, "1").write("entry", [1])
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    assert open_code_cache(None, "1") is None
+    assert open_code_cache(str(folder), "1").is_open
+
+
+def taken(home, monkeypatch):
+    (home / "ancestry-obs").write_text("a file")
+
+
+def of_another(home, monkeypatch):
+    monkeypatch.setattr(os, "getuid", lambda: home.stat().st_uid + 1)
+
+
+def open_to_others(home, monkeypatch):
+    (home / "ancestry-obs" / "code").mkdir(parents=True)
+    (home / "ancestry-obs" / "code").chmod(0o777)
+
+
+def without_home(home, monkeypatch):
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.delenv("LOCALAPPDATA", raising=False)
+
+
+def that_is_no_path(home, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(home / ("long" * 100)))
+
+
+@posix
+@pytest.mark.parametrize(
+    "spoil", [taken, of_another, open_to_others, without_home, that_is_no_path]
+)
+def test_nobody_hears_of_a_users_folder_that_cannot_be_used(home, monkeypatch, caplog, spoil):
+    spoil(home, monkeypatch)
+    caplog.set_level(logging.INFO)
+    before = sorted(home.rglob("*"))
+    assert open_code_cache(None, "1") is None
+    assert sorted(home.rglob("*")) == before
+    assert caplog.messages == []
+
+
+def test_with_metrics_off_there_is_no_folder(home):
+    assert not ancestry_obs.install(settings=ancestry_obs.ObservabilitySettings()).enabled
+    assert not list(home.iterdir())
+
+
 PROGRAM = """
 import ancestry_obs
 ancestry_obs.install("map.toml", settings=ancestry_obs.ObservabilitySettings.from_environment())
@@ -245,26 +418,55 @@ record = [{ metric = "bought_total" }]
 """
 
 
-def test_two_runs_of_a_program(tmp_path):
+@pytest.fixture
+def start(tmp_path):
+    """Starts a program that measures itself."""
     (tmp_path / "shop.py").write_text("def buy(a):\n    return a * 2\n")
     (tmp_path / "map.toml").write_text(dedent(MAP))
-    environment = {
-        **os.environ,
-        "PROMETHEUS_METRICS_ENABLED": "true",
-        "METRICS_EXPORT_PORT": "0",
-        "METRICS_CODE_CACHE": "cache",
-    }
-    said, entries = set(), set()
-    for _ in range(2):
-        done = subprocess.run(
+    known = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    known |= {"PROMETHEUS_METRICS_ENABLED": "true", "METRICS_EXPORT_PORT": "0"}
+
+    def run(**variables):
+        return subprocess.Popen(
             [sys.executable, "-c", PROGRAM],
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
             cwd=tmp_path,
-            env=environment,
-            check=True,
+            env={**known, "XDG_CACHE_HOME": str(tmp_path / "home"), **variables},
         )
-        said.add((done.stdout, done.stderr))
-        entries.add(tuple(sorted(Path(tmp_path, "cache").iterdir())))
+
+    return run
+
+
+CASES = {
+    "default": ({}, "home/ancestry-obs/code"),
+    "named": ({"METRICS_CODE_CACHE": "cache"}, "cache"),
+    "named without bytecode": (
+        {"METRICS_CODE_CACHE": "cache", "PYTHONDONTWRITEBYTECODE": "1"},
+        "cache",
+    ),
+    "without bytecode": ({"PYTHONDONTWRITEBYTECODE": "1"}, ""),
+    "off": ({"METRICS_CODE_CACHE": "off"}, ""),
+    "empty": ({"METRICS_CODE_CACHE": ""}, ""),
+}
+
+
+@pytest.mark.parametrize(("variables", "expected"), CASES.values(), ids=CASES)
+def test_two_runs_of_a_program(start, tmp_path, variables, expected):
+    said, entries = set(), set()
+    for _ in range(2):
+        said.add(start(**variables).communicate())
+        found = [*tmp_path.glob("home/**/*"), *tmp_path.glob("cache/**/*")]
+        entries.add(tuple((each, each.stat().st_mtime_ns) for each in found if each.is_file()))
     assert said == {("[0, 2, 4] 3\n", "")}
-    assert len(entries) == 1
+    (written,) = entries
+    assert [path.parent for path, _ in written] == [tmp_path / expected][: bool(expected)]
+
+
+def test_programs_that_start_at_once(start, tmp_path):
+    for each in [start() for _ in range(6)]:
+        assert each.communicate() == ("[0, 2, 4] 3\n", "")
+    (entry,) = (tmp_path / "home/ancestry-obs/code").iterdir()
+    data = entry.read_bytes()
+    assert crc32(data[4:]).to_bytes(4) == data[:4]
