@@ -90,6 +90,7 @@ def test_settings(pages):
         value = getattr(defaults, name)
         expected[variable] = str(value).lower() if value is not None else ""
     expected["INSTRUMENTATION_MAP"] = "ancestry.toml"
+    expected["METRICS_CODE_CACHE"] = "the user's cache folder"
     assert {row[0].strip("`"): row[1].strip("`") for row in rows} == expected
 
 

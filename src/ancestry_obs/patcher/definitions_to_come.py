@@ -1,4 +1,4 @@
-"""A module's code before it runs, and the targets that may be in it -> what is certain to be woven."""
+"""A module's code before it runs, with the targets that may be in it -> what is surely woven."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ from ancestry_obs.patcher.code_exchange import CodeExchange
 from ancestry_obs.patcher.definitions_in import definition_in
 from ancestry_obs.patcher.definitions_to_come import DefinitionsToCome
 from ancestry_obs.patcher.import_hooks import ImportHooks, is_initializing
-from ancestry_obs.patcher.join_points import TargetReport, Wanted
+from ancestry_obs.patcher.join_points import TargetReport
 from ancestry_obs.patcher.library_hooks import LibraryHooks
 from ancestry_obs.patcher.namespaces import (
     marks_of,
@@ -216,7 +216,7 @@ class Patcher:
         self._subclasses.close()
         before = list(self._weavings.all.values())
         self._targets = Targets(pointcuts, self._resolver)
-        self._matchers = [], [], False
+        self._definitions = DefinitionsToCome()
         self._settled.clear()
         self._under_way.clear()
         self._bases.clear()
@@ -288,9 +288,7 @@ class Patcher:
         if module is None:
             return code
         name = name_of(module)
-        return self._woven_before(
-            key, self._definitions.chosen(self._targets.concerned(name), name, code), code, read
-        )
+        return self._woven_before(key, name, code, read)
 
     def _cell_ended(self) -> None:
         module = self._cells.module
@@ -430,13 +428,12 @@ class Patcher:
     def _prepare(self, name: str, code: CodeType, read: Callable[[], str | None]) -> CodeType:
         """Weave what a module's code defines, before it is executed."""
         self._begun(name)
-        return self._woven_before(
-            name, self._definitions.chosen(self._targets.concerned(name), name, code), code, read
-        )
+        return self._woven_before(name, name, code, read)
 
     def _woven_before(
-        self, key: str, wanted: list[Wanted], code: CodeType, read: Callable[[], str | None]
+        self, key: str, name: str, code: CodeType, read: Callable[[], str | None]
     ) -> CodeType:
+        wanted = self._definitions.chosen(self._targets.concerned(name), name, code)
         if not wanted:
             return code
         # As in `_run`: who has the lock may be waiting for what this thread imports.
