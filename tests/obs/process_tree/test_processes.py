@@ -111,6 +111,13 @@ class Run:
             text=True,
         )
 
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait(LIMIT)
+        for each in (self.process.stdin, self.process.stdout, self.process.stderr):
+            each.close()
+
     def say(self, line="go"):
         self.process.stdin.write(f"{line}\n")
         self.process.stdin.flush()
@@ -151,9 +158,7 @@ class Run:
 def run(tmp_path):
     run = Run(tmp_path)
     yield run
-    if run.process.poll() is None:
-        run.process.kill()
-        run.process.communicate()
+    run.stop()
 
 
 def until(look):
@@ -251,9 +256,9 @@ def test_children_of_every_kind_and_one_that_is_killed(run):
     # The one that will be killed has handed over within a second.
     until(lambda: run.prices() >= 8)
     run.say()
-    assert run.hear() == str([signal.SIGKILL, signal.SIGTERM])
+    assert run.hear() == "[9, 15]"
     text = run.read()
-    assert "shop_open 0.0" in text
+    assert not re.search("^shop_open [1-9]", text, re.MULTILINE)
     books = dict(re.findall(r'shop_prices_total\{book="(\w+)"\} (\S+)', text))
     assert sum(map(float, books.values())) == 8
     assert "ancestry_obs_processes 1.0" in text
@@ -310,6 +315,7 @@ def test_the_next_one_takes_over_and_no_series_goes_back(run):
     next_one.runs = run.runs
     next_one.start("")
     next_one.end()
+    next_one.stop()
     assert until(lambda: none_left(run))
 
 
@@ -411,7 +417,9 @@ def test_a_full_disk_is_a_line_and_the_program_goes_on(run):
         os._exit(0)
     """)
     assert run.hear() == "result"
-    assert 'shop_prices_total{book="book"} 2.0' in run.read()
+    assert run.prices() == 3
+    # What failed at that is on the next page.
+    run.read()
     assert run.seen["ancestry_obs_handover_failures_total"] >= 1
     run.say()
     _, errors = run.process.communicate(timeout=LIMIT)
@@ -452,15 +460,19 @@ def test_a_folder_that_is_taken_away_does_no_harm(run):
 
 def test_a_daemon_that_forks_twice_and_closes_everything(run):
     run.start("""
-        import signal
+        import signal, time
         price()
         if os.fork():
             os._exit(0)
         os.setsid()
+        parent = os.getpid()
         if os.fork():
             os._exit(0)
         told = os.open("told", os.O_WRONLY | os.O_CREAT)
         price()
+        # Before that its parent's end would be the end of the run.
+        while os.getppid() == parent:
+            time.sleep(0.01)
         os.closerange(3, told)
         os.closerange(told + 1, 200)
         price()
