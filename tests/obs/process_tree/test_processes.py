@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from importlib.util import find_spec
 from textwrap import dedent
 
 import pytest
@@ -355,7 +356,7 @@ def test_forks_in_a_storm_of_threads(run):
         over.set()
         for each in threads:
             each.join()
-        print(sum(done), len(os.listdir(os.environ["ANCESTRY_OBS_RUN"])), flush=True)
+        print(sum(done), flush=True)
     """)
     until(run.prices)
     last = time.monotonic() + STORM_SECONDS
@@ -365,10 +366,9 @@ def test_forks_in_a_storm_of_threads(run):
         reads += 1
     run.say()
     output, page = run.end()
-    calls, files = map(int, output.split())
+    calls = int(output)
     assert run.counted(page) == calls
     assert page["shop_price_seconds_count"] == calls
-    assert files < 64 + 4 + 10 + STORM_SECONDS * 1000
     assert len([name for name in page if name.startswith("shop_prices")]) == 6
     assert none_left(run)
 
@@ -425,9 +425,10 @@ def test_a_full_disk_is_a_line_and_the_program_goes_on(run):
     _, errors = run.process.communicate(timeout=LIMIT)
     lines = errors.splitlines()
     assert {line.partition(":")[0] for line in lines} == {
-        "the page of the run lacks what one of its processes measured"
+        "the page of the run lacks what one of its processes measured",
+        "metrics are not written",
     }
-    assert len(lines) == len(set(lines)) <= 3
+    assert len(lines) == len(set(lines)) <= 4
 
 
 def test_a_folder_that_is_taken_away_does_no_harm(run):
@@ -461,6 +462,7 @@ def test_a_folder_that_is_taken_away_does_no_harm(run):
 def test_a_daemon_that_forks_twice_and_closes_everything(run):
     run.start("""
         import signal, time
+        first = os.getpid()
         price()
         if os.fork():
             os._exit(0)
@@ -470,8 +472,8 @@ def test_a_daemon_that_forks_twice_and_closes_everything(run):
             os._exit(0)
         told = os.open("told", os.O_WRONLY | os.O_CREAT)
         price()
-        # Before that its parent's end would be the end of the run.
-        while os.getppid() == parent:
+        # Before that the end of the others would be the end of the run (docs/processes.md).
+        while any(os.path.exists(f"/proc/{each}") for each in (first, parent)):
             time.sleep(0.01)
         os.closerange(3, told)
         os.closerange(told + 1, 200)
@@ -545,8 +547,8 @@ def test_counts_of_the_toolkit_are_no_childs_twice(run):
     assert run.counted(page) == 3
 
 
+@pytest.mark.skipif(find_spec("gevent") is None, reason="gevent is not installed")
 def test_a_program_of_greenlets(run):
-    pytest.importorskip("gevent", reason="gevent is not installed")
     run.start("""
         import gevent.monkey
         gevent.monkey.patch_all()
