@@ -16,6 +16,7 @@ import sys
 import time
 import urllib.request
 from importlib.util import find_spec
+from pathlib import Path
 from textwrap import dedent
 
 import pytest
@@ -176,14 +177,16 @@ def until(look):
 
 
 def none_left(run):
-    return not os.listdir(run.runs)
+    return not any(run.runs.iterdir())
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 @pytest.mark.parametrize("kind", ["Pool", "ProcessPoolExecutor"])
 def test_pools_count_each_call_once(run, kind, method):
     work = {
-        "Pool": "with context.Pool(2, begin) as pool: pool.map(price, books); pool.close(); pool.join()",
+        "Pool": (
+            "with context.Pool(2, begin) as pool: pool.map(price, books); pool.close(); pool.join()"
+        ),
         "ProcessPoolExecutor": (
             "with futures.ProcessPoolExecutor(2, context, begin) as pool: [*pool.map(price, books)]"
         ),
@@ -322,12 +325,11 @@ def test_the_next_one_takes_over_and_no_series_goes_back(run):
 
 def _serving(port, processes):
     """Give the process that listens on a port."""
-    with open("/proc/net/tcp", encoding="ascii") as table:
-        rows = [line.split() for line in table]
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()]
     inodes = {row[9] for row in rows if row[1].endswith(f":{port:04X}") and row[3] == "0A"}
     for each in processes:
-        for number in os.listdir(f"/proc/{each}/fd"):
-            if os.readlink(f"/proc/{each}/fd/{number}")[8:-1] in inodes:
+        for number in Path(f"/proc/{each}/fd").iterdir():
+            if str(number.readlink())[8:-1] in inodes:
                 return each
     return None
 
@@ -398,7 +400,9 @@ def test_many_short_children_leave_a_small_folder(run):
     assert ended < 10_000
     assert len([name for name in series if name.startswith("shop_prices")]) == 6
     assert none_left(run)
-    print(f"\n{CHILDREN} children: at most {most} files, {ended} bytes of those that ended")
+    sys.stdout.write(
+        f"\n{CHILDREN} children: at most {most} files, {ended} bytes of those that ended\n"
+    )
 
 
 def test_a_full_disk_is_a_line_and_the_program_goes_on(run):
@@ -411,7 +415,6 @@ def test_a_full_disk_is_a_line_and_the_program_goes_on(run):
             price()
             os._exit(3)
         assert os.waitpid(child, 0)[1] == 3 << 8
-        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.getrlimit(resource.RLIMIT_FSIZE)[1],) * 2)
         print(price("result"), flush=True)
         input()
         os._exit(0)
@@ -428,7 +431,8 @@ def test_a_full_disk_is_a_line_and_the_program_goes_on(run):
         "the page of the run lacks what one of its processes measured",
         "metrics are not written",
     }
-    assert len(lines) == len(set(lines)) <= 4
+    # Of the program, its child, and its textfile at the end.
+    assert len(lines) <= 3
 
 
 def test_a_folder_that_is_taken_away_does_no_harm(run):
@@ -455,7 +459,7 @@ def test_a_folder_that_is_taken_away_does_no_harm(run):
     assert run.hear() == "result"
     assert run.prices() == 4
     run.say()
-    output, page = run.end(quiet=False)
+    _, page = run.end(quiet=False)
     assert run.counted(page) == 4
 
 
@@ -471,13 +475,12 @@ def test_a_daemon_that_forks_twice_and_closes_everything(run):
         if os.fork():
             os._exit(0)
         told = os.open("told", os.O_WRONLY | os.O_CREAT)
-        price()
         # Before that the end of the others would be the end of the run (docs/processes.md).
         while any(os.path.exists(f"/proc/{each}") for each in (first, parent)):
             time.sleep(0.01)
         os.closerange(3, told)
         os.closerange(told + 1, 200)
-        price()
+        price(), price()
         os.write(told, str(os.getpid()).encode())
         while True:
             signal.pause()

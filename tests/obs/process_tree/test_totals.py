@@ -36,7 +36,7 @@ def _rows(kind):
 TOTALS = st.builds(
     Totals,
     metrics=st.fixed_dictionaries({}, optional={key: _rows(kind) for kind, key in KEYS.items()}),
-    limits=st.just({key: (9,) for key in KEYS.values()}),
+    limits=st.just(dict.fromkeys(KEYS.values(), (9,))),
     targets=st.dictionaries(st.sampled_from(["shop:a", "shop:b"]), TARGET),
     failures=st.dictionaries(st.just(("shop:a", "m", "x")), st.integers(1, 9)),
     overflows=st.dictionaries(st.just(("m", "x")), st.integers(1, 9)),
