@@ -444,8 +444,10 @@ def test_what_was_shown_stays_when_files_are_merged(folder, counted, in_child):
     before = reader.shown(lambda shown: keep(shown, reader.others()[0]))
     assert before == {"b": 1, "c": 1}
     in_child(lambda: RunFolder(folder).hand_over(counted(2, x=1, y=1).as_bytes()))
-    merger = RunFolder(folder)
-    merger.merge(least=1)
+    RunFolder(folder).merge(least=1)
+    # Another program in its place: what was shown is merged after what was not.
+    RunFolder(folder).hand_over(counted().as_bytes())
+    RunFolder(folder).merge(least=1)
     another = RunFolder(folder)
     after = another.shown(lambda shown: keep(shown, another.others()[0]))
     assert after == {"b": 1, "c": 1, "other": 2}
