@@ -200,12 +200,14 @@ def _source_distribution(folder: str, pin: str) -> Path:
 
 @nox.session(python=NEWEST)
 def nightly(session: nox.Session) -> None:
-    """Run at length what the tests do in short: 10,000 mutated maps, 100,000 interruptions."""
+    """Run at length what the tests do in short: mutated maps, interruptions, short children."""
     _install(session, EVERYTHING, *TEST_TOOLS)
     environment = {**LIVE, "MUTATED_MAPS": "10000"}
     session.run("pytest", "-s", "tests/obs/cli/test_mutated_maps.py", env=environment)
     environment = {**LIVE, "INTERRUPTIONS": "100000", "EVERY_INTERRUPTION": "1"}
     session.run("pytest", *TWO_AT_A_TIME, "tests/obs/interruptions", env=environment)
+    environment = {**LIVE, "SHORT_CHILDREN": "100000", "STORM_SECONDS": "600"}
+    session.run("pytest", "-s", "tests/obs/process_tree/test_processes.py", env=environment)
 
 
 @nox.session(python=NEWEST)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import faulthandler
 import json
 import logging
+import os
 import signal
 import threading
 
@@ -407,3 +408,36 @@ def test_whenever_the_signal_comes(program, when):
     done = program(COLLECTOR + KILL_ON + ENDS[when], **TEXTFILE)
     assert (done.returncode, done.stderr) == (-signal.SIGTERM, "")
     assert counted(program) == 1
+
+
+@pytest.mark.parametrize("follows", [True, False])
+def test_a_forked_child_keeps_the_handlers_where_it_is_to_follow(follows, in_child):
+    def child():
+        return termination.is_armed, signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+    termination = Termination(int, follows=follows)
+    termination.arm()
+    try:
+        assert in_child(child) == (follows, not follows)
+    finally:
+        termination.disarm()
+
+
+def test_a_child_that_follows_does_its_own_ways_out_whatever_its_parent_is_at():
+    reader, writer = os.pipe()
+    termination = Termination(lambda: os.write(writer, b"%d" % os.getpid()), follows=True)
+    termination.arm()
+    try:
+        # As while the parent ends by a signal.
+        termination._ending, termination._is_at_end = object(), True
+        child = os.fork()
+        if not child:
+            os.kill(os.getpid(), signal.SIGTERM)
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == signal.SIGTERM
+        assert os.read(reader, 20) == b"%d" % child
+    finally:
+        termination._ending, termination._is_at_end = None, False
+        termination.disarm()
+        os.close(reader)
+        os.close(writer)

@@ -170,7 +170,7 @@ class Run:
         def exchange() -> None:
             before = self.totals(read())
             change()
-            self._left.add(before.without(self.totals(read())), is_living=False)
+            self._left.put(before.without(self.totals(read())))
 
         self._member.still(exchange)
 

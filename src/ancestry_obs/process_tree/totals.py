@@ -177,6 +177,19 @@ class Totals:
         left.overflows = _fewer(self.overflows, other.overflows)
         return left
 
+    def put(self, other: Totals) -> None:
+        """Have what is in the others in the place of what is in these.
+
+        Args:
+            other: What was counted; nothing of it is of living instances.
+        """
+        for key, rows in other.metrics.items():
+            self.metrics.setdefault(key, {}).update(rows)
+            self.limits[key] = other.limits[key]
+        self.targets |= other.targets
+        self.failures |= other.failures
+        self.overflows |= other.overflows
+
     def limited(self, shown: Shown) -> dict[Key, Rows]:
         """Give the rows of each metric with every label kept to as many values as it may have.
 

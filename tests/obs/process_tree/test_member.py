@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -291,11 +292,11 @@ def _hasty(turns):
 
 
 def test_what_a_signal_handler_raises_is_the_programs(process, monkeypatch):
-    class TimeIsUp(OSError):
+    class TimeIsUpError(OSError):
         pass
 
     def handler(_number, _frame):
-        raise TimeIsUp("of the program's")
+        raise TimeIsUpError("of the program's")
 
     def others():
         os.kill(os.getpid(), signal.SIGUSR1)
@@ -305,7 +306,7 @@ def test_what_a_signal_handler_raises_is_the_programs(process, monkeypatch):
     monkeypatch.setattr(process.member._folder, "others", others)
     before = signal.signal(signal.SIGUSR1, handler)
     try:
-        with pytest.raises(TimeIsUp):
+        with pytest.raises(TimeIsUpError):
             process.member.others()
     finally:
         signal.signal(signal.SIGUSR1, before)
@@ -383,7 +384,7 @@ def test_a_folder_that_is_taken_away_leaves_the_page_what_it_had(
     process.member.begin()
     leave_one(b=2)
     assert calls(process.member.others()[0]) == {"b": 2}
-    os.rename(folder, f"{folder}-away")
+    Path(folder).rename(f"{folder}-away")
     assert calls(process.member.others()[0]) == {"b": 2}
     process.member._step()
     process.member.end()
@@ -505,18 +506,17 @@ def test_the_last_one_leaves_no_folder(process, folder):
     process.member.join()
     process.member.begin()
     process.member.end()
-    assert os.path.exists(folder)
+    assert Path(folder).exists()
     process.member.leave()
-    assert not os.path.exists(folder)
+    assert not Path(folder).exists()
     process.member.leave()
     assert process.failed == 0
 
 
 def test_a_damaged_file_is_told(process, folder, leave_one, caplog):
     leave_one(a=1)
-    (name,) = (each for each in os.listdir(folder) if each.endswith(".totals"))
-    with open(f"{folder}/{name}", "wb") as file:
-        file.write(b"nothing of the kind")
+    (file,) = Path(folder).glob("*.totals")
+    file.write_bytes(b"nothing of the kind")
     for _ in range(3):
         process.member.others()
     assert process.failed == 1

@@ -29,7 +29,7 @@ def leave_behind(folder, counted, in_child):
 
 
 def files(folder, ending=""):
-    return sorted(each for each in os.listdir(folder) if each.endswith(ending))
+    return sorted(each.name for each in Path(folder).iterdir() if each.name.endswith(ending))
 
 
 def test_what_was_put_in_comes_out(temporary):
@@ -104,9 +104,9 @@ def test_the_last_one_takes_it_away(folder):
     other.join()
     # The one that began the run stays, whether or not it takes part.
     some.leave()
-    assert os.path.exists(folder)
+    assert Path(folder).exists()
     other.leave()
-    assert not os.path.exists(folder)
+    assert not Path(folder).exists()
     other.leave()
 
 
@@ -123,7 +123,7 @@ def test_the_last_child_takes_it_away_where_the_first_process_left_before(folder
         os.write(ready[1], b".")
         os.read(go[0], 1)
         mine.leave()
-        return os.path.exists(folder)
+        return Path(folder).exists()
 
     ready, go = os.pipe(), os.pipe()
     seen = []
@@ -131,7 +131,7 @@ def test_the_last_child_takes_it_away_where_the_first_process_left_before(folder
     thread.start()
     os.read(ready[0], 1)
     first.leave()
-    assert os.path.exists(folder)
+    assert Path(folder).exists()
     os.write(go[1], b".")
     thread.join()
     assert seen == [False]
@@ -158,7 +158,7 @@ def test_no_cleaner_of_temporary_files_gets_its_lock(folder, in_child):
 @pytest.fixture
 def take_number():
     """Close a file, and let a file of the program get its number."""
-    with open("/dev/null", "rb") as program:
+    with Path("/dev/null").open("rb") as program:
         taken = []
 
         def take(number):
@@ -178,9 +178,9 @@ def test_a_daemon_that_has_closed_its_files_takes_part_again(folder, take_number
     take_number(joined._run._number)
     joined.join()
     RunFolder(folder).leave()
-    assert os.path.exists(folder)
+    assert Path(folder).exists()
     joined.leave()
-    assert not os.path.exists(folder)
+    assert not Path(folder).exists()
 
 
 def test_nobody_closes_what_has_the_number_of_a_lock(folder, take_number):
@@ -416,7 +416,7 @@ def test_a_folder_that_is_gone(folder, counted):
     mine = RunFolder(folder)
     mine.join()
     RunFolder(folder).leave()
-    os.rename(folder, f"{folder}-away")
+    Path(folder).rename(f"{folder}-away")
     for step in (mine.others, mine.merge, mine.lead, lambda: mine.hand_over(b"")):
         with pytest.raises(FileNotFoundError):
             step()
@@ -436,7 +436,7 @@ def test_label_values_are_kept_to_as_many_as_may_be(folder, calls, counted, in_c
 
 def test_what_was_shown_stays_when_files_are_merged(folder, counted, in_child):
     def keep(shown, totals):
-        return {label: n for (label,), (n,) in [*totals.limited(shown).values()][0].items()}
+        return {label: n for (label,), (n,) in next(iter(totals.limited(shown).values())).items()}
 
     # Shown while its process runs, and the other ones have not been merged.
     living, reader = RunFolder(folder), RunFolder(folder)
@@ -444,8 +444,10 @@ def test_what_was_shown_stays_when_files_are_merged(folder, counted, in_child):
     before = reader.shown(lambda shown: keep(shown, reader.others()[0]))
     assert before == {"b": 1, "c": 1}
     in_child(lambda: RunFolder(folder).hand_over(counted(2, x=1, y=1).as_bytes()))
-    merger = RunFolder(folder)
-    merger.merge(least=1)
+    RunFolder(folder).merge(least=1)
+    # Another program in its place: what was shown is merged after what was not.
+    RunFolder(folder).hand_over(counted().as_bytes())
+    RunFolder(folder).merge(least=1)
     another = RunFolder(folder)
     after = another.shown(lambda shown: keep(shown, another.others()[0]))
     assert after == {"b": 1, "c": 1, "other": 2}

@@ -36,7 +36,7 @@ def _rows(kind):
 TOTALS = st.builds(
     Totals,
     metrics=st.fixed_dictionaries({}, optional={key: _rows(kind) for kind, key in KEYS.items()}),
-    limits=st.just({key: (9,) for key in KEYS.values()}),
+    limits=st.just(dict.fromkeys(KEYS.values(), (9,))),
     targets=st.dictionaries(st.sampled_from(["shop:a", "shop:b"]), TARGET),
     failures=st.dictionaries(st.just(("shop:a", "m", "x")), st.integers(1, 9)),
     overflows=st.dictionaries(st.just(("m", "x")), st.integers(1, 9)),
@@ -205,6 +205,11 @@ def test_what_is_left_of_another_map_is_what_is_not_counted_any_more():
     assert left.targets == {"shop:a": ("installed", (), 5, 1)}
     assert left.failures == {("shop:a", "m", "x"): 1}
     assert not any(before.without(before).metrics.values())
+    # What was left before is in what was counted before.
+    kept = Totals(metrics={counter: {("a",): (3,), ("c",): (1,)}}, limits={counter: (9,)})
+    kept.put(left)
+    assert kept.metrics == {counter: {("a",): (5,), ("c",): (1,)}}
+    assert (kept.targets, kept.failures) == (left.targets, left.failures)
 
 
 def test_a_label_has_as_many_values_as_the_map_says():
