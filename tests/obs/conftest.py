@@ -15,8 +15,13 @@ from textwrap import dedent
 from types import SimpleNamespace
 
 import pytest
+from hypothesis import settings
 
 import ancestry_obs
+
+# How long an example takes says nothing on a busy machine.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture

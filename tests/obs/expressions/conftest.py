@@ -6,14 +6,9 @@ import ast
 import operator
 
 import pytest
-from hypothesis import settings
 from hypothesis import strategies as st
 
 from ancestry_obs.expressions import BUILTIN_FUNCTIONS
-
-# How long an example takes says nothing on a busy machine.
-settings.register_profile("untimed", deadline=None)
-settings.load_profile("untimed")
 
 NAMES = ("url", "method", "self", "result", "error", "elapsed", "value")
 TEXTS = st.sampled_from(["", "a", "GET", "x'y", 'x"y', "é", "\n", "\\"])

@@ -7,14 +7,9 @@ import re
 from textwrap import dedent
 
 import pytest
-from hypothesis import settings
 
 from ancestry_obs.exceptions import MapError
 from ancestry_obs.mapfile import load
-
-# How long an example takes says nothing on a busy machine.
-settings.register_profile("untimed", deadline=None)
-settings.load_profile("untimed")
 
 TOML = """\
 version = 1
