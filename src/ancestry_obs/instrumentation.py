@@ -261,6 +261,10 @@ class Instrumentation:
         }
 
     def _join(self, folder: str) -> Member:
+        # Not at the end: a module that runs text then, as dataclasses do, makes Python forget that
+        # it is to end by SIGINT.
+        import ancestry_obs.installation_status  # noqa: F401, PLC0415
+
         member = Member(
             folder,
             lambda: run.totals(self._read()),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 from contextlib import suppress
+from posix import close
 
 __all__ = ["Handle"]
 
@@ -62,7 +63,8 @@ class Handle:
         """Let go of it."""
         if self.is_open():
             with suppress(OSError):
-                os.close(self._number)
+                # gevent's `os.close` leaves it to its event loop, which may not turn again.
+                close(self._number)
 
 
 def _file(status: os.stat_result) -> tuple[int, int]:

@@ -34,7 +34,7 @@ def calls():
 @pytest.fixture
 def temporary(tmp_path, monkeypatch):
     """Let the folders of runs be made in a folder of the test's own."""
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     return tmp_path
 
 
