@@ -17,6 +17,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from posix import close
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ancestry_obs.exceptions import ExporterError
@@ -142,7 +143,8 @@ def _locked(
             sleep(_RETRY_SECONDS)
         yield
     finally:
-        os.close(descriptor)
+        # gevent's `os.close` leaves it to its event loop, and the lock with it.
+        close(descriptor)
 
 
 def _try_lock(descriptor: int) -> bool:
