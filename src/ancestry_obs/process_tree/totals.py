@@ -72,6 +72,9 @@ _GAUGE: Final = "gauge"
 _IN_FLIGHT: Final = "in_flight"
 _BITS: Final = 100
 _UNIT: Final = 1 << _BITS
+_UNIT_FLOAT: Final = float(_UNIT)
+_SAFE: Final = 2.0**900
+"""Below this, a number of units is still a float."""
 _BOUNDLESS: Final = _UNIT << 2000
 """More than any finite number comes to."""
 _STATES: Final = ("pending", "installed", "error")
@@ -227,6 +230,9 @@ def exact(number: float) -> int:
         >>> rounded(exact(0.5) + exact(0.25))
         0.75
     """
+    # A float times a power of two is exact. A count may have more digits than a float.
+    if type(number) is float and -_SAFE < number < _SAFE:
+        return int(number * _UNIT_FLOAT)
     if number in {inf, -inf}:
         return _BOUNDLESS if number > 0 else -_BOUNDLESS
     # An infinite sum less another one.
