@@ -18,7 +18,6 @@ from ancestry_obs.mapfile import (
     SampleSpec,
     Where,
     load,
-    report,
     resolve_map,
 )
 
@@ -407,6 +406,6 @@ def test_no_name_is_looked_for_that_is_like_a_text_of_any_length(
         assert len(found) <= 500
         return []
 
-    monkeypatch.setattr(report, "get_close_matches", refuse)
+    monkeypatch.setattr("difflib.get_close_matches", refuse)
     (found,) = findings_of(change(good, "metrics.requests_total.type", "x" * 100_000))
     assert found.endswith("; allowed: counter, gauge, histogram, ratio, in_flight")
