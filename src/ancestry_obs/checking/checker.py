@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from ancestry_obs.checking.answers import AnswerCache
 from ancestry_obs.checking.fitting import Fitting
 from ancestry_obs.checking.history import History
 from ancestry_obs.checking.modules import Finder, python_path
@@ -13,14 +14,13 @@ from ancestry_obs.checking.renames import Renames
 from ancestry_obs.checking.survey import Survey, places_of
 from ancestry_obs.checking.tables import TableCache, default_folder
 from ancestry_obs.checking.types import Typing
-from ancestry_obs.exceptions import Finding
+from ancestry_obs.exceptions import Finding, Where
 from ancestry_obs.mapfile import worst_case_series
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ancestry_obs.checking.survey import Loss, Outcome, Place
-    from ancestry_obs.exceptions import Where
     from ancestry_obs.mapfile import MapSpec
 
 __all__ = ["Checker", "Verdict"]
@@ -35,12 +35,35 @@ class Verdict:
         notes: What is right but worth knowing.
         doubts: What the source does not tell: the target, its place and why.
         renames: The new name of each target that has a clear one.
+        has_losses: Whether any target is not there, of which the history may tell more one day.
     """
 
     findings: list[Finding] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     doubts: list[tuple[str, Where, str]] = field(default_factory=list)
     renames: dict[str, str] = field(default_factory=dict)
+    has_losses: bool = False
+
+    @property
+    def plain(self) -> tuple[object, ...]:
+        """The same as plain data."""
+        findings = [(each.message, _placed(each.where), each.remedy) for each in self.findings]
+        doubts = [(target, _placed(where), why) for target, where, why in self.doubts]
+        return findings, self.notes, doubts
+
+    @classmethod
+    def made_of(cls, plain: tuple[Any, Any, Any]) -> Verdict:
+        """Make one of plain data."""
+        findings, notes, doubts = plain
+        return cls(
+            [Finding(message, Where(*where), remedy) for message, where, remedy in findings],
+            notes,
+            [(target, Where(*where), why) for target, where, why in doubts],
+        )
+
+
+def _placed(where: Where) -> tuple[str, int | None, str]:
+    return where.source, where.line, where.key
 
 
 @dataclass
@@ -48,12 +71,20 @@ class Checker:
     """Compares maps with a program's source; what several maps name is read once.
 
     Args:
-        program: The modules; those of this interpreter's path if it is left out.
+        program: The modules.
+        answers: What was said before.
     """
 
-    program: Program = field(
-        default_factory=lambda: Program(Finder(python_path()), TableCache(default_folder()))
-    )
+    program: Program
+    answers: AnswerCache = field(default_factory=lambda: AnswerCache(None))
+
+    @classmethod
+    def of_this_folder(cls) -> Checker:
+        """Give the checker of what this interpreter would import here, with its caches."""
+        folder = default_folder()
+        tables = TableCache(folder and folder / "tables")
+        answers = AnswerCache(folder and folder / "answers")
+        return cls(Program(Finder(python_path()), tables), answers)
 
     def check(self, spec: MapSpec) -> Verdict:
         """Check a map.
@@ -61,6 +92,15 @@ class Checker:
         Args:
             spec: A map without mistakes of its own.
         """
+        known = self.answers.get(spec, self.program)
+        if known is not None:
+            return Verdict.made_of(known)
+        verdict = self._check(spec)
+        if not verdict.has_losses:
+            self.answers.put(spec, self.program, verdict.plain)
+        return verdict
+
+    def _check(self, spec: MapSpec) -> Verdict:
         survey = Survey(self.program)
         outcomes = {place: survey.look(place) for place in places_of(spec)}
         fitting = Fitting(spec, Typing(self.program, survey.resolver))
@@ -85,7 +125,8 @@ class Checker:
             self.program.tables.save()
 
     def _judge(self, spec: MapSpec, outcomes: dict[Place, Outcome], verdict: Verdict) -> None:
-        taken = {found.target for each in outcomes.values() for found in each.found}
+        named = [each for place, each in outcomes.items() if "*" not in place.text]
+        taken = {found.target for each in named for found in each.found}
         renames = Renames(self.program, History(self.program.finder), taken)
         by_text = {place.text: each for place, each in outcomes.items()}
         losses: list[Loss] = []
@@ -100,6 +141,7 @@ class Checker:
                 verdict.doubts.append((place.text, place.where, outcome.doubt))
             if outcome.loss is not None and not is_excused:
                 losses.append(outcome.loss)
+        verdict.has_losses = bool(losses)
         _tell(spec, losses, renames, verdict)
 
 

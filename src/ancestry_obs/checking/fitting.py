@@ -157,8 +157,8 @@ class Fitting:
         self._values[key] = None if known is None or values is None else known | values
 
     def _note(self, where: Where, message: str, found: Found) -> None:
-        # A name's message lists what there is, which differs from target to target.
-        key = str(where), message.partition("; known are ")[0]
+        # What there is instead differs from target to target.
+        key = str(where), message.partition(";")[0]
         _, _, targets = self._wrong.setdefault(key, (where, message, []))
         if found.target not in targets[:1]:
             targets.append(found.target)

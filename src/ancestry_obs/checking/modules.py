@@ -100,6 +100,11 @@ class Finder:
             if found.folders and depth < _DEEPEST:
                 yield from self.submodules(found, depth + 1)
 
+    @property
+    def folders(self) -> list[str]:
+        """The folders in which names were looked up."""
+        return [*self._listings]
+
     def where(self, name: str) -> str:
         """Tell where a module that is not there was looked for, in few words."""
         package = self.find(name.rpartition(".")[0]) if "." in name else None

@@ -135,6 +135,12 @@ class Program:
             self._modules[name] = None if found is None else self._read(found)
         return self._modules[name]
 
+    @property
+    def looked_at(self) -> list[str]:
+        """Every file that was read and every folder in which a name was looked up."""
+        read = [each.file.path for each in self._modules.values() if each and each.file.path]
+        return [*read, *self.finder.folders]
+
     def text_of(self, module: Module) -> str:
         """Give a module's source."""
         if module.name not in self._texts:

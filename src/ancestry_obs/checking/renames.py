@@ -25,11 +25,15 @@ if TYPE_CHECKING:
 __all__ = ["Rename", "Renames"]
 
 _LIKELY: Final = 0.6
+# Where there is nothing but names to go by.
+_ALIKE: Final = 0.75
 _CLEAR: Final = 0.02
 _SECONDS: Final = 4.0
 _ACCESSORS: Final = (".fget", ".fset", ".fdel")
 # Of what only looks alike by name, this many are compared.
 _MOST_ALIKE: Final = 40
+# Of the likeliest, the history of this many is asked for.
+_FEW: Final = 5
 
 _Definition = FunctionSymbol | ClassSymbol
 
@@ -93,6 +97,7 @@ class Renames:
     clock: Callable[[], float] = monotonic
     _spent: float = 0.0
     _known: dict[str, list[_Known]] = field(default_factory=dict)
+    _had: dict[str, set[str]] = field(default_factory=dict)
 
     def find(
         self, target: str, read: Iterable[str] = (), *, is_class: bool = False
@@ -136,7 +141,15 @@ class Renames:
             ),
             key=lambda each: (-each[0], each[1]),
         )
-        if not scored or scored[0][0] < _LIKELY:
+        if old is not None:
+            scored = sorted(
+                (
+                    (score - 0.3 * self._was_there(module, label), label)
+                    for score, label in scored[:_FEW]
+                ),
+                key=lambda each: (-each[0], each[1]),
+            )
+        if not scored or scored[0][0] < (_ALIKE if old is None else _LIKELY):
             return None
         is_clear = len(scored) == 1 or scored[0][0] - scored[1][0] >= _CLEAR
         return Rename(scored[0][1], min(scored[0][0], 1.0), is_clear)
@@ -156,6 +169,20 @@ class Renames:
                     return {known.label for known in every}, each
         return set(), None
 
+    def _was_there(self, module: str, label: str) -> bool:
+        """Whether another module had a definition already in its last version."""
+        other = label.partition(":")[0]
+        if other == module:  # of that one it is known
+            return False
+        if other not in self._had:
+            text = next(self.history.versions(other), "")
+            try:
+                known = _definitions(other, table_of(text).scope, text)
+                self._had[other] = {each.label for each in known}
+            except (SyntaxError, ValueError, RecursionError):
+                self._had[other] = set()
+        return label in self._had[other]
+
     def _score(  # noqa: PLR0913, PLR0917 - all that is known of the two
         self,
         each: _Known,
@@ -174,10 +201,11 @@ class Renames:
             fits = isinstance(each.symbol, ClassSymbol) or not {*read}.difference(
                 each.symbol.names, ("self", "result", "error", "elapsed")
             )
-            score = 0.75 * name + 0.25 * fits
-        score += 0.02 * _likeness(module, each.module)
+            score = name - 0.2 * (not fits)
+        score += 0.05 * (each.module == module) + 0.02 * _likeness(module, each.module)
         # What was there before, or is another target already, is hardly the new name of this one.
-        return score - 0.3 * (each.label in before) - 0.3 * (each.label in self.taken)
+        weight = 0.1 if old is None else 0.3
+        return score - 0.3 * (each.label in before) - weight * (each.label in self.taken)
 
     def _candidates(
         self, module: str, qualname: str, old: _Known | None, kind: type[_Definition]

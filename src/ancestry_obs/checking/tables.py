@@ -23,10 +23,11 @@ from ancestry_obs.checking.symbols import Table, table_of
 if TYPE_CHECKING:
     from ancestry_obs.checking.modules import ModuleFile
 
-__all__ = ["TableCache", "default_folder"]
+__all__ = ["FORM", "TableCache", "clear", "default_folder"]
 
-# To be changed with what a table has in it.
-_FORM: Final = 1
+FORM: Final = 1
+"""To be changed with what is kept."""
+
 # Of packages that nobody checks any more, the oldest give way.
 _MOST_FILES: Final = 300
 
@@ -43,7 +44,7 @@ def default_folder() -> Path | None:
             base = Path.home() / ".cache"
         except RuntimeError:
             return None
-    return base / "ancestry-obs" / "tables"
+    return base / "ancestry-obs" / "check"
 
 
 @dataclass
@@ -89,12 +90,12 @@ class TableCache:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             for group in self._changed:
                 self._write(self.folder / group, self._groups[group])
-            _clear(self.folder)
+            clear(self.folder)
         self._changed.clear()
 
     def _group_of(self, file: ModuleFile) -> str:
         top = file.name.partition(".")[0]
-        key = f"{_FORM} {sys.version_info[:2]} {sys.implementation.name} {file.root} {top}"
+        key = f"{FORM} {sys.version_info[:2]} {sys.implementation.name} {file.root} {top}"
         group = hashlib.sha256(key.encode(errors="replace")).hexdigest()[:32]
         if group not in self._groups:
             self._groups[group] = self._load(group)
@@ -121,7 +122,8 @@ class TableCache:
             Path(temporary).unlink(missing_ok=True)
 
 
-def _clear(folder: Path) -> None:
+def clear(folder: Path) -> None:
+    """Remove the oldest files of a folder where there are too many."""
     files = sorted(folder.iterdir(), key=lambda each: each.stat().st_mtime)
     for each in files[: max(len(files) - _MOST_FILES, 0)]:
         each.unlink(missing_ok=True)

@@ -19,7 +19,7 @@ from ancestry_obs.expressions.inference import TEXT_FUNCTIONS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ancestry_obs.checking.program import Meaning, Program
+    from ancestry_obs.checking.program import Meaning, Module, Program
     from ancestry_obs.checking.targets import Found, Resolver
 
 __all__ = ["NoAttribute", "Types", "Typing", "is_text", "values_of"]
@@ -215,6 +215,7 @@ class Typing:
             NoAttribute: It has none of that name, as far as its source goes.
         """
         known: set[str] = set()
+        modules: list[Module] = []
         for each in self.program.ancestry(owner):
             if isinstance(each, Unknown):
                 return None
@@ -231,9 +232,11 @@ class Typing:
                 if name in attributes:
                     return self._of_attribute(each, *attributes[name])
                 known.update(attributes)
-                # It may come from outside: then the class's own module mentions it, as a rule.
-                if re.search(rf"\.{re.escape(name)}\b", self.program.text_of(each.module)):
-                    return None
+                modules.append(each.module)
+        # It may come from outside: then a class's own module mentions it, as a rule.
+        mention = re.compile(rf"\.{re.escape(name)}\b")
+        if any(mention.search(self.program.text_of(each)) for each in modules):
+            return None
         near = get_close_matches(name, [each for each in known if each[:2] != "__"], n=1)
         raise NoAttribute(owner.label, name, near[0] if near else "")
 

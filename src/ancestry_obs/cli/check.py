@@ -62,7 +62,7 @@ def command(arguments: argparse.Namespace) -> int:
         ObservabilityError: there is no such file, or it cannot be read or mended.
     """
     names = [name for given in arguments.maps for name in _maps_in(given)]
-    checker = Checker()
+    checker = Checker.of_this_folder()
     look: Callable[[MapSpec], Verdict] = checker.check
     if arguments.imports:
         look = _imported
