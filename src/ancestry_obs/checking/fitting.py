@@ -18,7 +18,7 @@ from ancestry_obs.expressions import BUILTIN_FUNCTIONS, check
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ancestry_obs.checking.targets import Found
+    from ancestry_obs.checking.resolution import Found
     from ancestry_obs.checking.types import Types
     from ancestry_obs.exceptions import Where
     from ancestry_obs.expressions import Expression

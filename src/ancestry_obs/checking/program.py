@@ -16,7 +16,6 @@ import builtins
 import importlib
 import sys
 from dataclasses import dataclass, field
-from importlib.util import decode_source
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -27,6 +26,7 @@ from ancestry_obs.checking.symbols import (
     Scope,
     Table,
     ValueSymbol,
+    read_source,
     symbol_of,
     table_of,
 )
@@ -449,19 +449,6 @@ _SPECIAL_BASES: Final = {
     "typing:NamedTuple": "a NamedTuple is made at run time",
     "typing:TypedDict": "a TypedDict is made at run time",
 }
-
-
-def read_source(data: bytes) -> str:
-    """Decode a source file as Python does.
-
-    Raises:
-        SyntaxError: It has an unknown encoding.
-        ValueError: It is not text in that encoding.
-    """
-    is_plain = data.isascii() and b"\r" not in data and b"coding" not in data[:200]
-    if is_plain:
-        return data.decode()
-    return decode_source(data)
 
 
 def _key(meaning: Meaning) -> object:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from ancestry_obs.checking.targets import Doubt, Missing, Problem, Resolver
+from ancestry_obs.checking.resolution import Doubt, Missing, Problem, Resolver
 from ancestry_obs.exceptions import Finding
 from ancestry_obs.patcher.patterns import Pattern
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from ancestry_obs.checking.modules import ModuleFile
     from ancestry_obs.checking.program import Program
-    from ancestry_obs.checking.targets import Found
+    from ancestry_obs.checking.resolution import Found
     from ancestry_obs.exceptions import Where
     from ancestry_obs.mapfile import MapSpec
 

@@ -15,6 +15,7 @@ Expressions are kept as text. Of a function's body only its statements are read.
 from __future__ import annotations
 
 import ast
+from importlib.util import decode_source
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ancestry_obs.checking.conditions import truth_of
@@ -30,6 +31,7 @@ __all__ = [
     "Scope",
     "Table",
     "ValueSymbol",
+    "read_source",
     "symbol_of",
     "table_of",
 ]
@@ -179,6 +181,19 @@ def symbol_of(binding: Binding) -> FunctionSymbol | ClassSymbol | ImportSymbol |
     made: FunctionSymbol | ClassSymbol | ImportSymbol | ValueSymbol
     made = _SYMBOLS[binding[0]]._make(binding)
     return made
+
+
+def read_source(data: bytes) -> str:
+    """Decode a source file as Python does.
+
+    Raises:
+        SyntaxError: It has an unknown encoding.
+        ValueError: It is not text in that encoding.
+    """
+    is_plain = data.isascii() and b"\r" not in data and b"coding" not in data[:200]
+    if is_plain:
+        return data.decode()
+    return decode_source(data)
 
 
 def table_of(source: str) -> Table:

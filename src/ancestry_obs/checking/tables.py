@@ -17,8 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from ancestry_obs.checking.program import read_source
-from ancestry_obs.checking.symbols import Table, table_of
+from ancestry_obs.checking.symbols import Table, read_source, table_of
 
 if TYPE_CHECKING:
     from ancestry_obs.checking.modules import ModuleFile

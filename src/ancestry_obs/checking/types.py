@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ancestry_obs.checking.program import Meaning, Module, Program
-    from ancestry_obs.checking.targets import Found, Resolver
+    from ancestry_obs.checking.resolution import Found, Resolver
 
 __all__ = ["NoAttribute", "Types", "Typing", "is_text", "values_of"]
 

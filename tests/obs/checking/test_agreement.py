@@ -49,7 +49,7 @@ def imported(names):
     for name in names:
         try:
             importlib.import_module(name)
-        except Exception:
+        except (Exception, SystemExit):
             failed.add(name)
     return failed
 

@@ -10,8 +10,8 @@ import pytest
 
 from ancestry_obs.checking.modules import Finder
 from ancestry_obs.checking.program import Program
-from ancestry_obs.checking.targets import Problem
-from ancestry_obs.checking.targets import Resolver as SourceResolver
+from ancestry_obs.checking.resolution import Problem
+from ancestry_obs.checking.resolution import Resolver as SourceResolver
 from ancestry_obs.exceptions import TargetError
 from ancestry_obs.patcher.patterns import Pattern
 from ancestry_obs.patcher.resolver import Resolver
