@@ -201,7 +201,7 @@ class Renames:
             fits = isinstance(each.symbol, ClassSymbol) or not {*read}.difference(
                 each.symbol.names, ("self", "result", "error", "elapsed")
             )
-            score = name - 0.2 * (not fits)
+            score = name - 0.1 * (not fits)
         score += 0.05 * (each.module == module) + 0.02 * _likeness(module, each.module)
         # What was there before, or is another target already, is hardly the new name of this one.
         weight = 0.1 if old is None else 0.3
@@ -315,9 +315,12 @@ def _shared(one: Counter[str], other: Counter[str]) -> float:
 def _likeness(one: str, other: str) -> float:
     if one == other:
         return 1.0
-    whole = SequenceMatcher(None, one, other, autojunk=False).ratio()
-    last = SequenceMatcher(None, one.rpartition(".")[2], other.rpartition(".")[2], autojunk=False)
-    return max(whole, (whole + last.ratio()) / 2)
+    (around, _, name), (other_around, _, other_name) = one.rpartition("."), other.rpartition(".")
+    last = SequenceMatcher(None, name, other_name, autojunk=False).ratio()
+    if around == other_around:
+        # What both have in front tells nothing of the two.
+        return 0.4 + 0.6 * last
+    return (SequenceMatcher(None, one, other, autojunk=False).ratio() + last) / 2
 
 
 def _pairs_shared(one: str, other: str) -> float:

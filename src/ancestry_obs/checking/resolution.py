@@ -31,7 +31,7 @@ _ACCESSOR_WORDS: Final = {"fget": "getter", "fset": "setter", "fdel": "deleter"}
 _SUFFIXES: Final = {"fset": ".setter", "fdel": ".deleter"}
 _PLAIN: Final = frozenset(
     {"int", "float", "complex", "str", "bytes", "bool", "NoneType", "ellipsis"}
-    | {"dict", "list", "tuple", "set"}
+    | {"dict", "expression", "generic alias", "list", "tuple", "set"}
 )
 _HOLDERS: Final = {"property": property, "staticmethod": staticmethod, "classmethod": classmethod}
 
@@ -437,7 +437,7 @@ class Resolver:
             try:
                 found = self._found_by_glob(item, accessor)
             except Doubt as doubt:
-                if pattern.matches_name(item.qualname):
+                if pattern.matches_name(item.qualname) and self._may_be_a_function(item):
                     self.untold[item.label] = doubt.message
                 continue
             except Problem:
@@ -446,6 +446,22 @@ class Resolver:
             yield item.qualname + suffix, found
             if accessor == "fget" and len(accessors) > 1:
                 yield f"{item.qualname}.fget", found
+
+    def _may_be_a_function(self, item: Item) -> bool:
+        """Whether what is made at run time may be a function or class of its module.
+
+        What another module makes is that one's, unless it is made of one of this module's own.
+        """
+        symbol = item.symbol
+        if not isinstance(symbol, ValueSymbol) or symbol.what != "call":
+            return True
+        makers = self.program.scoped(item, symbol.text)
+        if any(not isinstance(e, Item) or e.module is item.module for e in makers or (item,)):
+            return True
+        scope = item.module.table.scope
+        own = {name for name, each in scope.items() if each[-1][0] in {"class", "def"}}
+        given = [each.rpartition("=")[2] for each in symbol.arguments]
+        return any("lambda" in each or each.partition(".")[0] in own for each in given)
 
     def _found_by_glob(self, item: Item, accessor: str) -> Found:
         """Give what a glob takes for itself: functions of this module, not just any callable.

@@ -426,6 +426,8 @@ class _Reader:
                 given += [f"{each.arg or '**'}={self.text(each.value)}" for each in node.keywords]
                 text = self.text(function)
                 return ("value", guards, node.lineno, "call", text, tuple(given))
+            case ast.Subscript(value=generic) if self.text(generic).rpartition(".")[2] in _GENERIC:
+                return ("value", guards, node.lineno, "generic alias", self.text(node), ())
             case ast.Constant(value=constant):
                 what = type(constant).__name__
                 return ("value", guards, node.lineno, what, "", ())
@@ -526,6 +528,8 @@ _RULES: Final[dict[type[ast.stmt], Any]] = {
     ast.Delete: _Reader._delete,  # noqa: SLF001
 }
 _DISPLAYS: Final[dict[type[ast.expr], str]] = {
+    ast.BinOp: "expression",
+    ast.Compare: "expression",
     ast.Dict: "dict",
     ast.DictComp: "dict",
     ast.JoinedStr: "str",
@@ -534,7 +538,12 @@ _DISPLAYS: Final[dict[type[ast.expr], str]] = {
     ast.Set: "set",
     ast.SetComp: "set",
     ast.Tuple: "tuple",
+    ast.UnaryOp: "expression",
 }
+_GENERIC: Final = frozenset(
+    {"Annotated", "Callable", "Dict", "Iterable", "List", "Literal", "Mapping", "Optional"}
+    | {"Sequence", "Set", "Tuple", "Type", "Union", "dict", "list", "set", "tuple", "type"}
+)
 _CATCH_IMPORTS: Final = {"ImportError", "ModuleNotFoundError", "Exception", "BaseException"}
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FORM", "TableCache", "clear", "default_folder"]
 
-FORM: Final = 1
+FORM: Final = 2
 """To be changed with what is kept."""
 
 # Of packages that nobody checks any more, the oldest give way.
