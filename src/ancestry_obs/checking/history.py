@@ -22,6 +22,9 @@ __all__ = ["History"]
 
 _SECONDS: Final = 3.0
 _MOST_VERSIONS: Final = 6
+# A repository may name a program that looks at signatures, or one that fetches what is not there.
+_PLAINLY: Final = ("--format=%H", "--no-show-signature")
+_ENVIRONMENT: Final = {"GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZY_FETCH": "1"}
 
 
 @dataclass
@@ -52,7 +55,7 @@ class History:
             if last is not None:
                 kept.append(last)
                 yield last
-            log = ("log", f"-n{_MOST_VERSIONS}", "--format=%H", "--", f"./{path}")
+            log = ("log", f"-n{_MOST_VERSIONS}", *_PLAINLY, "--", f"./{path}")
             for commit in (self._git(folder, *log) or "").split():
                 text = self._git(folder, "cat-file", "blob", f"{commit}:./{path}")
                 if text is not None and text != last:
@@ -90,7 +93,7 @@ class History:
                 timeout=self.seconds - self._spent,
                 check=False,
                 stdin=subprocess.DEVNULL,
-                env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"},
+                env={**os.environ, **_ENVIRONMENT},
             )
         except (OSError, subprocess.SubprocessError):
             return None

@@ -363,12 +363,12 @@ class Program:
             return (found,)
         if depth <= 0:
             return (Unknown(f"{symbol.name!r} is imported in a circle"),)
+        if found is module:  # `from . import sub` in a package, which means the submodule
+            below = self.module(f"{target}.{symbol.name}")
+            return (below,) if below else ()
         meanings = self._name(found, symbol.name, types, depth, submodules=True)
         if meanings:
             return meanings
-        if found is module:  # `from . import sub`, which is a submodule
-            below = self.module(f"{target}.{symbol.name}")
-            return (below,) if below else ()
         return (Unknown(f"{target!r} does not show where it has {symbol.name!r} from"),)
 
     def _starred(

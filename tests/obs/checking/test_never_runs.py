@@ -81,10 +81,12 @@ def test_the_program_of_that_test_does_delete_it(victim, tmp_path):
 def test_a_repository_s_own_commands_are_not_run(victim, tmp_path, commit):
     (tmp_path / ".gitattributes").write_text("*.py diff=harm filter=harm\n")
     commit(tmp_path)
-    for key in ("diff.harm.textconv", "filter.harm.smudge", "core.fsmonitor", "core.pager"):
+    keys = ("diff.harm.textconv", "filter.harm.smudge", "core.fsmonitor", "core.pager")
+    for key in (*keys, "gpg.program"):
         subprocess.run(
             ["git", "-C", str(tmp_path), "config", key, f"rm -f {victim}; cat"], check=True
         )
+    subprocess.run(["git", "-C", str(tmp_path), "config", "log.showSignature", "true"], check=True)
     code = tmp_path / "harm/code.py"
     code.write_text(code.read_text().replace("def run(", "def carry_out("))
     verdict = Checker(Program(Finder([str(tmp_path)]))).check(load_text(MAP, "map.toml"))

@@ -326,6 +326,41 @@ def test_modules_that_import_each_other(survey, target, answer):
     assert survey(files, target).targets == answer
 
 
+@pytest.mark.parametrize("target", ["pkg:run", "pkg:part.run", "pkg:again"])
+def test_a_package_that_takes_its_own_submodule(survey, target):
+    files = {
+        "pkg/__init__.py": "from . import part\nfrom .part import run as again\nrun = part.run\n",
+        "pkg/part.py": "def run(): ...\n",
+    }
+    answer = survey(files, target)
+    if target == "pkg:part.run":
+        assert answer.findings == ["'pkg:part' is no class; nothing is in it"]
+    else:
+        assert answer.targets == ["pkg.part:run"]
+
+
+def test_what_a_glob_may_mean_is_told_only_of_what_may_be_a_function(write):
+    text = """
+        import re
+        from other import made_elsewhere, table
+        def make(): return print
+        def own(): ...
+        class Size: ...
+        run = make()
+        wrapped = made_elsewhere(own)
+        PATTERN = re.compile("x")
+        users = table("users")
+        total = 1 + 2
+        Alias = dict[str, int]
+    """
+    folder = write({"app.py": text, "other.py": "def made_elsewhere(f): ...\ndef table(n): ...\n"})
+    program = Program(Finder([str(folder), *sys.path]))
+    resolver = SourceResolver(program)
+    found = resolver.find(Pattern.parse("app:*"), program.module("app"))
+    assert {each.target for each in found} == {"app:make", "app:own"}
+    assert [*resolver.untold] == ["app:run", "app:wrapped"]
+
+
 def test_a_module_that_is_no_python_is_told(survey):
     files = {"pkg/good.py": "def f(): ...", "pkg/bad.py": "def f(:\n"}
     answer = survey(files, "pkg.*:f")
