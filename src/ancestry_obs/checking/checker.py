@@ -132,12 +132,12 @@ class Checker:
         losses: list[Loss] = []
         for place, outcome in outcomes.items():
             # ["pkg:*", "pkg.*:*"] means a package, whose own module is often empty.
-            is_excused = place.text.endswith(":*") and any(
-                other in by_text and (by_text[other].found or by_text[other].doubt)
-                for other in place.companions
-            )
+            others = [by_text[each] for each in place.companions if each in by_text]
+            takes_all = place.text.endswith(":*")
+            is_found = takes_all and any(each.found for each in others)
+            is_excused = is_found or (takes_all and any(each.doubt for each in others))
             verdict.findings += outcome.findings
-            if outcome.doubt and not is_excused:
+            if outcome.doubt and not is_found:
                 verdict.doubts.append((place.text, place.where, outcome.doubt))
             if outcome.loss is not None and not is_excused:
                 losses.append(outcome.loss)

@@ -28,7 +28,7 @@ _LIKELY: Final = 0.6
 # Where there is nothing but names to go by.
 _ALIKE: Final = 0.75
 _CLEAR: Final = 0.02
-_SECONDS: Final = 4.0
+_SECONDS: Final = 2.5
 _ACCESSORS: Final = (".fget", ".fset", ".fdel")
 # Of what only looks alike by name, this many are compared.
 _MOST_ALIKE: Final = 40

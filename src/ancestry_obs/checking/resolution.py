@@ -119,6 +119,8 @@ class Resolver:
             for qualname, each in self._members(pattern, module)
             if self._is_meant(pattern, qualname, each)
         }
+        if not found and module.table.doubt:
+            raise Doubt(f"{module.name!r} shows nothing of that name, but has {module.table.doubt}")
         if not found:
             raise Missing(f"matches nothing that {module.name!r} defines")
         return tuple(found.values())

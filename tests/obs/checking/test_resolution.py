@@ -297,6 +297,14 @@ def test_what_is_made_at_run_time_is_neither_found_nor_missing(survey, how):
     assert (answer.targets, answer.loss, answer.findings) == ([], None, [])
 
 
+@pytest.mark.parametrize("target", ["moved:*", "pkg.*:A*"])
+def test_a_glob_that_finds_nothing_where_names_are_made_is_a_doubt(survey, target):
+    text = "from hidden_x import A\nimport sys\nsys.modules[__name__].__dict__.update(b=1)\n"
+    answer = survey({"moved.py": text, "pkg/moved.py": text}, target)
+    assert answer.doubt.endswith("__dict__ in line 3")
+    assert answer.loss is None
+
+
 def test_where_a_condition_cannot_be_known_each_way_counts(survey):
     text = """
         import os

@@ -113,6 +113,29 @@ def test_what_the_source_does_not_tell_is_neither_fine_nor_wrong(project, comman
     assert command("check", "--import", "shop.toml").out.endswith("shop.toml: fine\n")
 
 
+def test_a_package_of_which_nothing_can_be_told_is_not_fine(project, command):
+    text = "globals().update(f=1)\n"
+    project.write("made/__init__.py", text)
+    project.write("made/part.py", text)
+    target = instrument("made:*").replace('"made:*"', '["made:*", "made.*:*"]')
+    project.write("shop.toml", project.metrics + target)
+    assert command("check", "shop.toml").out.splitlines()[-1] == (
+        "shop.toml: 2 targets cannot be told from the source; use --import"
+    )
+    project.write("made/part.py", "def f(): ...\n")
+    assert command("check", "shop.toml").out.splitlines()[-1] == "shop.toml: fine"
+
+
+def test_a_package_whose_own_module_is_empty_is_fine(project, command):
+    project.write("market/__init__.py", "")
+    project.write("market/stall.py", "def open_it(): ...")
+    target = instrument("market:*").replace('"market:*"', '["market:*", "market.*:*"]')
+    project.write("shop.toml", project.metrics + target)
+    assert command("check", "shop.toml").out.splitlines()[-1] == "shop.toml: fine"
+    project.write("shop.toml", project.metrics + instrument("market:*"))
+    assert "matches nothing that 'market' defines" in command("check", "shop.toml").out
+
+
 def test_a_module_without_python_is_told_beside_what_fits(project, command):
     project.write("market/__init__.py", "")
     project.write("market/stall.py", "def open_it(): ...")
