@@ -1,4 +1,4 @@
-"""What grows with a program: the cost per target at two sizes, of importing, checking and the rest.
+"""What grows with a program: the cost per target at two sizes, of importing, installing and more.
 
     python benchmarks/growth.py [seconds]
 
@@ -27,7 +27,6 @@ import asyncio
 import compileall
 import contextlib
 import importlib
-import io
 import json
 import os
 import resource
@@ -280,13 +279,6 @@ class Program:
         )
         self.toolkit.install(self.folder / "map.toml", settings=settings)
 
-    def check(self) -> None:
-        """Check the map, as the command does."""
-        command = importlib.import_module("ancestry_obs.cli").main
-        with contextlib.redirect_stdout(io.StringIO()) as said:
-            status = command(["check", os.fspath(self.folder / "map.toml")])
-        assert status == 0, said.getvalue()[:500]
-
     def page(self, path: str) -> Callable[[], object]:
         """Give what asks the exporter for a page."""
         url = self.toolkit.start_exporter().url.replace("/metrics", path)
@@ -310,9 +302,6 @@ class Program:
                 self.install()
             return imports[plain]
         toolkit = self.toolkit
-        if name == "check":
-            importlib.import_module("ancestry_obs.cli")
-            return self.check
         self.import_package()
         if name == "install()":
             return self.install
@@ -355,7 +344,7 @@ def in_process(name: str, folder: Path, targets: int) -> None:
     seconds = process_time() - started
     _, most = memory()
     print(json.dumps({"seconds": seconds, "memory": most - before}), flush=True)
-    if name not in {"import", "import from source", "check"}:
+    if name not in {"import", "import from source"}:
         verify(program, targets)
     # Nothing is pushed or taken apart at the end: that is not measured, and may take long.
     os._exit(0)
@@ -452,7 +441,7 @@ def show(axis: Axis, found: dict[tuple[str, Size], Figure]) -> None:
                 for each, bare in zip(figures, plain, strict=True)
             ]
             line("  against without it", *times, "")
-        if name in {"check", "status()"}:
+        if name == "status()":
             sums = ["" if each.missing else f"{each.memory / 1e6:.1f} MB" for each in figures]
             line("  memory at its peak", *sums, "")
         if name in {"status()", "/status page"}:
@@ -469,7 +458,6 @@ IMPORTS = (
 )
 EVERYTHING = (
     *IMPORTS,
-    "check",
     "install()",
     "status()",
     "/status page",

@@ -50,6 +50,14 @@ def _allowed() -> bool:
     return says_no_skip or metrics_on
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_caches(tmp_path_factory):
+    """Keep what commands put into the user's cache folder out of the user's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("caches")))
+        yield
+
+
 # Runs `main()` of a program's module `app`, and at the very end writes what was counted.
 START = """
 import atexit

@@ -56,7 +56,10 @@ def test_the_platforms_command_names_its_extra():
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("arguments", [["--version"], ["list", "ancestry.toml"], ["schema"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["--version"], ["list", "ancestry.toml"], ["schema"], ["check", "ancestry.toml"]],
+)
 def test_commands_that_only_read_the_map_work(arguments):
     done = run(str(BIN / "ancestry-obs"), *arguments)
     assert done.returncode == 0, done.stderr
@@ -64,7 +67,7 @@ def test_commands_that_only_read_the_map_work(arguments):
 
 
 def test_commands_that_weave_name_the_extra():
-    done = run(str(BIN / "ancestry-obs"), "check", "ancestry.toml")
+    done = run(str(BIN / "ancestry-obs"), "check", "--import", "ancestry.toml")
     assert done.returncode == 2
     assert "ancestry-obs[prometheus]" in done.stderr
     assert "Traceback" not in done.stderr

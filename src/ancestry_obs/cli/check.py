@@ -1,43 +1,57 @@
-"""`ancestry-obs check M`: is the map right, and does the program have what it names?
+"""`ancestry-obs check M...`: are the maps right, and does the program have what they name?
 
-The targets' modules are imported and woven for real, in this process, by the same code that weaves
-the program: what is found here is what a run would find. Importing runs the modules' own top level.
+The program's source tells, and nothing of it is imported or run. `--import` imports the targets'
+modules and weaves them for real, for what is made at run time.
 """
 
 from __future__ import annotations
 
-import importlib
-import logging
-import os
-import pkgutil
 import sys
-from contextlib import contextmanager, redirect_stdout
-from fnmatch import fnmatchcase
+import tomllib
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from ancestry_obs.cli.output import say, say_json
-from ancestry_obs.exceptions import Finding, MapError
-from ancestry_obs.lifecycle import build
-from ancestry_obs.mapfile import load, parse_target, resolve_map, worst_case_series
-from ancestry_obs.recording.failures import came_from_outside
-from ancestry_obs.settings import ObservabilitySettings
+from ancestry_obs.checking.checker import Checker, Verdict
+from ancestry_obs.checking.repair import renamed
+from ancestry_obs.cli.imported import examine
+from ancestry_obs.cli.verdicts import WRITERS, Checked
+from ancestry_obs.exceptions import MapError, ObservabilityError
+from ancestry_obs.mapfile import load, load_text, resolve_map
+from ancestry_obs.metrics_exporter.textfile import replace_file
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
-    from ancestry_obs.exceptions import Where
-    from ancestry_obs.installation_status import TargetStatus
-    from ancestry_obs.instrumentation import Instrumentation
     from ancestry_obs.mapfile import MapSpec
+
+_STANDARD_INPUT: Final = "-"
+_PARTS: Final = {"metrics", "instrument", "sample", "hook"}
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Declare the command's arguments."""
     parser = commands.add_parser("check", help="validate a map against the code it names")
-    parser.add_argument("map", metavar="M", help="the map")
+    parser.add_argument(
+        "maps", metavar="M", nargs="+", help="a map, a folder of maps, or - for standard input"
+    )
+    parser.add_argument(
+        "--import",
+        action="store_true",
+        dest="imports",
+        help="import the program and weave it, for what is made at run time",
+    )
+    parser.add_argument(
+        "--fix", action="store_true", help="write the new names of targets into the map"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument(
+        "--format",
+        choices=sorted({*WRITERS} - {"json"}),
+        default="text",
+        help="how to print: for people, or as annotations of a GitHub workflow",
+    )
     parser.set_defaults(command=command)
 
 
@@ -45,176 +59,98 @@ def command(arguments: argparse.Namespace) -> int:
     """Print every finding; 0 if there is none, otherwise 1.
 
     Raises:
-        MapError: there is no such file, or it cannot be read.
+        ObservabilityError: there is no such file, or it cannot be read or mended.
     """
-    notes: list[str] = []
+    names = [name for given in arguments.maps for name in _maps_in(given)]
+    checker = Checker.of_this_folder()
+    look: Callable[[MapSpec], Verdict] = checker.check
+    if arguments.imports:
+        look = _imported
+    checked = [_check(name, look, fix=arguments.fix) for name in names]
+    checker.save()
+    WRITERS["json" if arguments.json else arguments.format](checked)
+    return 1 if any(each.verdict.findings for each in checked) else 0
+
+
+def _check(name: str, look: Callable[[MapSpec], Verdict], *, fix: bool) -> Checked:
+    read = partial(load, name)
+    if name == _STANDARD_INPUT:
+        if fix:
+            raise ObservabilityError("--fix needs a file to write to; name the map")
+        read = partial(load_text, _standard_input(), "<stdin>")
     try:
-        spec = load(arguments.map)
+        verdict = look(read())
+        if not fix or not verdict.renames:
+            return Checked(name, verdict)
+        names = verdict.renames
+        _mend(resolve_map(name), names)
+        return Checked(name, look(read()), names)
     except MapError as error:
-        if not os.access(resolve_map(arguments.map), os.R_OK):
+        if name != _STANDARD_INPUT and not _is_text(resolve_map(name)):
             raise
-        findings = list(error.findings)
-    else:
-        findings, notes = examine(spec)
-    if arguments.json:
-        say_json({"findings": [_as_dict(each) for each in findings], "notes": notes})
-    else:
-        for line in (*map(str, findings), *notes):
-            say(line)
-        say(_verdict(arguments.map, len(findings)))
-    return 1 if findings else 0
+        return Checked(name, Verdict([*error.findings]))
 
 
-def examine(spec: MapSpec) -> tuple[list[Finding], list[str]]:
-    """Weave a map into the modules it names, look what became of it, and undo it.
+def _imported(spec: MapSpec) -> Verdict:
+    findings, notes = examine(spec)
+    return Verdict(findings, notes)
 
-    Args:
-        spec: a map without mistakes of its own.
 
-    Returns:
-        What is wrong, and notes on what is right but worth knowing.
+def _maps_in(name: str) -> Iterator[str]:
+    """Give the maps that an argument names.
+
+    Raises:
+        ObservabilityError: a folder without any.
     """
-    with _installed(spec) as instrumentation:
-        findings = _findings(spec, instrumentation, _places(spec))
-        targets = instrumentation.status().targets
-    return findings, [*_notes(targets), *_without_totals(spec), *_series(spec)]
-
-
-def woven(spec: MapSpec, target: str) -> tuple[dict[str, str], list[Finding]]:
-    """Give the functions that a target of the map leads to, with the statements in them.
-
-    Args:
-        spec: a map without mistakes of its own.
-        target: as the map writes it.
-
-    Returns:
-        The generated source by target, and why there is none.
-    """
-    patterns = {target, *(each.initializer for each in spec.samples if each.target == target)}
-    with _installed(spec) as instrumentation:
-        places = {name: where for name, where in _places(spec).items() if name in patterns}
-        findings = _findings(spec, instrumentation, places)
-        return instrumentation.sources(patterns), findings
-
-
-@contextmanager
-def _installed(spec: MapSpec) -> Iterator[Instrumentation]:
-    """Weave a map while what is imported can neither print between our lines nor serve anything."""
-    # A map's hook may start the exporter at a call that an import makes.
-    settings = ObservabilitySettings(enable_prometheus_metrics=True, metrics_export_port=0)
-    # The states that it would log are the findings.
-    logger = logging.getLogger("ancestry_obs")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
-    sys.path.insert(0, str(Path.cwd()))
-    instrumentation = build(spec, settings)
-    try:
-        with redirect_stdout(sys.stderr):
-            yield instrumentation
-    finally:
-        instrumentation.close()
-        sys.path.remove(str(Path.cwd()))
-        logger.setLevel(level)
-
-
-def _places(spec: MapSpec) -> dict[str, Where]:
-    """Give each pattern that is woven and where it stands, without what names it again."""
-    places: dict[str, Where] = {}
-    for instrument in spec.instruments:
-        for target in instrument.targets:
-            places.setdefault(target, instrument.where)
-    for sample in spec.samples:
-        places.setdefault(sample.initializer, sample.where)
-    for hook in spec.hooks:
-        places.setdefault(hook.target, hook.where)
-    return places
-
-
-def _findings(
-    spec: MapSpec, instrumentation: Instrumentation, places: Mapping[str, Where]
-) -> list[Finding]:
-    """Import the modules of some patterns, and tell what became of them."""
-    missing = {
-        target: [*_import(target, places[target])]
-        for target in places  # in the map's order, which is the order of what is found
-    }
-    findings = [each for found in missing.values() for each in found]
-    for each in instrumentation.status().targets:
-        patterns = [name for name in each.patterns if name in places]
-        # That the targets of a module which cannot be imported are pending need not be told.
-        told = each.state == "pending" and any(missing[name] for name in patterns)
-        if patterns and each.state != "installed" and not told:
-            findings.append(_finding(each, places[patterns[0]], spec))
-    return findings
-
-
-def _import(target: str, where: Where) -> Iterator[Finding]:
-    for name in _modules(parse_target(target).module):
-        try:
-            importlib.import_module(name)
-        except BaseException as error:  # a module may raise anything
-            if came_from_outside(error):
-                raise
-            message = f"module {name!r} cannot be imported: {type(error).__name__}: {error}"
-            yield Finding(message, where, "install it, or mend the target's module name")
-
-
-def _modules(pattern: str) -> Iterator[str]:
-    """Give the module that a pattern names; of a glob, the modules that there are."""
-    if "*" not in pattern:
-        yield pattern
+    folder = Path(name)
+    if not folder.is_dir():
+        yield name
         return
-    top = pattern.partition(".")[0]
-    yield top
-    path = getattr(sys.modules.get(top), "__path__", ())
-    for found in pkgutil.walk_packages(path, f"{top}.", onerror=lambda _: None):
-        if fnmatchcase(found.name, pattern):
-            yield found.name
+    # With a dot in its stem it goes with a map, and is none itself.
+    files = [each for each in sorted(folder.glob("*.toml")) if "." not in each.stem]
+    maps = [str(each) for each in files if _is_map(each)]
+    if not maps:
+        raise ObservabilityError(f"{name}: no map in this folder; name a map, or another folder")
+    yield from maps
 
 
-def _finding(target: TargetStatus, where: Where, spec: MapSpec) -> Finding:
-    """Say what is wrong with a target, at the record whose expression it is if it is one."""
-    message = f"{target.target}: {target.state}: {target.reason}"
-    for instrument in spec.instruments:
-        for record in instrument.records:
-            if f"{record.where}: " in message:
-                return Finding(message.replace(f"{record.where}: ", ""), record.where)
-    return Finding(message, where)
+def _is_map(path: Path) -> bool:
+    """Whether a file may be meant to be a map; one that cannot be read may well."""
+    try:
+        data = tomllib.loads(path.read_text("utf-8-sig"))
+    except (OSError, ValueError, RecursionError):
+        return True
+    return not _PARTS.isdisjoint(data)
 
 
-def _as_dict(finding: Finding) -> dict[str, object]:
-    where = finding.where
-    return {
-        "source": where.source, "line": where.line, "key": where.key,
-        "message": finding.message, "remedy": finding.remedy, "text": str(finding),
-    }  # fmt: skip
+def _is_text(path: Path) -> bool:
+    """Whether there is such a file, with text in it, whatever the text says."""
+    try:
+        path.read_text("utf-8-sig")
+    except (OSError, ValueError):
+        return False
+    return True
 
 
-def _notes(targets: tuple[TargetStatus, ...]) -> Iterator[str]:
-    for each in targets:
-        if each.state == "installed" and each.reason:
-            yield f"note: {each.target}: {each.reason}"
-        for holder in each.unreached:
-            yield f"note: {each.target}: not reached, stays unmeasured: {holder}"
+def _standard_input() -> str:
+    try:
+        return sys.stdin.buffer.read().decode()
+    except UnicodeDecodeError as error:
+        raise ObservabilityError(f"<stdin>: not UTF-8 text ({error}); save it as UTF-8") from None
 
 
-def _without_totals(spec: MapSpec) -> Iterator[str]:
-    for metric in spec.metrics:
-        if metric.buckets and metric.buckets[0] < 0:
-            yield (
-                f"note: {metric.where}: with a negative bucket there are no {metric.name}_sum and "
-                f'{metric.name}_count; count by {metric.name}_bucket{{le="+Inf"}}'
-            )
+def _mend(path: Path, names: dict[str, str]) -> None:
+    """Write new names into a map, which keeps its mode, its line ends and all else.
 
-
-def _series(spec: MapSpec) -> Iterator[str]:
-    counts = {metric.name: worst_case_series(metric) for metric in spec.metrics}
-    if counts:
-        total, largest = sum(counts.values()), max(counts, key=counts.__getitem__)
-        yield f"note: at most {total:,} series, of which {counts[largest]:,} of {largest}"
-
-
-def _verdict(name: str, findings: int) -> str:
-    if not findings:
-        return f"{name}: fine"
-    return f"{name}: {findings} finding{'s' if findings > 1 else ''}"
+    Raises:
+        ObservabilityError: it cannot be written.
+    """
+    try:
+        real = path.resolve(strict=True)
+        mode = real.stat().st_mode
+        replace_file(real, renamed(real.read_bytes().decode(), names).encode())
+        real.chmod(mode)
+    except OSError as error:
+        raise ObservabilityError(
+            f"{path}: cannot be mended ({error.strerror or error}); make it and its folder writable"
+        ) from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from ancestry_obs.cli.check import woven
+from ancestry_obs.cli.imported import woven
 from ancestry_obs.cli.listing import uses
 from ancestry_obs.cli.output import say
 from ancestry_obs.exceptions import TargetError

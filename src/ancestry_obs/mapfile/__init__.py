@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ancestry_obs.mapfile.difference import MapDiff, difference
 from ancestry_obs.mapfile.language import json_schema
-from ancestry_obs.mapfile.loader import load, resolve_map
+from ancestry_obs.mapfile.loader import load, load_text, resolve_map
 from ancestry_obs.mapfile.metrics import worst_case_series
 from ancestry_obs.mapfile.specs import (
     HookSpec,
@@ -36,6 +36,7 @@ __all__ = [
     "difference",
     "json_schema",
     "load",
+    "load_text",
     "parse_target",
     "resolve_map",
     "worst_case_series",

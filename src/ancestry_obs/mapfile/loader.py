@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from ancestry_obs.mapfile.toml_lines import KeyPath, Lines
 
-__all__ = ["load", "resolve_map"]
+__all__ = ["load", "load_text", "resolve_map"]
 
 SHIPPED: Final = Path(__file__).parent.parent / "maps"
 
@@ -64,6 +64,20 @@ def load(source: str | Path | Mapping[str, Any] | MapSpec) -> MapSpec:
     return _build(data, Report(str(path), lines), str(path))
 
 
+def load_text(text: str, source: str) -> MapSpec:
+    """Load and validate a map that is no file, such as what standard input has.
+
+    Args:
+        text: The TOML document.
+        source: What to call it.
+
+    Raises:
+        MapError: The map has mistakes; all of them are in its findings.
+    """
+    data, lines = _parse(text.removeprefix("\ufeff"), source)
+    return _build(data, Report(source, lines), source)
+
+
 def resolve_map(name_or_path: str | Path) -> Path:
     """Find a map's file.
 
@@ -86,19 +100,16 @@ def resolve_map(name_or_path: str | Path) -> Path:
 
 
 def _read(path: Path) -> tuple[dict[str, Any], Lines]:
-    text = ""
     try:
         # Editors on Windows like to begin a file with a byte order mark, which TOML forbids.
-        text = path.read_text("utf-8-sig")
-        return parse_toml(text)
+        return _parse(path.read_text("utf-8-sig"), str(path))
     except FileNotFoundError:
         # With a dot in its stem it goes with a map, and is none itself.
         maps = (file.name for file in SHIPPED.glob("*.toml") if "." not in file.stem)
         names = ", ".join(sorted(maps))
         raise _unreadable(path, "no such file", f"maps that ship: {names or 'none'}") from None
-    except tomllib.TOMLDecodeError as error:
-        line = syntax_error_line(error, text)
-        raise _unreadable(path, f"not TOML: {error}", "", line) from None
+    except MapError:
+        raise
     except UnicodeDecodeError as error:
         raise _unreadable(path, f"not UTF-8 text ({error})", "save it as UTF-8") from None
     except OSError as error:
@@ -108,8 +119,16 @@ def _read(path: Path) -> tuple[dict[str, Any], Lines]:
         raise _unreadable(path, f"cannot be read: {error}", "name a readable file") from None
 
 
-def _unreadable(path: Path, message: str, remedy: str, line: int | None = None) -> MapError:
-    return MapError([Finding(message, Where(str(path), line, ""), remedy)])
+def _parse(text: str, source: str) -> tuple[dict[str, Any], Lines]:
+    try:
+        return parse_toml(text)
+    except tomllib.TOMLDecodeError as error:
+        line = syntax_error_line(error, text)
+        raise MapError([Finding(f"not TOML: {error}", Where(source, line, ""))]) from None
+
+
+def _unreadable(path: Path, message: str, remedy: str) -> MapError:
+    return MapError([Finding(message, Where(str(path), None, ""), remedy)])
 
 
 def _build(data: Mapping[str, Any], report: Report, source: str) -> MapSpec:

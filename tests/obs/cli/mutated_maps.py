@@ -30,6 +30,7 @@ REPOSITORY = Path(__file__).parents[3]
 BLOCK = re.compile(r"^```(?:toml|python) (\S+\.(?:toml|py))\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 LONGEST_LINE = 1500
+UNTOLD = "cannot be told from the source; use --import"
 FRAGMENTS = [
     *("[", "]", "[[", "]]", "{", "}", '"', "'", '"""', "'''", "=", ".", ",", "#", "\n", "\t", "\\"),
     *("\\u0000", "\\ud800", "\0", "\x7f", "\u2028", "é", "\N{GRINNING FACE}", "\ufeff", "__", "*"),
@@ -186,6 +187,10 @@ def check(text):
     return code, _fault(code, said.getvalue(), told.getvalue()), time.process_time() - began
 
 
+def _count(number, noun):
+    return f"{number} {noun}{'s' * (number > 1)}" if number else ""
+
+
 def _fault(code, said, told):
     """Say what is wrong with an answer; a clear one is told by its last line, and its places."""
     lines = said.splitlines()
@@ -194,16 +199,15 @@ def _fault(code, said, told):
     if any(len(line) > LONGEST_LINE for line in (*lines, *told.splitlines())):
         return f"a line that nobody reads: {said[:2000]}{told[:2000]}"
     match code:
-        case 0:
-            is_right = lines[-1] == "mutated.toml: fine" and all(
-                line.startswith("note: ") for line in lines[:-1]
-            )
-        case 1:
+        case 0 | 1:
             found = [line for line in lines[:-1] if not line.startswith("note: ")]
-            is_right = lines[-1] in {
-                "mutated.toml: 1 finding",
-                f"mutated.toml: {len(found)} findings",
-            } and all(line.startswith("mutated.toml:") for line in found)
+            untold = [line for line in found if f": {UNTOLD} (" in line]
+            parts = [_count(len(found) - len(untold), "finding"), _count(len(untold), "target")]
+            parts[1] += f" {UNTOLD}" * bool(untold)
+            summary = ", ".join(filter(None, parts)) or "fine"
+            is_right = lines[-1] == f"mutated.toml: {summary}"
+            is_right = is_right and all(line.startswith("mutated.toml:") for line in found)
+            is_right = is_right and code == (len(found) > len(untold))
         case 2:
             is_right = told.startswith("ancestry-obs: mutated.toml") and not said
             is_right = is_right and told.count("\n") == 1

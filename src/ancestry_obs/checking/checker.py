@@ -1,0 +1,237 @@
+"""A map -> all that its program's source says of it: findings, notes, and what cannot be told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ancestry_obs.checking.answers import AnswerCache
+from ancestry_obs.checking.fitting import Fitting
+from ancestry_obs.checking.history import History
+from ancestry_obs.checking.modules import Finder, python_path
+from ancestry_obs.checking.program import Program
+from ancestry_obs.checking.renames import Renames
+from ancestry_obs.checking.survey import Survey, places_of
+from ancestry_obs.checking.tables import TableCache, default_folder
+from ancestry_obs.checking.types import Typing
+from ancestry_obs.exceptions import Finding, Where
+from ancestry_obs.mapfile import worst_case_series
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ancestry_obs.checking.survey import Loss, Outcome, Place
+    from ancestry_obs.mapfile import MapSpec
+
+__all__ = ["Checker", "Verdict"]
+
+
+@dataclass
+class Verdict:
+    """What is said of a map.
+
+    Args:
+        findings: What is wrong.
+        notes: What is right but worth knowing.
+        doubts: What the source does not tell: the target, its place and why.
+        renames: The new name of each target that has a clear one.
+        has_losses: Whether any target is not there, of which the history may tell more one day.
+    """
+
+    findings: list[Finding] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    doubts: list[tuple[str, Where, str]] = field(default_factory=list)
+    renames: dict[str, str] = field(default_factory=dict)
+    has_losses: bool = False
+
+    @property
+    def plain(self) -> tuple[object, ...]:
+        """The same as plain data."""
+        findings = [(each.message, _placed(each.where), each.remedy) for each in self.findings]
+        doubts = [(target, _placed(where), why) for target, where, why in self.doubts]
+        return findings, self.notes, doubts
+
+    @classmethod
+    def made_of(cls, plain: tuple[Any, Any, Any]) -> Verdict:
+        """Make one of plain data."""
+        findings, notes, doubts = plain
+        return cls(
+            [Finding(message, Where(*where), remedy) for message, where, remedy in findings],
+            notes,
+            [(target, Where(*where), why) for target, where, why in doubts],
+        )
+
+
+def _placed(where: Where) -> tuple[str, int | None, str]:
+    return where.source, where.line, where.key
+
+
+@dataclass
+class Checker:
+    """Compares maps with a program's source; what several maps name is read once.
+
+    Args:
+        program: The modules.
+        answers: What was said before.
+    """
+
+    program: Program
+    answers: AnswerCache = field(default_factory=lambda: AnswerCache(None))
+
+    @classmethod
+    def of_this_folder(cls) -> Checker:
+        """Give the checker of what this interpreter would import here, with its caches."""
+        folder = default_folder()
+        tables = TableCache(folder and folder / "tables")
+        answers = AnswerCache(folder and folder / "answers")
+        return cls(Program(Finder(python_path()), tables), answers)
+
+    def check(self, spec: MapSpec) -> Verdict:
+        """Check a map.
+
+        Args:
+            spec: A map without mistakes of its own.
+        """
+        known = self.answers.get(spec, self.program)
+        if known is not None:
+            return Verdict.made_of(known)
+        verdict = self._check(spec)
+        if not verdict.has_losses:
+            self.answers.put(spec, self.program, verdict.plain)
+        return verdict
+
+    def _check(self, spec: MapSpec) -> Verdict:
+        survey = Survey(self.program)
+        outcomes = {place: survey.look(place) for place in places_of(spec)}
+        fitting = Fitting(spec, Typing(self.program, survey.resolver))
+        verdict = Verdict()
+        self._judge(spec, outcomes, verdict)
+        _fit(spec, outcomes, fitting)
+        verdict.findings += fitting.findings
+        verdict.findings.sort(key=lambda each: each.where.line or 0)
+        places = {place.text: place.where for place in outcomes}
+        first = next(iter(places.values()), None)
+        for target, why in fitting.doubts.items():
+            where = places.get(target, first)
+            if where is not None:
+                verdict.doubts.append((target, where, why))
+        verdict.notes += [*_decorated(spec, outcomes), *_untold(survey.resolver.untold)]
+        verdict.notes += [*without_totals(spec), *_series(spec, fitting)]
+        return verdict
+
+    def save(self) -> None:
+        """Keep what was read for the next run."""
+        if self.program.tables is not None:
+            self.program.tables.save()
+
+    def _judge(self, spec: MapSpec, outcomes: dict[Place, Outcome], verdict: Verdict) -> None:
+        named = [each for place, each in outcomes.items() if "*" not in place.text]
+        taken = {found.target for each in named for found in each.found}
+        renames = Renames(self.program, History(self.program.finder), taken)
+        by_text = {place.text: each for place, each in outcomes.items()}
+        losses: list[Loss] = []
+        for place, outcome in outcomes.items():
+            # ["pkg:*", "pkg.*:*"] means a package, whose own module is often empty.
+            others = [by_text[each] for each in place.companions if each in by_text]
+            takes_all = place.text.endswith(":*")
+            is_found = takes_all and any(each.found for each in others)
+            is_excused = is_found or (takes_all and any(each.doubt for each in others))
+            verdict.findings += outcome.findings
+            if outcome.doubt and not is_found:
+                verdict.doubts.append((place.text, place.where, outcome.doubt))
+            if outcome.loss is not None and not is_excused:
+                losses.append(outcome.loss)
+        verdict.has_losses = bool(losses)
+        _tell(spec, losses, renames, verdict)
+
+
+def _tell(spec: MapSpec, losses: list[Loss], renames: Renames, verdict: Verdict) -> None:
+    """Tell of what is lost, with its likeliest new name; no two have the same one."""
+    found = {}
+    for loss in losses:
+        rename = renames.find(
+            loss.place.text, _read_by(spec, loss.place.text), is_class=loss.place.is_class
+        )
+        if rename is not None:
+            found[loss.place] = rename
+    best: dict[str, float] = {}
+    for rename in found.values():
+        best[rename.target] = max(best.get(rename.target, 0.0), rename.score)
+    for loss in losses:
+        rename = found.get(loss.place)
+        hint = loss.hint
+        if rename is not None and rename.score >= best[rename.target]:
+            hint = f"did you mean {rename.target!r}?"
+            if rename.is_clear:
+                verdict.renames[loss.place.text] = rename.target
+        verdict.findings.append(Finding(loss.message, loss.place.where, hint))
+
+
+def _read_by(spec: MapSpec, target: str) -> set[str]:
+    return {
+        name
+        for instrument in spec.instruments
+        if target in instrument.targets
+        for record in instrument.records
+        for expression in record.expressions
+        for name in expression.names
+    }
+
+
+def _fit(spec: MapSpec, outcomes: dict[Place, Outcome], fitting: Fitting) -> None:
+    found = {(place.text, place.is_class): each.found for place, each in outcomes.items()}
+    for instrument in spec.instruments:
+        reached = {each.target: each for t in instrument.targets for each in found[t, False]}
+        for record in instrument.records:
+            for each in reached.values():
+                fitting.record(record, each, is_definition=instrument.at == "definition")
+    for sample in spec.samples:
+        for each in found[sample.target, True]:
+            fitting.sample(sample, each)
+
+
+def _decorated(spec: MapSpec, outcomes: dict[Place, Outcome]) -> Iterator[str]:
+    """Say what decorators do to the targets that the map names one by one."""
+    found = {place.text: each.found for place, each in outcomes.items() if not place.is_class}
+    for instrument in spec.instruments:
+        for target in instrument.targets:
+            if instrument.at == "definition" or "*" in target:
+                continue
+            for each in found[target][:1]:
+                for effect in each.effects:
+                    if effect.words:
+                        yield f"note: {each.target}: {effect.words}"
+
+
+def _untold(untold: dict[str, str]) -> Iterator[str]:
+    if untold:
+        count = len(untold)
+        name, why = next(iter(untold.items()))
+        names = f"{count} name{'s' * (count > 1)} that a glob may mean"
+        yield f"note: {names} cannot be told from the source; use --import (first {name}: {why})"
+
+
+def without_totals(spec: MapSpec) -> Iterator[str]:
+    """Say which histograms have no sum."""
+    for metric in spec.metrics:
+        if metric.buckets and metric.buckets[0] < 0:
+            yield (
+                f"note: {metric.where}: with a negative bucket there are no {metric.name}_sum and "
+                f'{metric.name}_count; count by {metric.name}_bucket{{le="+Inf"}}'
+            )
+
+
+def _series(spec: MapSpec, fitting: Fitting) -> Iterator[str]:
+    yield from series(spec)
+    for metric in spec.metrics:
+        closer = fitting.series(metric)
+        if closer is not None:
+            yield f"note: {metric.name}: {closer:,} series at most, by what its labels can be"
+
+
+def series(spec: MapSpec) -> Iterator[str]:
+    """Say how many series there can be."""
+    counts = {metric.name: worst_case_series(metric) for metric in spec.metrics}
+    if counts:
+        total, largest = sum(counts.values()), max(counts, key=counts.__getitem__)
+        yield f"note: at most {total:,} series, of which {counts[largest]:,} of {largest}"

@@ -1,0 +1,270 @@
+"""A function's decorators -> what they leave under its name, and that in words.
+
+What is well known is listed; a decorator that the program has itself is read: what it returns is
+the function that it was given, a function of its own, or an object.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field
+from textwrap import dedent
+from typing import TYPE_CHECKING, Final, Literal
+
+from ancestry_obs.checking.program import Builtin, Item
+from ancestry_obs.checking.symbols import ClassSymbol, FunctionSymbol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ancestry_obs.checking.program import Program
+
+__all__ = ["Decorators", "Effect", "Left"]
+
+Left = Literal[
+    "same",
+    "property",
+    "cached",
+    "static",
+    "class",
+    "wrapper",
+    "stranger",
+    "cache",
+    "object",
+    "unknown",
+]
+"""What a decorator leaves: the function; a holder of it that Python knows
+(``cached`` is `cached_property`); a function of its own
+that goes by the other's name (``wrapper``) or by its own (``stranger``); a cache; an object."""
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What one decorator does.
+
+    Args:
+        decorator: Its text.
+        left: What it leaves.
+        module: Where a function of its own was written; empty if that does not matter.
+    """
+
+    decorator: str
+    left: Left
+    module: str = ""
+
+    @property
+    def words(self) -> str:
+        """What that means for the measurement; empty if nothing."""
+        text = f"@{self.decorator}"
+        match self.left:
+            case "wrapper" | "stranger":
+                return (
+                    f"{text} leaves a function of its own, which is what is measured; "
+                    'at = "definition" measures what is written here'
+                )
+            case "cache":
+                return (
+                    f"{text} answers by itself: each call is counted by a proxy, and what has "
+                    "taken the bare object elsewhere is not; "
+                    'at = "definition" counts only where it has no answer'
+                )
+            case "object":
+                return f"{text} leaves an object: the function in it is measured"
+            case "unknown":
+                return (
+                    f"what @{self.decorator} leaves cannot be told from the source: if it is a "
+                    'function of its own, that is measured; at = "definition" measures what is '
+                    "written here"
+                )
+            case _:
+                return ""
+
+
+_KNOWN: Final[dict[str, Left]] = {
+    "abc:abstractclassmethod": "class",
+    "abc:abstractmethod": "same",
+    "abc:abstractproperty": "property",
+    "abc:abstractstaticmethod": "static",
+    "abc:update_abstractmethods": "same",
+    "asyncio.coroutines:coroutine": "same",
+    "atexit:register": "same",
+    "contextlib:asynccontextmanager": "wrapper",
+    "contextlib:contextmanager": "wrapper",
+    "enum:member": "object",
+    "enum:nonmember": "object",
+    "enum:property": "property",
+    "functools:cache": "cache",
+    "functools:cached_property": "cached",
+    "functools:lru_cache": "cache",
+    "functools:singledispatch": "wrapper",
+    "functools:singledispatchmethod": "cache",
+    "functools:wraps": "same",
+    "types:DynamicClassAttribute": "property",
+    "types:coroutine": "wrapper",
+    "typing:final": "same",
+    "typing:no_type_check": "same",
+    "typing:overload": "stranger",
+    "typing:override": "same",
+    "warnings:deprecated": "wrapper",
+    "typing_extensions:deprecated": "wrapper",
+    "typing_extensions:final": "same",
+    "typing_extensions:override": "same",
+}
+_ACCESSORS: Final = {"getter", "setter", "deleter"}
+_WRAPS: Final = {"wraps", "functools.wraps", "update_wrapper", "functools.update_wrapper"}
+_PASSES_ON: Final = {"cast", "typing.cast", "t.cast", "update_wrapper", "functools.update_wrapper"}
+
+
+@dataclass
+class Decorators:
+    """Reads decorators, each of the program's own once.
+
+    Args:
+        program: Where to look their names up.
+    """
+
+    program: Program
+    _read: dict[tuple[str, bool], Left] = field(default_factory=dict)
+
+    def effects(self, item: Item, symbol: FunctionSymbol) -> tuple[Effect, ...]:
+        """Give what each decorator of a function does, the one that is applied first in front."""
+        return tuple(self.effect(item, text) for text in reversed(symbol.decorators))
+
+    def effect(self, item: Item, text: str) -> Effect:
+        """Give what one decorator does.
+
+        Args:
+            item: What it decorates.
+            text: The decorator, with its arguments.
+        """
+        called, parenthesis, _ = text.partition("(")
+        path = called.strip()
+        if not path.replace(".", "x").isidentifier():
+            return Effect(text, "unknown")
+        if "." in path and path.rpartition(".")[2] in _ACCESSORS:
+            return Effect(text, "property")
+        for meaning in self.program.scoped(item, path):
+            if isinstance(meaning, Builtin):
+                kinds: dict[object, Left] = {property: "property"}
+                kinds |= {staticmethod: "static", classmethod: "class"}
+                return Effect(text, kinds.get(meaning.value, "unknown"))
+            if isinstance(meaning, Item):
+                if meaning.label in _KNOWN:
+                    return Effect(text, _KNOWN[meaning.label], meaning.module.name)
+                left = self._left_by(meaning, is_called=bool(parenthesis))
+                return Effect(text, left, meaning.module.name)
+        return Effect(text, "unknown")
+
+    def returned_by(self, item: Item, symbol: FunctionSymbol, *, is_called: bool) -> Left:
+        """Tell what a function of the program returns for a function that it is given.
+
+        Args:
+            item: The decorator.
+            symbol: The same.
+            is_called: Whether it is called with arguments first, and gives the decorator proper.
+        """
+        key = item.label, is_called
+        if key not in self._read:
+            self._read[key] = self._returned_by(item, symbol, is_called=is_called)
+        return self._read[key]
+
+    def _left_by(self, item: Item, *, is_called: bool) -> Left:
+        if isinstance(item.symbol, ClassSymbol):
+            return "unknown" if is_called else self._left_by_class(item)
+        if isinstance(item.symbol, FunctionSymbol) and "lambda" not in item.symbol.flags:
+            return self.returned_by(item, item.symbol, is_called=is_called)
+        return "unknown"
+
+    def _left_by_class(self, item: Item) -> Left:
+        for each in self.program.ancestry(item):
+            if isinstance(each, Builtin) and each.value is property:
+                return "property"
+            if isinstance(each, Builtin) and each.value in {staticmethod, classmethod}:
+                return "static" if each.value is staticmethod else "class"
+            if isinstance(each, Item) and each.label in _KNOWN:
+                return _KNOWN[each.label]
+        return "object"
+
+    def _returned_by(self, item: Item, symbol: FunctionSymbol, *, is_called: bool) -> Left:
+        lines = self.program.text_of(item.module).split("\n")[symbol.line - 1 : symbol.end]
+        try:
+            tree = ast.parse(dedent("\n".join(lines)))
+        except SyntaxError:
+            return "unknown"
+        node = tree.body[0] if tree.body else None
+        if not isinstance(node, ast.FunctionDef):
+            return "unknown"
+        found = {*_returned(node, is_called=is_called)}
+        return found.pop() if len(found) == 1 else "unknown"
+
+
+def _returned(node: ast.FunctionDef, *, is_called: bool) -> Iterator[Left]:
+    inner = {each.name: each for each in _own(node) if isinstance(each, ast.FunctionDef)}
+    inner_async = {each.name: each for each in _own(node) if isinstance(each, ast.AsyncFunctionDef)}
+    parameters = {each.arg for each in (*node.args.posonlyargs, *node.args.args)}
+    for each in _own(node):
+        if not isinstance(each, ast.Return) or each.value is None:
+            continue
+        value = _passed_on(each.value)
+        name = value.id if isinstance(value, ast.Name) else ""
+        wrapper = inner.get(name) or inner_async.get(name)
+        if is_called and name in inner:
+            yield from _returned(inner[name], is_called=False)
+        elif is_called:
+            yield from _of_optional(value, inner)
+        elif name in parameters:
+            yield "same"
+        elif wrapper is not None:
+            shows = _shows(node, wrapper) or value is not each.value
+            yield "wrapper" if shows else "stranger"
+        else:
+            yield "unknown"
+
+
+def _of_optional(value: ast.expr, inner: dict[str, ast.FunctionDef]) -> Iterator[Left]:
+    """Read ``return decorate(function)``, for who decorates without arguments: not our case."""
+    if not (
+        isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id in inner
+    ):
+        yield "unknown"
+
+
+def _passed_on(value: ast.expr) -> ast.expr:
+    """Give what a call hands through: ``cast(F, wrapper)``, ``wraps(function)(wrapper)``."""
+    match value:
+        case ast.Call(func=ast.Call(func=function), args=[inner]) if _text(function) in _WRAPS:
+            return inner
+        case ast.Call(func=function, args=[*_, last]) if _text(function) in _PASSES_ON:
+            return last if _text(function).endswith("cast") else value.args[0]
+    return value
+
+
+def _shows(node: ast.FunctionDef, wrapper: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Whether a wrapper goes by the name of what it wraps."""
+    for each in wrapper.decorator_list:
+        if isinstance(each, ast.Call) and _text(each.func) in _WRAPS:
+            return True
+    return any(
+        isinstance(each, ast.Expr)
+        and isinstance(each.value, ast.Call)
+        and _text(each.value.func) in _WRAPS
+        for each in _own(node)
+    )
+
+
+def _own(node: ast.FunctionDef) -> Iterator[ast.stmt]:
+    """Yield the statements of a function, without those of the functions in it."""
+    waiting = [*node.body]
+    while waiting:
+        each = waiting.pop(0)
+        yield each
+        if not isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            waiting += [
+                child for child in ast.iter_child_nodes(each) if isinstance(child, ast.stmt)
+            ]
+            for handler in getattr(each, "handlers", ()):
+                waiting += handler.body
+
+
+def _text(node: ast.expr) -> str:
+    return ast.unparse(node) if isinstance(node, ast.Name | ast.Attribute) else ""

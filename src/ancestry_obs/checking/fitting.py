@@ -1,0 +1,174 @@
+"""Records and the functions that they are for -> which expressions do not fit, and how many series.
+
+The rules are those by which a run refuses or drops: a name that the function does not have
+(`compiler.aspect`), an attribute that a class does not have, a value that is no number.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field
+from math import prod
+from typing import TYPE_CHECKING, Final
+
+from ancestry_obs.checking.types import NoAttribute, Typing, is_text, values_of
+from ancestry_obs.exceptions import ExpressionError, Finding
+from ancestry_obs.expressions import BUILTIN_FUNCTIONS, check
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ancestry_obs.checking.resolution import Found
+    from ancestry_obs.checking.types import Types
+    from ancestry_obs.exceptions import Where
+    from ancestry_obs.expressions import Expression
+    from ancestry_obs.mapfile import MapSpec, MetricSpec, RecordSpec, SampleSpec
+
+__all__ = ["Fitting"]
+
+_SPECIAL: Final = ("result", "error", "elapsed")
+# A function of the decorator's own takes what its source says, which is not read.
+_TAKES_ITS_OWN: Final = {"stranger", "unknown", "object"}
+_WITH_ALL: Final = ("args", "kwargs")
+
+
+@dataclass
+class Fitting:
+    """Compares records with functions.
+
+    Args:
+        spec: The map.
+        typing: Tells what expressions may be.
+
+    Attributes:
+        doubts: What the source does not tell, by target.
+    """
+
+    spec: MapSpec
+    typing: Typing
+    doubts: dict[str, str] = field(default_factory=dict)
+    _wrong: dict[tuple[str, str], tuple[Where, str, list[str]]] = field(default_factory=dict)
+    _values: dict[tuple[str, str], set[str] | None] = field(default_factory=dict)
+
+    def record(self, record: RecordSpec, found: Found, *, is_definition: bool) -> None:
+        """Compare one record with one function."""
+        names = self._names(record, found, is_definition=is_definition)
+        functions = {*BUILTIN_FUNCTIONS, *dict(self.spec.functions)}
+        for expression in record.expressions:
+            try:
+                check(expression, names=names, functions=functions)
+            except ExpressionError as error:
+                if self._takes_its_own(found, is_definition=is_definition):
+                    why = f"what its decorators take: {error}"
+                    self.doubts.setdefault(found.target, why)
+                else:
+                    self._note(record.where, str(error), found)
+                return
+        self._types(record, found)
+
+    def sample(self, sample: SampleSpec, found: Found) -> None:
+        """Compare a sample with its class."""
+        self._types(sample, found)
+
+    @property
+    def findings(self) -> Iterator[Finding]:
+        """What does not fit; the targets with which the same is wrong are told together."""
+        for where, message, targets in self._wrong.values():
+            more = len(targets) - 1
+            others = f" (and {more} more target{'s' * (more > 1)})" if more else ""
+            yield Finding(f"{targets[0]}{others}: {message}", where)
+
+    def series(self, metric: MetricSpec) -> int | None:
+        """Count a metric's series if annotations bound them more closely than the map does.
+
+        Returns:
+            The number; `None` if the map's own bound is as close.
+        """
+        counts, is_closer = [], False
+        for label in metric.labels:
+            declared = len(label.values) if label.values is not None else label.max_values or 0
+            values = self._values.get((metric.name, label.name))
+            closer = len(values) + 1 if values is not None else declared + 2
+            is_closer |= closer < declared + 2
+            counts.append(min(closer, declared + 2))
+        own = len(metric.buckets) + 3 if metric.type == "histogram" else 1
+        return prod(counts) * own if is_closer else None
+
+    def _names(self, record: RecordSpec, found: Found, *, is_definition: bool) -> set[str]:
+        symbol = found.symbol
+        names = set(symbol.names if symbol is not None else _WITH_ALL)
+        if (
+            symbol is not None
+            and found.is_method
+            and any(kind in {"p", "a"} for _, kind, _, _ in symbol.arguments)
+        ):
+            names.add("self")
+        lefts = {each.left for each in found.effects}
+        if not is_definition and lefts & {"wrapper", "cache"}:
+            names.update(_WITH_ALL)
+        return names | ({*_SPECIAL} if record.on != "call" else set())
+
+    @staticmethod
+    def _takes_its_own(found: Found, *, is_definition: bool) -> bool:
+        if found.symbol is None:
+            return True
+        return not is_definition and any(each.left in _TAKES_ITS_OWN for each in found.effects)
+
+    def _types(self, record: RecordSpec | SampleSpec, found: Found) -> None:
+        for name, expression in record.labels:
+            types = self._type(record, expression, found)
+            self._possible(record.metric, name, expression, types)
+        if record.value is not None:
+            types = self._type(record, record.value, found)
+            if types is not None and is_text(types) and not record.value.is_constant:
+                message = f"the value {record.value.source!r} may be text, as it is annotated"
+                remedy = f"write number({record.value.source}) if it is always a number's text"
+                self._note(record.where, f"{message}; {remedy}", found)
+        for each in (getattr(record, "when", None), getattr(record, "hit", None)):
+            if each is not None:
+                self._type(record, each, found)
+
+    def _type(
+        self, record: RecordSpec | SampleSpec, expression: Expression, found: Found
+    ) -> Types | None:
+        if expression.is_constant or not expression.names:
+            return None
+        try:
+            return self.typing.types_of(expression.tree, found)
+        except NoAttribute as error:
+            near = f"; did you mean {error.near!r}?" if error.near else ""
+            message = f"{error.owner!r} has no attribute {error.name!r}{near}"
+            self._note(record.where, f"{message} (in {expression.source!r})", found)
+            return None
+
+    def _possible(
+        self,
+        metric: str,
+        label: str,
+        expression: Expression,
+        types: Types | None,
+    ) -> None:
+        key = metric, label
+        if expression.is_constant or _is_choice(expression):
+            values: frozenset[str] | None = frozenset(map(str, expression.outcomes))
+        else:
+            values = values_of(types, self.typing.program)
+        known = self._values.setdefault(key, set())
+        self._values[key] = None if known is None or values is None else known | values
+
+    def _note(self, where: Where, message: str, found: Found) -> None:
+        # What there is instead differs from target to target.
+        key = str(where), message.partition(";")[0]
+        _, _, targets = self._wrong.setdefault(key, (where, message, []))
+        if found.target not in targets[:1]:
+            targets.append(found.target)
+
+
+def _is_choice(expression: Expression) -> bool:
+    """Whether every way through an expression ends in a literal."""
+    node = expression.tree
+    return isinstance(node, ast.IfExp) and len(expression.outcomes) == _ways(node)
+
+
+def _ways(node: ast.expr) -> int:
+    return _ways(node.body) + _ways(node.orelse) if isinstance(node, ast.IfExp) else 1
