@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
@@ -26,9 +27,8 @@ pytestmark = [pytest.mark.live]
 
 @pytest.fixture
 def folder(tmp_path):
-    """The programs and their map, and a folder for what is temporary."""
+    """The programs and their map."""
     shutil.copytree(PROGRAMS, tmp_path, dirs_exist_ok=True)
-    (tmp_path / "temporary").mkdir()
     return tmp_path
 
 
@@ -37,7 +37,6 @@ def environment(folder):
         **os.environ,
         "METRICS_EXPORT_PORT": "0",
         "METRICS_TEXTFILE": os.fspath(folder / "end.prom"),
-        "TMPDIR": os.fspath(folder / "temporary"),
     }
 
 
@@ -55,17 +54,20 @@ def works(text):
 
 @pytest.mark.parametrize("way", WAYS)
 def test_every_call_of_a_pool_is_counted_once(folder, way):
-    done = subprocess.run(
+    process = subprocess.Popen(
         [COMMAND, "run", "--map", "tree.toml", "--", "pools.py", way, str(NUMBERS)],
         cwd=folder,
         env=environment(folder),
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=300,
-        check=False,
     )
+    try:
+        out, err = process.communicate(timeout=300)
+    finally:
+        process.kill()
     squares, nexts = sum(n * n for n in range(NUMBERS)), sum(range(1, NUMBERS + 1))
-    assert (done.returncode, done.stdout) == (0, f"{squares} {nexts}\n" * 2), done.stderr
+    assert (process.returncode, out) == (0, f"{squares} {nexts}\n" * 2), err
     # Two pools, and one call beside them: of zero, which is even.
     counts, timed = works((folder / "end.prom").read_text())
     assert counts == {
@@ -75,12 +77,12 @@ def test_every_call_of_a_pool_is_counted_once(folder, way):
         ("main", "1"): NUMBERS,
     }
     assert timed == 2 * NUMBERS + 1
-    assert "Traceback" not in done.stderr
+    assert "Traceback" not in err
     # That target is in the other program.
-    assert done.stderr.count("not measured") == 1
-    assert "not measured: replaced:own_work" in done.stderr
-    # The folder of the run has gone with it; multiprocessing's own are its business.
-    assert not list((folder / "temporary").glob("ancestry-obs-*"))
+    assert err.count("not measured") == 1
+    assert "not measured: replaced:own_work" in err
+    # The folder of the run has gone with it.
+    assert not list(Path(tempfile.gettempdir()).glob(f"ancestry-obs-run-{process.pid}-*"))
 
 
 @pytest.fixture
