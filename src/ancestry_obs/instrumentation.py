@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from types import ModuleType
 from typing import TYPE_CHECKING, cast
 
@@ -272,11 +273,17 @@ class Instrumentation:
             self._self_metrics.handover_failed,
         )
         self._run = run = Run(member)
-        self._store.grew = member.begin
+        self._store.grew = partial(self._begin_measuring, member)
         return member
 
     def _read(self) -> Reading:
         return self._self_metrics.read(self._samples)
+
+    def _begin_measuring(self, member: Member) -> None:
+        is_first = not member.has_begun
+        member.begin()
+        if is_first:
+            self._outlets.begin_measuring()
 
     def _collector(self, spec: MapSpec) -> Collector:
         """Make the collector that tells a registry of a map's metrics, those to come included."""

@@ -79,7 +79,7 @@ class Outlets:
         self.failed = False
         self._closed = False
         self._member = member
-        self._termination = Termination(self._end_by_signal, follows=member is not None)
+        self._termination = Termination(self._end_by_signal, is_nudged=member is not None)
         self._endings = Endings(self._end, self._give_way)
         self._web_config = _settled(settings.web_config) or None
         if settings.push_url:
@@ -151,7 +151,18 @@ class Outlets:
             self._endings.watch()
         if self._member is not None:
             self._member.join()
-        if self._textfile or self._settings.push_url or self._file_sd or self._member is not None:
+        if self._textfile or self._settings.push_url or self._file_sd:
+            self._termination.arm()
+        elif self._member is not None and self._member.is_leading:
+            self.begin_measuring()
+
+    def begin_measuring(self) -> None:
+        """See to it that a signal ends this process after it has handed over what it measured.
+
+        Where another thread than the main one measures first, that is left out: SIGTERM then takes
+        with it what was measured since the process last handed over.
+        """
+        if threading.current_thread() is threading.main_thread():
             self._termination.arm()
 
     def close(self) -> None:

@@ -21,6 +21,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 from weakref import WeakSet
 
+from ancestry_obs.nudge import Nudge
 from ancestry_obs.unpatched import allocate_lock, start_new_thread
 
 if TYPE_CHECKING:
@@ -56,7 +57,8 @@ class Termination:
 
     Args:
         finish: does the ways out; called in another thread where one can be started.
-        follows: whether a forked child keeps the handlers, and does its own ways out.
+        is_nudged: whether the main thread is woken where it has not looked at a signal, by one more
+            thread (`nudge`); for processes that are ended by others again and again.
         patience: see `PATIENCE_SECONDS`.
         limit: see `LIMIT_SECONDS`.
 
@@ -68,14 +70,14 @@ class Termination:
         self,
         finish: Callable[[], None],
         *,
-        follows: bool = False,
+        is_nudged: bool = False,
         patience: float = PATIENCE_SECONDS,
         limit: float = LIMIT_SECONDS,
     ) -> None:
         self._finish = finish
-        self._follows = follows
         self._patience = patience
         self._limit = limit
+        self._nudge = Nudge(_SIGNALS, self._is_waiting) if is_nudged else None
         # By the signal: the handler that the system has for it while ours is there.
         self._armed: dict[int, int | None] = {}
         self._begin_process()
@@ -104,10 +106,16 @@ class Termination:
                     logger.warning("%s", _ELSEWHERE)
                     return
                 self._armed[number] = _system_handler(number)
+        if self._armed and self._nudge is not None:
+            self._nudge.start()
 
     def disarm(self) -> None:
         """Put back what was there, unless somebody has put another handler there meanwhile."""
         armed, self._armed = self._armed, {}
+        # In another thread than the main one it is left; it wakes for what is handled no more.
+        with suppress(ValueError):
+            if self._nudge is not None:
+                self._nudge.stop()
         for number, system_handler in armed.items():
             is_ours = signal.getsignal(number) == self._handle
             if is_ours and _system_handler(number) == system_handler:
@@ -117,12 +125,12 @@ class Termination:
                     logger.warning(_LEFT, signal.Signals(number).name)
 
     def begin_child(self) -> None:
-        """Let a forked child end by the signals as it would, unless it has ways out of its own."""
-        if not self._follows:
-            self.disarm()
+        """Let a forked child end by the signals as it would, until it has ways out of its own."""
+        self.disarm()
         self._begin_process()
-        if self._armed:
-            self._process = os.getpid()
+
+    def _is_waiting(self) -> bool:
+        return bool(self._armed) and self._ending is None
 
     @contextmanager
     def at_end(self) -> Iterator[bool]:

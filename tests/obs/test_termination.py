@@ -410,28 +410,30 @@ def test_whenever_the_signal_comes(program, when):
     assert counted(program) == 1
 
 
-@pytest.mark.parametrize("follows", [True, False])
-def test_a_forked_child_keeps_the_handlers_where_it_is_to_follow(follows, in_child):
+def test_a_forked_child_ends_as_it_would_until_it_has_ways_out_of_its_own(in_child):
     def child():
-        return termination.is_armed, signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+        before = termination.is_armed, signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+        termination.arm()
+        return before, signal.getsignal(signal.SIGTERM) == termination._handle
 
-    termination = Termination(int, follows=follows)
+    termination = Termination(int)
     termination.arm()
     try:
-        assert in_child(child) == (follows, not follows)
+        assert in_child(child) == ((False, True), True)
     finally:
         termination.disarm()
 
 
-def test_a_child_that_follows_does_its_own_ways_out_whatever_its_parent_is_at():
+def test_a_child_does_its_own_ways_out_whatever_its_parent_is_at():
     reader, writer = os.pipe()
-    termination = Termination(lambda: os.write(writer, b"%d" % os.getpid()), follows=True)
+    termination = Termination(lambda: os.write(writer, b"%d" % os.getpid()))
     termination.arm()
     try:
         # As while the parent ends by a signal.
         termination._ending, termination._is_at_end = object(), True
         child = os.fork()
         if not child:
+            termination.arm()
             os.kill(os.getpid(), signal.SIGTERM)
             os._exit(0)
         assert os.waitpid(child, 0)[1] == signal.SIGTERM

@@ -46,6 +46,9 @@ class Member:
         lead: Called when this process is to serve the run's page from now on, and again each second
             until it gives whether it does: its port may not be free yet.
         fail: Counts what could not be handed over or read.
+
+    Attributes:
+        has_begun: Whether something was measured in this process.
     """
 
     def __init__(
@@ -72,7 +75,7 @@ class Member:
         self._rest = Turns(_PATIENCE)
         # Held as long as the thread is to look; nothing where there is none.
         self._looking: LockType | None = None
-        self._has_begun = False
+        self.has_begun = False
         self._has_ended = False
         self._has_left = False
         self._handed = b""
@@ -96,7 +99,7 @@ class Member:
 
     def begin(self) -> None:
         """Hand over from now on; called whenever something may be measured first. Never blocks."""
-        self._has_begun = True
+        self.has_begun = True
         if self._looking is None and not self._has_ended:
             self._looking = looking = allocate_lock()
             is_looked = False
@@ -156,7 +159,7 @@ class Member:
 
     def give_way(self) -> None:
         """Hand over before another program runs in this process; or it turns out that none can."""
-        if self._has_begun:
+        if self.has_begun:
             self.hand_over(is_last=True)
 
     def others(self) -> tuple[Totals, int]:
@@ -184,7 +187,7 @@ class Member:
             return
         self._has_ended = True
         try:
-            if self._has_begun:
+            if self.has_begun:
                 self.hand_over(is_last=True)
         except BaseException:
             # Ctrl-C, for one: it may be that the process goes on.
@@ -204,7 +207,7 @@ class Member:
             if self._has_left:
                 return
             try:
-                if self._has_begun and not self.is_leading:
+                if self.has_begun and not self.is_leading:
                     self._folder.merge()
             finally:
                 self.is_leading = False

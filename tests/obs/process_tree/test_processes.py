@@ -9,10 +9,12 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from importlib.util import find_spec
@@ -92,8 +94,8 @@ class Run:
 
     def __init__(self, folder):
         self.folder = folder
-        self.runs = folder / "runs"
-        self.runs.mkdir()
+        # In no deep folder: the sockets of multiprocessing have short paths.
+        self.runs = Path(tempfile.mkdtemp())
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = free.getsockname()[1]
         for name, source in (("shop", SHOP), ("join", JOIN), ("begin", BEGIN)):
@@ -119,6 +121,7 @@ class Run:
         self.process.wait(LIMIT)
         for each in (self.process.stdin, self.process.stdout, self.process.stderr):
             each.close()
+        shutil.rmtree(self.runs, ignore_errors=True)
 
     def say(self, line="go"):
         self.process.stdin.write(f"{line}\n")
@@ -177,7 +180,7 @@ def until(look):
 
 
 def none_left(run):
-    return not any(run.runs.iterdir())
+    return not any(run.runs.glob("ancestry-obs-*"))
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
@@ -316,11 +319,12 @@ def test_the_next_one_takes_over_and_no_series_goes_back(run):
     again = run.folder / "again"
     again.mkdir()
     next_one = Run(again)
+    next_one.runs.rmdir()
     next_one.runs = run.runs
     next_one.start("")
     next_one.end()
-    next_one.stop()
     assert until(lambda: none_left(run))
+    next_one.stop()
 
 
 def _serving(port, processes):
