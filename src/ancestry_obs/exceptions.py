@@ -1,4 +1,4 @@
-"""The errors of the toolkit; nothing here imports anything of the package.
+"""The errors of the toolkit; nothing here imports what could raise one.
 
     Exception
     └── ObservabilityError      everything that the toolkit raises by itself
@@ -16,8 +16,9 @@ one: what fails there becomes a state, a count and a log line.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from ancestry_obs.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -89,7 +90,7 @@ class Where:
         return self.source, self.line, self.key
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Finding:
     """One mistake in a map.
 

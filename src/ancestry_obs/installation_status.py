@@ -5,8 +5,9 @@ The exporter's `/status` page gives `Status.as_dict()`; `ancestry-obs status URL
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
+
+from ancestry_obs.frozen import frozen, replaced
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +19,7 @@ __all__ = ["Status", "TargetStatus"]
 _WORSE = ("installed", "pending", "error")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class TargetStatus:
     """One target of the map.
 
@@ -66,7 +67,7 @@ class TargetStatus:
         wrong with either copy decides the state.
         """
         worse = max(self, other, key=lambda each: _WORSE.index(each.state))
-        return replace(
+        return replaced(
             worse,
             aliases=_both(self.aliases, other.aliases),
             unreached=_both(self.unreached, other.unreached),
@@ -76,7 +77,7 @@ class TargetStatus:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Status:
     """A whole installation.
 
@@ -108,7 +109,10 @@ class Status:
 
     def as_dict(self) -> dict[str, Any]:
         """Give the same as dicts, lists and plain values."""
-        return asdict(self)
+        return {
+            name: [_as_dict(each) for each in self.targets] if name == "targets" else value
+            for name, value in _as_dict(self).items()
+        }
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Status:
@@ -124,13 +128,17 @@ class Status:
             raise ValueError(f"{data!r:.60} is no status") from error
 
 
+def _as_dict(form: Status | TargetStatus) -> dict[str, Any]:
+    return {name: getattr(form, name) for name in form.__match_args__}
+
+
 def _both(some: tuple[str, ...], others: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*some, *others)))
 
 
 def _known(form: type, data: Mapping[str, Any]) -> dict[str, Any]:
     """Keep what the form has; JSON knows lists where a status has tuples."""
-    names = {each.name for each in fields(form)}
+    names = form.__match_args__  # type: ignore[attr-defined]  # the names of its fields
     return {
         name: tuple(value) if isinstance(value, list) else value
         for name, value in data.items()

@@ -18,12 +18,12 @@ from types import ModuleType
 from typing import TYPE_CHECKING, cast
 
 from ancestry_obs import aspects
-from ancestry_obs.collector import Collector, Run, Samples, SelfMetrics
+from ancestry_obs.collector import Run, Samples, SelfMetrics
 from ancestry_obs.compiler import Aspect, Runtime, open_code_cache, weave, weave_callable
 from ancestry_obs.compiler.code import codes_in
 from ancestry_obs.mapfile import MapDiff, MapSpec, SampleSpec, difference
-from ancestry_obs.metrics_registry import attach, connect, detach, disconnect
-from ancestry_obs.outlets import Outlets
+from ancestry_obs.metrics_registry import attach, connect, detach, disconnect, get_registry
+from ancestry_obs.outlets import EXCHANGERS, Outlets
 from ancestry_obs.patcher import Patcher, running_shell
 from ancestry_obs.process_tree.member import Member
 from ancestry_obs.process_tree.totals import Totals
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from prometheus_client import CollectorRegistry
 
-    from ancestry_obs.collector import Reading
+    from ancestry_obs.collector import Collector, Reading
     from ancestry_obs.collector.summary import Row
     from ancestry_obs.compiler import Advice, Woven
     from ancestry_obs.compiler.sources import Source
@@ -91,21 +91,30 @@ class Instrumentation:
             self._trackers,
             code_cache=open_code_cache(settings.code_cache, version),
         )
-        self._patcher = Patcher(_Weaver(self._runtime, self._trackers))
+        self._patcher = Patcher(
+            _Weaver(self._runtime, self._trackers),
+            dict.fromkeys(EXCHANGERS, self._load_pages),
+        )
         self._declare(spec)
         self._self_metrics = SelfMetrics(self._store, self._targets, version)
         self._run: Run | None = None
         self._member = self._join(run) if run is not None else None
-        self.registry = attach(self._collector(spec), registry)
+        self._given_registry = registry
+        self._attach(spec)
         self._outlets = Outlets(
             settings,
-            self.registry,
+            get_registry,
             self._status_page,
             self._self_metrics.exporter_failed,
             self._member,
         )
         self.join_running_shell()
         self._patcher.apply(aspects.pointcuts(spec))
+
+    @property
+    def registry(self) -> CollectorRegistry:
+        """Where the collector is registered."""
+        return get_registry()
 
     def join_running_shell(self) -> None:
         """Weave what the cells define of the IPython shell that runs here, if one does."""
@@ -153,7 +162,7 @@ class Instrumentation:
         changes = difference(self._spec, spec)
         if spec.metrics != self._spec.metrics:
             # First of all: if a name is taken, nothing has been changed yet.
-            attach(self._collector(spec), self.registry)
+            self._attach(spec)
         self._change(lambda: self._exchange(spec, changes))
         return changes
 
@@ -285,8 +294,16 @@ class Instrumentation:
         if is_first:
             self._outlets.begin_measuring()
 
+    def _load_pages(self) -> None:
+        self._outlets.load()
+
+    def _attach(self, spec: MapSpec) -> None:
+        attach(lambda: self._collector(spec), self._given_registry)
+
     def _collector(self, spec: MapSpec) -> Collector:
         """Make the collector that tells a registry of a map's metrics, those to come included."""
+        from ancestry_obs.collector import Collector  # noqa: PLC0415 - with prometheus_client
+
         planned = Store(self._settings.metrics_namespace)
         declared = [planned.family(metric) for metric in spec.metrics]
         return Collector(self._store, self._samples, self._self_metrics, declared, run=self._run)

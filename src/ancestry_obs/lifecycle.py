@@ -176,10 +176,10 @@ def build(
     Raises:
         ObservabilityError: as for `install`.
     """
-    from importlib.metadata import version  # noqa: PLC0415  see above
-
     try:
+        _require("prometheus_client")
         from ancestry_obs.instrumentation import Instrumentation  # noqa: PLC0415  see above
+        from ancestry_obs.version import __version__  # noqa: PLC0415  see above
     except ModuleNotFoundError as error:
         from ancestry_obs.exceptions import ObservabilityError  # noqa: PLC0415  see above
 
@@ -187,7 +187,19 @@ def build(
             f"metrics are switched on, but the package {error.name!r} is not installed; run "
             "'pip install ancestry-obs[prometheus]', or switch PROMETHEUS_METRICS_ENABLED off"
         ) from error
-    return Instrumentation(spec, settings, registry, version("ancestry-obs"), run)
+    return Instrumentation(spec, settings, registry, __version__, run)
+
+
+def _require(package: str) -> None:
+    """Look whether a package that is imported later is there.
+
+    Raises:
+        ModuleNotFoundError: it is not.
+    """
+    from importlib.util import find_spec  # noqa: PLC0415  see above
+
+    if find_spec(package) is None:
+        raise ModuleNotFoundError(f"No module named {package!r}", name=package)
 
 
 def begin_run(settings: ObservabilitySettings, spec: MapSpec) -> str:

@@ -17,11 +17,10 @@ import sys
 import threading
 import weakref
 from typing import TYPE_CHECKING, Final
-from urllib.error import HTTPError
 
-from ancestry_obs.collector import render, render_pieces
 from ancestry_obs.exceptions import ExporterError
-from ancestry_obs.metrics_exporter import Exporter, get, start_exporter, write_textfile
+from ancestry_obs.late_imports import importing
+from ancestry_obs.metrics_exporter import Exporter, start_exporter
 from ancestry_obs.process_tree.endings import Endings
 from ancestry_obs.recording.failures import came_from_outside, shown, warn
 from ancestry_obs.repeater import Repeater
@@ -32,14 +31,17 @@ if TYPE_CHECKING:
 
     from prometheus_client import CollectorRegistry
 
-    from ancestry_obs.metrics_exporter import StatusReport
     from ancestry_obs.metrics_exporter.file_sd import Registration
+    from ancestry_obs.metrics_exporter.pages import StatusReport
     from ancestry_obs.process_tree.member import Member
     from ancestry_obs.settings import ObservabilitySettings
 
-__all__ = ["Outlets"]
+__all__ = ["EXCHANGERS", "Outlets"]
 
 logger = logging.getLogger("ancestry_obs")
+
+EXCHANGERS: Final = frozenset({"eventlet", "gevent"})
+"""What exchanges sockets, threads and locks in the modules of the standard library."""
 
 _SECONDS: Final = 1.0
 """How often a worker looks whether others were killed that stand in the `file_sd` file."""
@@ -50,7 +52,7 @@ class Outlets:
 
     Args:
         settings: which of them there are, and where.
-        registry: what they give out.
+        registry: gives what they give out.
         status: gives what the exporter's `/status` page shows.
         count_failure: called whenever an exporter that was asked for is not there.
         member: this process in its run, one of whose processes lets out what all have measured;
@@ -65,7 +67,7 @@ class Outlets:
     def __init__(
         self,
         settings: ObservabilitySettings,
-        registry: CollectorRegistry,
+        registry: Callable[[], CollectorRegistry],
         status: StatusReport,
         count_failure: Callable[[], object] = int,
         member: Member | None = None,
@@ -82,13 +84,22 @@ class Outlets:
         self._termination = Termination(self._end_by_signal, is_nudged=member is not None)
         self._endings = Endings(self._end, self._give_way)
         self._web_config = _settled(settings.web_config) or None
-        if settings.push_url:
-            # As for `file_sd`; not at the end, which a signal may bring in the midst of imports.
+        self._prepare_end()
+        self._begin_process()
+        _OUTLETS.add(self)
+
+    def _prepare_end(self) -> None:
+        """Import what the end needs; not then, which a signal may bring in the midst of imports."""
+        if self._textfile:
+            from ancestry_obs.metrics_exporter.textfile import write_textfile  # noqa: PLC0415
+
+            self._write_textfile = write_textfile
+        if self._settings.push_url:
             from ancestry_obs.metrics_exporter.push import Gateway  # noqa: PLC0415
 
             self._gateway = Gateway
-        self._begin_process()
-        _OUTLETS.add(self)
+        if self._textfile or self._settings.push_url:
+            import ancestry_obs.collector.exposition  # noqa: F401, PLC0415
 
     def _begin_process(self) -> None:
         """Begin with nothing: a forked child has neither its parent's socket nor its threads."""
@@ -134,6 +145,19 @@ class Outlets:
         """
         self._lets_out = True
         return self.start_exporter(None, None) is not None
+
+    def load(self) -> None:
+        """Import what pages are made and sent with, before somebody exchanges names in it."""
+        exporter = self._exporter
+        if exporter is None:
+            return
+        try:
+            exporter.load()
+            with importing:
+                import ancestry_obs.collector.exposition  # noqa: F401, PLC0415  late on purpose
+            self._registry()
+        except Exception as error:  # noqa: BLE001  the program imports something just now
+            warn(logger, "pages cannot be made: %s", shown(error))
 
     def stop_exporter(self) -> None:
         """Stop serving and withdraw the `file_sd` entry; nothing happens if nothing serves."""
@@ -184,7 +208,9 @@ class Outlets:
 
     def render(self, accept: str = "") -> tuple[bytes, str]:
         """Give the exposition and its content type for an Accept header."""
-        return render(self._registry, accept)
+        with importing:
+            from ancestry_obs.collector import render  # noqa: PLC0415  with prometheus_client
+        return render(self._registry(), accept)
 
     def read_back(self) -> str:
         """Give the exposition as a scrape gets it: over HTTP where an exporter answers.
@@ -196,11 +222,13 @@ class Outlets:
         # Behind a certificate or a password the page is others' to read.
         if exporter is None or exporter.access is not None:
             return self._rendered()
+        from ancestry_obs.metrics_exporter.client import get  # noqa: PLC0415  few ask for it
+
         try:
             return get(exporter.url).decode()
         except OSError as error:
             warn(logger, "%s does not answer: %s", exporter.url, error)
-            if isinstance(error, HTTPError):
+            if hasattr(error, "close"):  # an answer that tells of an error
                 error.close()
             return self._rendered()
 
@@ -214,7 +242,9 @@ class Outlets:
             return ""
 
     def _render_pieces(self, accept: str) -> tuple[Iterator[bytes], str]:
-        return render_pieces(self._registry, accept)
+        with importing:
+            from ancestry_obs.collector import render_pieces  # noqa: PLC0415  as above
+        return render_pieces(self._registry(), accept)
 
     def _start(self, host: str, port: int) -> None:
         try:
@@ -229,6 +259,8 @@ class Outlets:
             self._say(f"metrics are not served: {error}")
             return
         self.error = ""
+        if not EXCHANGERS.isdisjoint(sys.modules):
+            self.load()
         atexit.register(self.stop_exporter)
         logger.info("metrics are served at %s", self._exporter.url)
         self._register(self._exporter)
@@ -303,7 +335,7 @@ class Outlets:
         if not self._lets_out or not self._textfile:
             return
         try:
-            write_textfile(self._textfile, self.render()[0])
+            self._write_textfile(self._textfile, self.render()[0])
         except ExporterError as error:
             warn(logger, "metrics are not written: %s", error)
         except BaseException as error:  # other collectors in the registry may raise anything
@@ -318,7 +350,7 @@ class Outlets:
         # An exception that nobody caught has been noted by the interpreter before it ends.
         succeeded = not self.failed and getattr(sys, "last_value", None) is None
         job = self._settings.metrics_namespace or "ancestry_obs"
-        self._gateway(url, job, socket.gethostname()).push(self._registry, succeeded=succeeded)
+        self._gateway(url, job, socket.gethostname()).push(self._registry(), succeeded=succeeded)
 
 
 def _settled(path: str | None) -> str:

@@ -32,7 +32,7 @@ def outlets():
     def make(settings=SETTINGS, status=dict):
         registry = CollectorRegistry()
         Gauge("up", "Up.", registry=registry).set(1)
-        made.append(Outlets(settings, registry, status))
+        made.append(Outlets(settings, lambda: registry, status))
         return made[-1]
 
     yield make
@@ -62,14 +62,14 @@ class TestReading:
     @pytest.mark.parametrize("error", [RuntimeError("no page"), SystemExit("no page")])
     def test_a_page_that_cannot_be_made_is_said(self, outlets, caplog, error):
         way = outlets()
-        way._registry.register(Broken(error))
+        way._registry().register(Broken(error))
         assert way.read_back() == ""
         assert caplog.messages == [f"metrics cannot be read back: {type(error).__name__}: no page"]
 
     @pytest.mark.live
     def test_one_that_is_served_either(self, outlets, caplog):
         way = outlets()
-        way._registry.register(Broken(GeneratorExit("no page")))
+        way._registry().register(Broken(GeneratorExit("no page")))
         way.start_exporter(None, None)
         assert way.read_back() == ""
         assert "HTTP Error 500" in caplog.text

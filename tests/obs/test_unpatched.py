@@ -66,6 +66,8 @@ PATCHED_LATER = """
 import os, select, selectors, socket, sys, threading, _thread
 from ancestry_obs.metrics_exporter import start_exporter
 exporter = start_exporter("127.0.0.1", 0, lambda accept: (b"up 1\\n", "text/plain"))
+# As is done before gevent or eventlet is imported.
+exporter.load()
 
 def refuse(*_, **__):
     raise AssertionError("asked for what was patched")

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-from importlib.metadata import version
 from typing import TYPE_CHECKING, NoReturn
 
 from ancestry_obs.cli import check, dashboards, explain, listing, rules, run, schema, status
 from ancestry_obs.exceptions import ObservabilityError
+from ancestry_obs.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="ancestry-obs",
         description="Prometheus metrics for any Python program from one declarative map.",
     )
-    parser.add_argument("--version", action="version", version=version("ancestry-obs"))
+    parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for module in _COMMANDS:
         module.add_parser(commands)

@@ -12,8 +12,7 @@ from urllib.parse import urlsplit
 from ancestry_obs.cli.output import say, say_json, table
 from ancestry_obs.exceptions import ExporterError
 from ancestry_obs.installation_status import Status
-from ancestry_obs.metrics_exporter import get
-from ancestry_obs.metrics_exporter.addresses import part_user
+from ancestry_obs.metrics_exporter.client import get, part_user
 
 if TYPE_CHECKING:
     import argparse

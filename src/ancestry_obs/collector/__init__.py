@@ -5,13 +5,24 @@
 `Collector` is an ordinary collector of prometheus_client, so that any exposition, ASGI app or push
 works with it; `render` writes the same bytes as prometheus_client would, several times faster. What
 is recorded where, and who asks, is known to others. `summary`, for people, is imported by name.
+
+prometheus_client is imported with `Collector` and `render`, when somebody first asks for them (PEP
+562): it takes as long as all else that a program imports to be measured, and most programs are not
+scraped when they begin.
 """
 
-from ancestry_obs.collector.collector import Collector
-from ancestry_obs.collector.exposition import render, render_pieces
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from ancestry_obs.collector.reading import Reading, Run, TargetState
 from ancestry_obs.collector.samples import Samples
 from ancestry_obs.collector.self_metrics import SelfMetrics
+
+if TYPE_CHECKING:
+    from ancestry_obs.collector.collector import Collector
+    from ancestry_obs.collector.exposition import render, render_pieces
 
 __all__ = [
     "Collector",
@@ -23,3 +34,11 @@ __all__ = [
     "render",
     "render_pieces",
 ]
+
+_LATE = {"Collector": "collector", "render": "exposition", "render_pieces": "exposition"}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _LATE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_LATE[name]}"), name)

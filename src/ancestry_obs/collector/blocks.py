@@ -10,12 +10,11 @@ all threads would stand still meanwhile.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import accumulate
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, overload
 
-from prometheus_client.utils import floatToGoString
+from ancestry_obs.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from ancestry_obs.process_tree.totals import Labels, Numbers
     from ancestry_obs.recording import Family
 
-__all__ = ["SUFFIXES", "Block", "Kind", "Row", "block_of", "copied", "go_number"]
+__all__ = ["SUFFIXES", "Block", "Kind", "Row", "block_of", "copied"]
 
 Kind = Literal["counter", "gauge", "histogram", "info", "summary"]
 
@@ -42,11 +41,8 @@ SUFFIXES: Mapping[Kind, tuple[str, ...]] = {
 }
 """What the samples of each kind but the histogram add to the metric's name."""
 
-go_number: Callable[[float], str] = floatToGoString
-"""Write a number as Go does, which switches to exponents sooner than Python."""
 
-
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Block:
     """A metric with the numbers that it has now.
 
@@ -65,10 +61,6 @@ class Block:
     label_names: tuple[str, ...]
     rows: Sequence[Row]
     bounds: tuple[float, ...] = ()
-
-    def bound_texts(self) -> list[str]:
-        """Write a histogram's bounds as values of the label ``le``, the last one included."""
-        return [*map(go_number, self.bounds), "+Inf"]
 
 
 def copied(family: Family) -> tuple[list[Labels], list[Numbers]]:

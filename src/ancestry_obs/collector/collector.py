@@ -16,6 +16,7 @@ from prometheus_client.core import (
 )
 
 from ancestry_obs.collector.blocks import Block, block_of
+from ancestry_obs.collector.text import bound_texts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -146,7 +147,7 @@ def _gauge(block: Block) -> Metric:
 
 def _histogram(block: Block) -> Metric:
     family = HistogramMetricFamily(block.name, block.help, labels=block.label_names)
-    bounds = block.bound_texts()
+    bounds = bound_texts(block.bounds)
     for labels, (*counts, _count, total) in block.rows:
         family.add_metric(labels, list(zip(bounds, counts, strict=True)), total)
     return family

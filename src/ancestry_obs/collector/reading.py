@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 from weakref import WeakSet
 
 from ancestry_obs.collector.blocks import copied
+from ancestry_obs.frozen import frozen
 from ancestry_obs.process_tree.totals import AGGREGATES, Totals, exact, key_of, rounded
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class Columns(NamedTuple):
     numbers: list[Numbers]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Reading:
     """What was measured.
 

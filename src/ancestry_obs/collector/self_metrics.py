@@ -6,7 +6,7 @@ These names carry no namespace: the dashboards and alerts of every map use the s
 from __future__ import annotations
 
 import os
-import platform
+import sys
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
@@ -122,7 +122,7 @@ class SelfMetrics:
         }
 
     def _build_info(self) -> Block:
-        labels = (self._version, platform.python_version())
+        labels = (self._version, ".".join(map(str, sys.version_info[:3])))
         text = "The toolkit's version and the Python that runs it."
         return _block("build", "info", text, ("version", "python"), [(labels, (1,))])
 

@@ -13,7 +13,9 @@ from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING, TypeAlias
 
-from ancestry_obs.collector.blocks import SUFFIXES, go_number
+from prometheus_client.utils import floatToGoString
+
+from ancestry_obs.collector.blocks import SUFFIXES
 from ancestry_obs.recording.failures import came_from_outside
 
 if TYPE_CHECKING:
@@ -23,16 +25,23 @@ if TYPE_CHECKING:
 
     Writer: TypeAlias = Callable[[Sequence[Row]], list[str]]
 
-__all__ = ["write_block"]
+__all__ = ["bound_texts", "write_block"]
 
 # From here on Go writes 1e+06 where Python writes 1000000.0.
 _EXPONENT_FROM = 1_000_000
 # The one label that a histogram adds; the labels of a line are in alphabetical order.
 _BOUND = "le"
 _SHAPES_KEPT = 1024
+# Switches to exponents sooner than Python.
+_go_number: Callable[[float], str] = floatToGoString
 # As many rows are one piece: a page of a megabyte in one text would be a megabyte that the system
 # has to hand out and take back at every scrape.
 _PIECE_ROWS = 64
+
+
+def bound_texts(bounds: Sequence[float]) -> list[str]:
+    """Write a histogram's bounds as values of the label ``le``, the last one included."""
+    return [*map(_go_number, bounds), "+Inf"]
 
 
 def write_block(
@@ -98,7 +107,7 @@ def _plain_writer(name: str, labels: tuple[str, ...], suffixes: tuple[str, ...])
 @lru_cache(_SHAPES_KEPT)
 def _histogram_writer(name: str, labels: tuple[str, ...], bounds: tuple[float, ...]) -> Writer:
     """Make the function that writes the rows of a histogram."""
-    texts = [*map(go_number, bounds), "+Inf"]
+    texts = bound_texts(bounds)
     count, total = f"v{len(texts)}", f"v{len(texts) + 1}"
     small, any_size = "", ""
     for place, bound in enumerate(texts):
@@ -169,4 +178,4 @@ def _escape(value: str) -> str:
 def _number(value: float) -> str:
     if -_EXPONENT_FROM < value < _EXPONENT_FROM:
         return repr(float(value))
-    return go_number(value)
+    return _go_number(value)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from ancestry_obs.expressions.functions import BUILTIN_FUNCTIONS
+from ancestry_obs.frozen import field, frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Advice", "Runtime", "merge"]
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class Advice:
     """What the map wants at a join point; two that are equal weave the same statements.
 
@@ -92,7 +92,7 @@ def merge(advices: tuple[Advice, ...]) -> Advice:
     return Advice(**parts, subclasses=any(each.subclasses for each in advices))
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class Runtime:
     """What the woven code of one installation works with.
 

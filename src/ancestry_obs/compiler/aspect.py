@@ -7,7 +7,6 @@ be wrong about what the map wants of this target. No text is written here, nothi
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass, field
 from functools import cached_property
 from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR, CO_VARARGS, CO_VARKEYWORDS
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
@@ -19,6 +18,7 @@ from ancestry_obs.compiler.signature import Names, Signature, shown_parameters, 
 from ancestry_obs.compiler.streams import Stream, plan_streams
 from ancestry_obs.exceptions import CompileError, ExpressionError
 from ancestry_obs.expressions.emission import check
+from ancestry_obs.frozen import define, field, frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Hashable
@@ -64,7 +64,7 @@ class InnerTest(Protocol):
         """Whether code is of the very class whose method is asked about."""
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class Part:
     """A stream as the statements need it.
 
@@ -110,7 +110,7 @@ class _Remembering:
 
 
 # One for each target: not frozen and without a dict of its own, which both take time.
-@dataclass(slots=True, eq=False)
+@define(eq=False)
 class Aspect(_Remembering):
     """One join point with everything that is wanted of it.
 

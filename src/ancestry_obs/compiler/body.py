@@ -33,15 +33,17 @@ from __future__ import annotations
 
 import ast
 import re
-from dataclasses import dataclass, field
+
+# What `hashlib` has, without OpenSSL, which takes longer to load than all of this package.
+from _blake2 import blake2b
 from functools import cached_property
-from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from ancestry_obs.compiler.code import NamesToConstants
 from ancestry_obs.compiler.lines import AS_BEFORE, NEEDS_ROOM, NOWHERE, settled
 from ancestry_obs.compiler.permits import called_as, going_up, taken_first
 from ancestry_obs.compiler.trees import Block, shared
+from ancestry_obs.frozen import field, frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -66,7 +68,7 @@ _LOOPS: Final = (ast.For, ast.AsyncFor, ast.While)
 _WITH: Final = (ast.With, ast.AsyncWith)
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class Template:
     """An aspect's statements as trees, for any function of its shape.
 

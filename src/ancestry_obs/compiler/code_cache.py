@@ -14,8 +14,10 @@ import marshal
 import os
 import stat
 import sys
+
+# What `hashlib` has, without OpenSSL, which takes longer to load than all of this package.
+from _blake2 import blake2b
 from binascii import crc32
-from hashlib import blake2b
 from importlib.util import MAGIC_NUMBER
 from pathlib import Path
 from time import time

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import ast
 from bisect import bisect_right
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
+
+from ancestry_obs.frozen import define, field
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +28,7 @@ _LAMBDA: Final = "<lambda>"
 _STAND_IN: Final = "_obs_lambda"
 
 
-@dataclass
+@define(slots=False)
 class _Scope:
     """A module or class with the definitions in it that are wanted."""
 

@@ -14,11 +14,11 @@ is never equal to a text or a number.
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from ancestry_obs.expressions import BUILTIN_FUNCTIONS
+from ancestry_obs.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -42,7 +42,7 @@ ABSENT: Final = {"call": "error", "return": "error", "raise": "result"}
 """By the side where a memo is asked the variable that is None there."""
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class Key:
     """One level of a memo.
 

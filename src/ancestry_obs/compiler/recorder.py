@@ -10,9 +10,9 @@ stays here; what comes from outside goes on into the program.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from ancestry_obs.frozen import define, field
 from ancestry_obs.recording.buffers import Buffer, LatestBuffer, SecondsBuffer
 from ancestry_obs.recording.failures import NO_ROOM, is_from_outside, shown, warn
 from ancestry_obs.recording.limits import ERROR, label_text
@@ -50,7 +50,7 @@ _NOTHING: Final = _Nothing()
 
 
 # Compared by identity, as constants of code are, and seen by what waits for the code's end.
-@dataclass(eq=False, slots=True, weakref_slot=True)
+@define(eq=False, weakref_slot=True)
 class Recorder:
     """Records for one stream of one target; a constant of the code that is woven there.
 

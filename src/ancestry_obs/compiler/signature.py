@@ -8,11 +8,12 @@ signature. Names of the shown signature that the taken one lacks are bound by a 
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass
 from functools import cached_property
 from inspect import CO_VARARGS, CO_VARKEYWORDS, Parameter
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING
+
+from ancestry_obs.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -52,7 +53,7 @@ class Names:
         return self.prefix + name
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class Signature:
     """What a call takes, and how it is passed on.
 

@@ -7,13 +7,13 @@ for is not in it: no clock where nothing is timed, no ``try`` where nothing is r
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from ancestry_obs.compiler.aspect import SPECIAL
 from ancestry_obs.compiler.observation import ObservationWriter, indented
 from ancestry_obs.compiler.slow_path import failed_source
+from ancestry_obs.frozen import frozen, replaced
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -29,7 +29,7 @@ _CALLS: Final = {
 }
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class Statements:
     """What is woven into a body.
 
@@ -123,13 +123,13 @@ class _Writer:
         )
         if not self._ends() or not self._begins_with_the_clock():
             return statements
-        alone = replace(
+        alone = replaced(
             statements,
             entry=f"{names.started} = {names.clock}()" if self._timed else "",
             leave="\n".join(self._leaving_alone()),
             failure="\n".join(self._failing_alone()),
         )
-        return replace(statements, alone=alone)
+        return replaced(statements, alone=alone)
 
     def _begins_with_the_clock(self) -> bool:
         """Whether a call begins with nothing that depends on whether it is to be recorded.

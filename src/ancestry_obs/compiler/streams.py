@@ -6,10 +6,10 @@ share a buffer. One call thus usually costs one look-up and one append, whatever
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from ancestry_obs.exceptions import CompileError
+from ancestry_obs.frozen import define, field, frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -24,7 +24,7 @@ Source = Literal["one", "elapsed", "value", "hit"]
 """What a stream's float is: 1, the elapsed seconds, an expression's number, 1 or 0 for a hit."""
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class Sink:
     """A metric that a stream feeds.
 
@@ -46,7 +46,7 @@ class Sink:
         return tuple(texts[index] for index in self.labels)
 
 
-@dataclass
+@define(slots=False)
 class Stream:
     """One append of a woven call.
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import ast
 import re
 import weakref
-from dataclasses import dataclass, field, replace
 from types import CellType, CodeType, FunctionType
 from typing import TYPE_CHECKING, Final
 
@@ -31,6 +30,7 @@ from ancestry_obs.compiler.shape import shape_of
 from ancestry_obs.compiler.sources import Source, source_of
 from ancestry_obs.compiler.statements import passing_text
 from ancestry_obs.exceptions import CompileError
+from ancestry_obs.frozen import define, field, replaced
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -51,7 +51,7 @@ _TAKEN_OUT: Final = re.compile(r"return \((_obs\w+) := \1\)")
 
 
 # One for each target: what is small is made quickly, and looked through by the garbage collector.
-@dataclass(eq=False, slots=True)
+@define(eq=False)
 class Woven:
     """What was woven at one join point, and what is known of it.
 
@@ -297,7 +297,7 @@ def _let_go(aspect: Aspect) -> Aspect:
         function.__code__, function.__globals__, function.__name__, function.__defaults__, cells
     )
     bare.__kwdefaults__ = function.__kwdefaults__
-    return replace(aspect, function=bare)
+    return replaced(aspect, function=bare)
 
 
 def _calling(aspect: Aspect, shape: Shape) -> CodeType:

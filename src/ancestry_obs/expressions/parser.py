@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import ast
 import warnings
-from dataclasses import dataclass, field
 from functools import lru_cache
 
 from ancestry_obs.exceptions import ExpressionError
 from ancestry_obs.expressions.grammar import MAX_LENGTH, Grammar, Refusal
 from ancestry_obs.expressions.inference import is_text, literal, outcomes
+from ancestry_obs.frozen import field, frozen
 
 __all__ = ["Expression", "parse"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Expression:
     """A parsed label expression; two are equal if their text is.
 

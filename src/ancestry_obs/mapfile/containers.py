@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ancestry_obs.frozen import frozen
 from ancestry_obs.mapfile.report import allowed_names, nearest_name
 from ancestry_obs.mapfile.shapes import is_accepted
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["Array", "Either", "Field", "Named", "Table"]
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class Array:
     """An array of items of one shape.
 
@@ -56,7 +56,7 @@ class Array:
         return {"type": "array", "items": self.item.schema(), "minItems": self.least, **unique}
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class Either:
     """A value of one of two kinds; the first that accepts it decides."""
 
@@ -84,7 +84,7 @@ class Either:
         return {"anyOf": [self.first.schema(), self.second.schema()]}
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class Field:
     """A key of a table.
 
@@ -99,7 +99,7 @@ class Field:
     required: bool = False
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class Table:
     """A table with known keys.
 
@@ -154,7 +154,7 @@ class Table:
         }
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class Named:
     """A table whose keys are names that the user chooses.
 

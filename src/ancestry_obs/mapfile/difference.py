@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from ancestry_obs.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["MapDiff", "difference"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class MapDiff:
     """What differs between the map before a `reload()` and the one after it.
 
@@ -43,7 +44,7 @@ class MapDiff:
     def __str__(self) -> str:
         parts = [
             f"{field.replace('_', ' ')}: {', '.join(names)}"
-            for field in self.__slots__
+            for field in self.__match_args__
             if (names := getattr(self, field))
         ]
         return "; ".join(parts) or "no change"

@@ -7,11 +7,11 @@ when it sees the target.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ancestry_obs.exceptions import ExpressionError, TargetError
 from ancestry_obs.expressions import Expression, check, parse
+from ancestry_obs.frozen import frozen
 from ancestry_obs.mapfile.metrics import ALWAYS_POSSIBLE
 from ancestry_obs.mapfile.report import allowed_names
 from ancestry_obs.mapfile.targets import parse_target
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Reader", "Variables"]
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class Variables:
     """Which variables an expression may read.
 
@@ -39,7 +39,7 @@ class Variables:
     methods: bool = False
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class Reader:
     """Reads the parts of one map that refer to its metrics and functions.
 

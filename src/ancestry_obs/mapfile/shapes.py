@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from ancestry_obs.frozen import frozen
 from ancestry_obs.mapfile.report import allowed_names
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class Shape(Protocol):
         ...
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class Scalar:
     """A value without an inside; `text`, `choice`, `flag`, `number` and `whole` make them.
 

@@ -7,10 +7,10 @@ is left out of comparisons, so that two maps that say the same are equal whereve
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from ancestry_obs.exceptions import Where
+from ancestry_obs.frozen import field, frozen
 
 if TYPE_CHECKING:
     from ancestry_obs.expressions import Expression
@@ -38,7 +38,7 @@ At = Literal["object", "definition", ""]
 """Where a decorator's own function stands between the two, which of them is measured."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class LabelSpec:
     """A label of a metric and what bounds its values; exactly one of the two bounds is set.
 
@@ -55,7 +55,7 @@ class LabelSpec:
     where: Where = field(compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class MetricSpec:
     """A metric that the map declares.
 
@@ -76,7 +76,7 @@ class MetricSpec:
     where: Where = field(compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class RecordSpec:
     """One observation that a call of a target makes.
 
@@ -107,7 +107,7 @@ class RecordSpec:
         return (*dict(self.labels).values(), *(each for each in optional if each is not None))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class InstrumentSpec:
     """What to record at one or more targets.
 
@@ -127,7 +127,7 @@ class InstrumentSpec:
     where: Where = field(compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class SampleSpec:
     """A gauge that is read from the live instances of a class when Prometheus scrapes.
 
@@ -158,7 +158,7 @@ class SampleSpec:
         return f"{self.target}.__init__"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class HookSpec:
     """An action of the toolkit at a call of a target; at least one of the two actions is set.
 
@@ -175,7 +175,7 @@ class HookSpec:
     where: Where = field(compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class MapSpec:
     """A whole map.
 

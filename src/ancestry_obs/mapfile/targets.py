@@ -5,14 +5,13 @@ Only the form is checked; whether there is such a thing is for the patcher to fi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ancestry_obs.exceptions import TargetError
+from ancestry_obs.frozen import frozen
 
 __all__ = ["TargetPattern", "parse_target"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class TargetPattern:
     """A target, or a glob over targets.
 

@@ -11,15 +11,15 @@ bytes say is the collector's business, and when to start and stop the compositio
     passwords   who may read; `web_config` and `yaml_tables` read the file
     page_making few pages at once, shared by who waits
     pages       what stands at which path, compressed
-    client      asks an exporter for a page               `get`
-    textfile    a file replaced in one step               `write_textfile`
-    push        to a Pushgateway, for batch runs          imported by name: needs prometheus_client
-    file_sd     how Prometheus finds many workers         imported by name: POSIX alone
+    client      asks an exporter for a page
+    textfile    a file replaced in one step
+    push        to a Pushgateway, for batch runs          needs prometheus_client
+    file_sd     how Prometheus finds many workers         POSIX alone
+
+The last four are imported by name, where they are needed; `connections` and `pages` when
+somebody asks for a page.
 """
 
-from ancestry_obs.metrics_exporter.client import get
-from ancestry_obs.metrics_exporter.pages import Render, StatusReport
 from ancestry_obs.metrics_exporter.server import Exporter, start_exporter
-from ancestry_obs.metrics_exporter.textfile import write_textfile
 
-__all__ = ["Exporter", "Render", "StatusReport", "get", "start_exporter", "write_textfile"]
+__all__ = ["Exporter", "start_exporter"]

@@ -1,10 +1,13 @@
-"""Host and port: listen on them, name them, and explain why that is not possible."""
+"""Host and port: listen on them, name them, and explain why that is not possible.
+
+A program waits for this at its start: nothing is imported for it that takes milliseconds.
+"""
 
 from __future__ import annotations
 
 import errno
-from ipaddress import ip_address
-from urllib.parse import unquote, urlsplit
+import selectors
+from contextlib import suppress
 
 from ancestry_obs.exceptions import ExporterError
 from ancestry_obs.unpatched import socket
@@ -15,8 +18,8 @@ __all__ = [
     "is_loopback",
     "listen",
     "local_host",
-    "part_user",
     "public_host",
+    "selector",
 ]
 
 _LAST_PORT = 65_535
@@ -25,6 +28,9 @@ _BACKLOG = 1024
 # So much the system keeps of a page that nobody takes, in bytes; by itself it keeps megabytes.
 _SENT_AHEAD = 1 << 18
 # An IPv6 wildcard would be answered under ::1; the others under 127.0.0.1.
+_LOCAL_NET = 127
+# How IPv6 writes an address of IPv4 (RFC 4291, section 2.5.5.2).
+_MAPPED = bytes(10) + b"\xff\xff"
 _EVERY_INTERFACE = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared with, not bound
 
 
@@ -36,21 +42,6 @@ def authority(host: str, port: int) -> str:
         ('127.0.0.1:9000', '[::1]:9000')
     """
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def part_user(url: str) -> tuple[str, tuple[str, str] | None]:
-    """Part a URL, which may be logged, from the user and the password in it, which must not be.
-
-    Example:
-        >>> part_user("https://ada:s%40cret@localhost:9000/metrics")
-        ('https://localhost:9000/metrics', ('ada', 's@cret'))
-    """
-    parts = urlsplit(url)
-    user_info, _, host = parts.netloc.rpartition("@")
-    if not user_info:
-        return url, None
-    user, _, password = map(unquote, user_info.partition(":"))
-    return parts._replace(netloc=host).geturl(), (user, password)
 
 
 def local_host(host: str) -> str:
@@ -80,10 +71,20 @@ def host_of(authority: str) -> str:
 
 def is_loopback(host: str) -> bool:
     """Tell whether a text is an address that this machine alone reaches; a name is none."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
+    for family, is_local in ((socket.AF_INET, _is_local_v4), (socket.AF_INET6, _is_local_v6)):
+        with suppress(OSError, ValueError):
+            return is_local(socket.inet_pton(family, host))
+    return False
+
+
+def _is_local_v4(address: bytes) -> bool:
+    return address[0] == _LOCAL_NET  # RFC 1122, section 3.2.1.3
+
+
+def _is_local_v6(address: bytes) -> bool:
+    if address.startswith(_MAPPED):
+        return _is_local_v4(address.removeprefix(_MAPPED))
+    return int.from_bytes(address, "big") == 1  # RFC 4291, section 2.5.3
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -116,8 +117,15 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
+def selector() -> selectors.BaseSelector:
+    """Make a selector that a forked child does not share with its parent, as it would `epoll`."""
+    return getattr(selectors, "PollSelector", selectors.SelectSelector)()
+
+
 def _resolve(host: str, port: int) -> tuple[socket.AddressFamily, tuple[str, int]]:
-    found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    # As text it would be encoded for names in other scripts than Latin, with tables of those.
+    name = host.encode() if host.isascii() else host
+    found = socket.getaddrinfo(name or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     family, _, _, _, address = found[0]
     return family, (str(address[0]), port)
 

@@ -7,10 +7,9 @@ from base64 import b64encode
 from functools import cache
 from http.client import HTTPException
 from urllib.error import URLError
+from urllib.parse import unquote, urlsplit
 
-from ancestry_obs.metrics_exporter.addresses import part_user
-
-__all__ = ["get"]
+__all__ = ["get", "part_user"]
 
 _SECONDS = 10.0
 
@@ -20,6 +19,21 @@ _SECONDS = 10.0
 def _opener() -> urllib.request.OpenerDirector:
     # An exporter is near by, often on this very machine, which a proxy knows nothing of.
     return urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+def part_user(url: str) -> tuple[str, tuple[str, str] | None]:
+    """Part a URL, which may be logged, from the user and the password in it, which must not be.
+
+    Example:
+        >>> part_user("https://ada:s%40cret@localhost:9000/metrics")
+        ('https://localhost:9000/metrics', ('ada', 's@cret'))
+    """
+    parts = urlsplit(url)
+    user_info, _, host = parts.netloc.rpartition("@")
+    if not user_info:
+        return url, None
+    user, _, password = map(unquote, user_info.partition(":"))
+    return parts._replace(netloc=host).geturl(), (user, password)
 
 
 def get(url: str) -> bytes:

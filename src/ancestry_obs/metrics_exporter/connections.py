@@ -7,7 +7,6 @@ slow alone. What all connections share, and how many there may be, is the server
 from __future__ import annotations
 
 import logging
-import selectors
 import ssl
 import sys
 from contextlib import suppress
@@ -16,6 +15,7 @@ from selectors import EVENT_READ, EVENT_WRITE
 from time import monotonic
 from typing import TYPE_CHECKING, Final, Protocol
 
+from ancestry_obs.metrics_exporter.addresses import selector
 from ancestry_obs.metrics_exporter.handler import Handler
 from ancestry_obs.metrics_exporter.pages import Page
 from ancestry_obs.unpatched import socket, threading
@@ -25,13 +25,12 @@ if TYPE_CHECKING:
 
     from ancestry_obs.metrics_exporter.access import Access
 
-__all__ = ["BUSY", "Connection", "Server"]
+__all__ = ["Connection", "Server"]
 
 logger = logging.getLogger("ancestry_obs")
 
 # What has been agreed on within this time is agreed on for good.
 _HANDSHAKE_SECONDS: Final = 10.0
-BUSY: Final = b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 _NO_TLS: Final = (
     b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 24\r\n\r\n"
     b"This is an HTTPS server\n"
@@ -201,11 +200,6 @@ class Connection(threading.Thread):
                 socket.socket.send(self.sock, _NO_TLS)
             return False
         return True
-
-
-def selector() -> selectors.BaseSelector:
-    """Make a selector that a forked child does not share with its parent, as it would `epoll`."""
-    return getattr(selectors, "PollSelector", selectors.SelectSelector)()
 
 
 def _last_data(sock: socket.socket) -> float:

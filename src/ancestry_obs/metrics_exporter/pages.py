@@ -12,12 +12,12 @@ import json
 import logging
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from http import HTTPStatus
 from io import BytesIO
 from itertools import chain
 from typing import Final
 
+from ancestry_obs.frozen import frozen
 from ancestry_obs.recording.failures import came_from_outside, shown, warn
 
 __all__ = ["Page", "Pages", "Render", "StatusReport"]
@@ -64,7 +64,7 @@ dt { margin-top: 1em }
 """
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Page:
     """An answer before it is sent.
 

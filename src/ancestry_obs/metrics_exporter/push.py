@@ -20,7 +20,7 @@ from urllib.request import Request
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import pushadd_to_gateway
 
-from ancestry_obs.metrics_exporter.addresses import part_user
+from ancestry_obs.metrics_exporter.client import part_user
 from ancestry_obs.metrics_exporter.timed_http import Deadline, opener
 from ancestry_obs.recording.failures import came_from_outside, shown, warn
 

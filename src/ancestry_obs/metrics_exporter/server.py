@@ -14,32 +14,34 @@ import os
 import selectors
 from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass
+from functools import cached_property
 from operator import attrgetter
 from time import monotonic
 from typing import TYPE_CHECKING, Final, Self
 from weakref import WeakSet
 
+from ancestry_obs.frozen import frozen
+from ancestry_obs.late_imports import importing
 from ancestry_obs.metrics_exporter.addresses import (
     authority,
     is_loopback,
     listen,
     local_host,
     public_host,
+    selector,
 )
-from ancestry_obs.metrics_exporter.connections import BUSY, Connection, selector
 from ancestry_obs.metrics_exporter.page_making import PageMaking
-from ancestry_obs.metrics_exporter.pages import Pages
 from ancestry_obs.unpatched import socket, threading
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from types import TracebackType
 
     from ancestry_obs.metrics_exporter.access import Access
-    from ancestry_obs.metrics_exporter.pages import Page, Render, StatusReport
+    from ancestry_obs.metrics_exporter.connections import Connection
+    from ancestry_obs.metrics_exporter.pages import Page, Pages, Render, StatusReport
 
-__all__ = ["Exporter", "Limits", "start_exporter"]
+__all__ = ["BUSY", "Exporter", "Limits", "start_exporter"]
 
 logger = logging.getLogger("ancestry_obs")
 
@@ -49,11 +51,12 @@ _THREADS_PER_CONNECTION: Final = 2
 _STOP_SECONDS: Final = 5.0
 # How long the acceptor rests when the process has no file descriptor left.
 _REST_SECONDS: Final = 0.1
+BUSY: Final = b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 _live: WeakSet[Exporter] = WeakSet()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Limits:
     """What an exporter may take of the program.
 
@@ -110,7 +113,13 @@ def start_exporter(
         True
     """
     access = None if web_config is None else _access(web_config)
-    return Exporter(host, port, Pages(render, status), access=access)
+
+    def make_pages() -> Pages:
+        from ancestry_obs.metrics_exporter.pages import Pages  # noqa: PLC0415  see `load`
+
+        return Pages(render, status)
+
+    return Exporter(host, port, make_pages, access=access)
 
 
 def _access(web_config: str | os.PathLike[str]) -> Access:
@@ -129,7 +138,7 @@ class Exporter:
     Args:
         host: The address to listen on.
         port: The port, or 0.
-        pages: What to serve.
+        make_pages: Makes what is served, when somebody first asks for a page.
         access: Who may read, and how it is encrypted; everybody and not at all if `None`.
         limits: What it may take of the program.
 
@@ -143,7 +152,7 @@ class Exporter:
         self,
         host: str,
         port: int,
-        pages: Pages,
+        make_pages: Callable[[], Pages],
         *,
         access: Access | None = None,
         limits: Limits = _LIMITS,
@@ -157,10 +166,10 @@ class Exporter:
         # there; where others reach it, any of them has a name of its own for it.
         local = is_loopback(address.partition("%")[0])
         self.hosts = frozenset({"localhost", host.lower()}) if local else None
-        self._pages = pages
+        self._make_pages = make_pages
         self._limits = limits
         self._making = PageMaking(
-            lambda path, accept, gzip: pages.answer(path, accept=accept, gzip=gzip),
+            lambda path, accept, gzip: self._pages.answer(path, accept=accept, gzip=gzip),
             limits.renderings,
             limits.patience,
         )
@@ -192,6 +201,22 @@ class Exporter:
         """``host:port``, as a Prometheus on another machine reaches it."""
         return authority(public_host(self.host), self.port)
 
+    def load(self) -> None:
+        """Import what a page is made and sent with, which waits for the first connection else."""
+        _ = self._connection_class, self._pages
+
+    @cached_property
+    def _connection_class(self) -> type[Connection]:
+        # With HTTP and TLS, which whoever is never asked for a page does not need.
+        with importing:
+            from ancestry_obs.metrics_exporter.connections import Connection  # noqa: PLC0415
+        return Connection
+
+    @cached_property
+    def _pages(self) -> Pages:
+        with importing:
+            return self._make_pages()
+
     def stop(self) -> None:
         """Close the socket and end the threads; stopping twice is stopping once."""
         with self._stop_lock:
@@ -213,7 +238,7 @@ class Exporter:
         self, connection: Connection, path: str, accept: str, *, gzip: bool, asked: float
     ) -> Page | None:
         """Make a page; for connections."""
-        if path not in Pages.DEAR:
+        if path not in self._pages.DEAR:
             return self._pages.answer(path, accept=accept, gzip=gzip)
         page = self._making.page(path, accept, gzip=gzip, asked=asked)
         if page is not None:
@@ -275,13 +300,14 @@ class Exporter:
             self._stopping.wait(_REST_SECONDS)
             return
         if self._wait_for_room():
-            self._serve(Connection(sock, address, self))
+            self._serve(sock, address)
         elif self._stopping.is_set():
             sock.close()
         else:
             _turn_away(sock)
 
-    def _serve(self, connection: Connection) -> None:
+    def _serve(self, sock: socket.socket, address: object) -> None:
+        connection = self._connection_class(sock, address, self)
         self._connections[connection] = None
         try:
             connection.start()

@@ -11,10 +11,11 @@ from __future__ import annotations
 import linecache
 import weakref
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 from keyword import iskeyword
 from math import inf
 from typing import TYPE_CHECKING, Any, Protocol
+
+from ancestry_obs.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -36,7 +37,7 @@ class Recorder(Protocol):
         """Record a value under label values."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class _Shape:
     """A function of a helper.
 

@@ -7,12 +7,12 @@ ours as well, and closures that were made before get the code that those to come
 from __future__ import annotations
 
 import weakref
-from dataclasses import dataclass
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING
 
 from ancestry_obs.compiler.code import codes_in, counterparts, embed
 from ancestry_obs.compiler.code import key_of as code_key
+from ancestry_obs.frozen import frozen
 from ancestry_obs.patcher.definitions_in import definition_in, functions_with
 from ancestry_obs.patcher.members import core_of
 from ancestry_obs.patcher.namespaces import value_at
@@ -28,7 +28,7 @@ CodeKey = tuple[str, int]
 """Qualified name and first line, as code has them."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Inside:
     """Functions inside a function that one definition makes, and the code that they are to have.
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from types import FunctionType
 from typing import TYPE_CHECKING
+
+from ancestry_obs.frozen import define
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -30,7 +31,7 @@ def key_of(point: JoinPoint) -> Key:
     return id(point.container), point.attribute, point.accessor, raw, "name"
 
 
-@dataclass(eq=False, slots=True)
+@define(eq=False)
 class Weaving:
     """One join point, what is wanted there, and what is woven.
 

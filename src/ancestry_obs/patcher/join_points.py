@@ -6,8 +6,9 @@ takes three times as long.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
+
+from ancestry_obs.frozen import define, field, frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Sequence
@@ -36,7 +37,7 @@ Accessor = Literal["fget", "fset", "fdel"]
 State = Literal["pending", "installed", "error"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Pointcut:
     """Where to weave, and what.
 
@@ -56,7 +57,7 @@ class Pointcut:
     at: At = ""
 
 
-@dataclass(slots=True)
+@define()
 class JoinPoint:
     """One callable that a pattern reached, at the place that defines it.
 
@@ -124,7 +125,7 @@ class Woven(Protocol):
         """Do nothing any more, though somebody may still run the code."""
 
 
-@dataclass(slots=True)
+@define()
 class Wanted:
     """What is to be woven at one join point.
 
@@ -162,7 +163,7 @@ class Weaver(Protocol):
         """Make a function that calls another kind of callable."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class TargetReport:
     """The state of one target, or of one pattern that has reached nothing yet.
 

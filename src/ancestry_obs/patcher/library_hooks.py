@@ -11,11 +11,11 @@ They are given other code, in place as everything else.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from types import FunctionType
 from typing import TYPE_CHECKING, Final
 
 from ancestry_obs.compiler.code import copied
+from ancestry_obs.frozen import frozen
 from ancestry_obs.patcher.given_code import GivenCode
 from ancestry_obs.patcher.members import core_of
 from ancestry_obs.patcher.namespaces import value_at
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["LibraryHooks"]
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class _Hook:
     """A function of a library, and what it does with our step.
 

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import os
 import sys
+from itertools import compress
+from operator import ne
 from types import ModuleType
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 __all__ = [
     "MISSING",
+    "NO_MARKS",
+    "Marks",
     "delete",
     "full_name",
     "is_class",
@@ -80,26 +84,62 @@ def name_of_main(main: object) -> str:
     return "" if is_another or name == "__main__" else name
 
 
-def marks_of(module: ModuleType) -> dict[str, object]:
-    """Give for each name in a module what tells that it has been bound anew, or its class changed.
+class Marks(NamedTuple):
+    """What tells that a name in a module has been bound anew, or its class changed.
 
     Two objects that are not there at the same time may have the same mark.
 
+    Attributes:
+        objects: The mark of each name's object.
+        classes: The marks of what the module's own classes have, by their names.
+    """
+
+    objects: dict[str, int]
+    classes: dict[str, tuple[int, ...]]
+
+    def changes_since(self, before: Marks) -> set[str]:
+        """Give the names that have changed."""
+        names = _changed(before.objects, self.objects)
+        if len(before.objects) + len(names) != len(self.objects):
+            names |= before.objects.keys() - self.objects.keys()
+        for name in self.classes.keys() | before.classes.keys():
+            if self.classes.get(name) != before.classes.get(name):
+                names.add(name)
+        return names
+
+
+NO_MARKS: Final = Marks({}, {})
+
+
+def marks_of(module: ModuleType, before: Marks) -> Marks:
+    """Give the marks of a module.
+
+    Asked after each statement of a program: what has not changed is passed by in C.
+
     Args:
         module: The module.
+        before: Its marks when they were last taken.
     """
     own = name_of(module)
-    return {name: _mark(value, own) for name, value in list(namespace_of(module).items())}
+    namespace = dict(namespace_of(module))
+    objects = dict(zip(namespace, map(id, namespace.values()), strict=True))
+    known = before.classes.keys() & namespace.keys()
+    looked_at = known | _changed(before.objects, objects)
+    inside = {name: _marks_inside(namespace[name], own) for name in looked_at}
+    return Marks(objects, {name: marks for name, marks in inside.items() if marks is not None})
 
 
-def _mark(value: object, module: str) -> object:
+def _changed(before: dict[str, int], now: dict[str, int]) -> set[str]:
+    """Give the names of now whose marks are not those of before."""
+    return set(compress(now, map(ne, map(before.get, now), now.values())))
+
+
+def _marks_inside(value: object, module: str) -> tuple[int, ...] | None:
+    """Give the marks of what a class has; none of what is no class, or is imported."""
     if not is_class(value):
-        return id(value)
+        return None
     inside = namespace_of(value)
-    # What is imported is not looked into.
-    return (
-        (id(value), *map(id, inside.values())) if inside.get("__module__") == module else id(value)
-    )
+    return tuple(map(id, inside.values())) if inside.get("__module__") == module else None
 
 
 def value_at(module: ModuleType, qualname: str) -> object:

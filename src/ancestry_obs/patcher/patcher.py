@@ -14,7 +14,7 @@ import threading
 import weakref
 from collections import deque
 from functools import partial
-from types import CodeType, ModuleType
+from types import CodeType, MappingProxyType, ModuleType
 from typing import TYPE_CHECKING
 
 from ancestry_obs.compiler.code import codes_in
@@ -27,6 +27,7 @@ from ancestry_obs.patcher.import_hooks import ImportHooks, is_initializing
 from ancestry_obs.patcher.join_points import TargetReport
 from ancestry_obs.patcher.library_hooks import LibraryHooks
 from ancestry_obs.patcher.namespaces import (
+    NO_MARKS,
     marks_of,
     name_of,
     name_of_main,
@@ -41,11 +42,12 @@ from ancestry_obs.patcher.super_calls import SuperCalls
 from ancestry_obs.patcher.weavings import Weavings, is_woven
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from typing import Any
 
     from ancestry_obs.patcher.join_point_weaving import Weaving
     from ancestry_obs.patcher.join_points import JoinPoint, Pointcut, Weaver
+    from ancestry_obs.patcher.namespaces import Marks
     from ancestry_obs.patcher.pointcuts import Target
     from ancestry_obs.patcher.resolver import Base
 
@@ -75,6 +77,7 @@ class Patcher:
 
     Args:
         weaver: Makes the code.
+        before: By the name of a module what is called before it is executed.
 
     Example:
         >>> patcher = Patcher(weaver)  # doctest: +SKIP
@@ -82,8 +85,11 @@ class Patcher:
         >>> patcher.apply(())  # all as it was before  # doctest: +SKIP
     """
 
-    def __init__(self, weaver: Weaver) -> None:
+    def __init__(
+        self, weaver: Weaver, before: Mapping[str, Callable[[], object]] = MappingProxyType({})
+    ) -> None:
         self._weaver = weaver
+        self._before = before
         self._names: dict[str, str] = {}
         self._super_calls = SuperCalls()
         self._exchange = CodeExchange()
@@ -100,7 +106,7 @@ class Patcher:
         self._settled: dict[str, ModuleType] = {}
         self._under_way: set[str] = set()
         self._bases: dict[str, list[tuple[Target, Base]]] = {}
-        self._main: dict[str, tuple[ModuleType, dict[str, object]]] = {}
+        self._main: dict[str, tuple[ModuleType, Marks]] = {}
         self._launched = ""
         self._definitions = DefinitionsToCome()
         self._said: set[tuple[str, str]] = set()
@@ -258,7 +264,7 @@ class Patcher:
         if not name or name in self._main or not self._targets.concerned(name):
             return ""
         self._names["__main__"] = name
-        self._main[name] = module, {}  # type: ignore[assignment]  # it has a name: a module
+        self._main[name] = module, NO_MARKS  # type: ignore[assignment]  # it has a name: a module
         return name
 
     def _note_cells(self) -> str:
@@ -269,7 +275,7 @@ class Patcher:
         name = name_of(module)
         self._names[name] = name
         if self._targets.concerned(name):
-            self._main.setdefault(name, (module, {}))
+            self._main.setdefault(name, (module, NO_MARKS))
         return name
 
     def _begin_cells(self) -> None:
@@ -428,6 +434,8 @@ class Patcher:
     def _prepare(self, name: str, code: CodeType, read: Callable[[], str | None]) -> CodeType:
         """Weave what a module's code defines, before it is executed."""
         self._begun(name)
+        if name in self._before:
+            self._before[name]()
         return self._woven_before(name, name, code, read)
 
     def _woven_before(
@@ -479,8 +487,9 @@ class Patcher:
         self._prepared.drop(name, has_failed=True)
 
     def _take_in_main(self, name: str, module: ModuleType) -> None:
-        marks, before = marks_of(module), self._main.get(name, (module, {}))[1]
-        changed = {each for each, _ in marks.items() ^ before.items()} | self._prepared.names()
+        before = self._main.get(name, (module, NO_MARKS))[1]
+        marks = marks_of(module, before)
+        changed = marks.changes_since(before) | self._prepared.names()
         if changed:
             self._names[name_of(module)] = name
             label = _label(name, module)

@@ -8,10 +8,10 @@ up here; the text's form is checked by `ancestry_obs.mapfile`.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from ancestry_obs.frozen import frozen
 from ancestry_obs.mapfile.targets import parse_target
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def _is_public(qualname: str) -> bool | None:
     return None if qualname[:1] == "_" or "._" in qualname or _LOCAL in qualname else True
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Pattern:
     """A target pattern, ready for matching.
 

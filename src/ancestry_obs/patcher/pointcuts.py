@@ -6,10 +6,10 @@ here, and no join point is kept: it would keep a program's functions alive.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ancestry_obs.exceptions import TargetError
+from ancestry_obs.frozen import define, field, frozen
 from ancestry_obs.patcher.namespaces import qualname_of
 from ancestry_obs.patcher.patterns import Pattern
 from ancestry_obs.patcher.resolver import Base
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Outcome", "Target", "Targets"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Outcome:
     """What one pattern found in one module.
 
@@ -41,7 +41,7 @@ class Outcome:
     bases: tuple[Base, ...] = ()
 
 
-@dataclass(slots=True, eq=False)
+@define(eq=False)
 class Target:
     """A pointcut at its place in the map; one whose pattern cannot be read has a reason instead."""
 
@@ -130,7 +130,7 @@ class Targets:
             before = target.outcomes.get(key)
             if before is None or changed is None:
                 outcome, found = self._outcome(target, module, settled=settled)
-            elif _is_as_it_was(target, changed):
+            elif _is_as_it_was(target, before, changed):
                 outcome, found = before, ()
             else:
                 outcome, found = self._outcome(target, module, settled=settled, changed=changed)
@@ -188,13 +188,13 @@ def _bases(target: Target, found: tuple[JoinPoint, ...]) -> tuple[Base, ...]:
     )
 
 
-def _is_as_it_was(target: Target, changed: Collection[str]) -> bool:
+def _is_as_it_was(target: Target, before: Outcome, changed: Collection[str]) -> bool:
     """Whether a target means something else than the names that have changed."""
     if target.pattern is None or target.pattern.spans_names:
         return False
     first, dot, _ = target.pattern.qualname.partition(".")
-    # A class may have a method from another one.
-    return not dot and first not in changed
+    # A class that is there may have a method from another one.
+    return first not in changed and not (dot and before.count)
 
 
 def _with_former(target: Target, outcome: Outcome, before: Outcome) -> Outcome:

@@ -8,11 +8,11 @@ measured; the state of the target says so.
 from __future__ import annotations
 
 import gc
-from dataclasses import replace
 from functools import partialmethod, singledispatchmethod
 from types import CellType, FrameType, FunctionType
 from typing import TYPE_CHECKING, Final, cast
 
+from ancestry_obs.frozen import replaced
 from ancestry_obs.patcher.members import core_of, repack
 from ancestry_obs.patcher.namespaces import MISSING, delete, namespace_of, write
 from ancestry_obs.patcher.proxies import WovenProxy, bind_explicitly, binds_like_a_function
@@ -121,7 +121,7 @@ class ProxiedName:
         function, code = cast("FunctionType", self.callable), cast("CodeType", self._code)
         closure = function.__closure__
         bare = FunctionType(code, function.__globals__, function.__name__, None, closure)
-        (woven,) = weaver.weave([replace(wanted, code=code, function=bare, is_method=True)])
+        (woven,) = weaver.weave([replaced(wanted, code=code, function=bare, is_method=True)])
         if isinstance(woven, Exception):
             raise woven
         function.__code__ = woven.code

@@ -11,12 +11,12 @@ property, descriptor or module `__getattr__` runs.
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, replace
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Final, cast
 
 from ancestry_obs.compiler.code import codes_in
 from ancestry_obs.exceptions import TargetError
+from ancestry_obs.frozen import define, frozen, replaced
 from ancestry_obs.patcher.initializers import NAME, is_overridable, own_initializer
 from ancestry_obs.patcher.join_points import JoinPoint
 from ancestry_obs.patcher.members import (
@@ -42,7 +42,7 @@ _PLAIN: Final = frozenset({str, int, float, bool, type(None), tuple, list, dict,
 
 
 # As in `join_points`: one for each target, and not frozen for that.
-@dataclass(slots=True)
+@define()
 class _Place:
     """A name in a namespace, and the object that it is bound to.
 
@@ -58,7 +58,7 @@ class _Place:
     is_added: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Base:
     """A method whose overrides are wanted, below the class that a pattern named."""
 
@@ -69,7 +69,7 @@ class Base:
     at: At
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Resolver:
     """Finds callables in modules.
 
@@ -133,7 +133,7 @@ class Resolver:
                 if code.co_qualname == qualname:
                     target = f"{self._name(name_of(module))}:{qualname}"
                     is_method = not qualname.rpartition(".")[0].endswith("<locals>")
-                    return replace(around, target=target, code=code, is_method=is_method)
+                    return replaced(around, target=target, code=code, is_method=is_method)
         raise TargetError(f"{outer!r} defines no function {qualname.rpartition('.')[2]!r}")
 
     def _walk(self, names: list[str], module: ModuleType) -> _Place:
@@ -143,7 +143,7 @@ class Resolver:
             if issubclass(type(place.raw), property):
                 for accessor in _ACCESSORS:
                     if names[depth:] == [accessor]:
-                        return replace(place, accessor=accessor)
+                        return replaced(place, accessor=accessor)
             if not is_class(place.raw):
                 raise TargetError(f"{self._label(container, name)!r} is no class; nothing is in it")
             container = cast("type", place.raw)
@@ -198,7 +198,7 @@ class Resolver:
                     # A setter is taken in by who writes it: `Cls.*` counts reads alone.
                     full = f"{qualname}.{accessor}"
                     if pattern.qualname.endswith(f".{accessor}") and pattern.matches_name(full):
-                        yield from self._if_weavable(replace(place, accessor=accessor), at)
+                        yield from self._if_weavable(replaced(place, accessor=accessor), at)
 
     def _members(  # noqa: PLR0913, PLR0917 - what it looks for goes down with it
         self,
@@ -279,7 +279,7 @@ def _at_home(place: _Place, home: _Place) -> _Place:
     if home is place:
         return place
     # The class that the pattern names stays the one below which overrides are looked for.
-    return replace(home, named=place.named, accessor=place.accessor)
+    return replaced(home, named=place.named, accessor=place.accessor)
 
 
 def _overriding(place: _Place) -> _Place:
@@ -288,7 +288,7 @@ def _overriding(place: _Place) -> _Place:
     if place.attribute != NAME or owner is None or not is_overridable(place.raw, owner):
         return place
     raw = own_initializer(owner, place.raw)
-    return replace(place, container=owner, raw=raw, is_added=True)
+    return replaced(place, container=owner, raw=raw, is_added=True)
 
 
 def _module_of(place: _Place) -> ModuleType:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import dis
 import weakref
-from dataclasses import dataclass
 from functools import partial
 from sys import _getframe as getframe
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any, Final
 
 from ancestry_obs.compiler.permits import Permit, Way
+from ancestry_obs.frozen import define
 from ancestry_obs.patcher.namespaces import qualname_of
 from ancestry_obs.recording.failures import is_from_outside
 
@@ -31,7 +31,7 @@ _IN_BETWEEN: Final = frozenset({"<listcomp>", "<setcomp>", "<dictcomp>", "<genex
 _CALLER: Final = 2
 
 
-@dataclass(slots=True)
+@define()
 class _Known:
     reference: weakref.ref[CodeType]
     only_goes_up: bool

@@ -16,12 +16,12 @@ began anew, to Prometheus, which adds all of it once more.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from functools import partial
 from math import inf
 from operator import add, lt
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
+from ancestry_obs.frozen import define, field, replaced
 from ancestry_obs.process_tree.packing import pack, unpack
 from ancestry_obs.process_tree.shown import Key, Labels
 
@@ -84,7 +84,7 @@ _COUNTED: Final = 2
 """Numbers at the end of a target that are counts."""
 
 
-@dataclass(slots=True)
+@define()
 class Totals:
     """What one process, or many, have measured.
 
@@ -108,7 +108,7 @@ class Totals:
 
     def as_bytes(self) -> bytes:
         """Write them."""
-        return pack(tuple(getattr(self, name) for name in self.__slots__))
+        return pack(tuple(getattr(self, name) for name in self.__match_args__))
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Totals:
@@ -145,7 +145,7 @@ class Totals:
     def without_living(self) -> Totals:
         """Give what stays of them when their process ends."""
         metrics = {key: rows for key, rows in self.metrics.items() if key[1] != _IN_FLIGHT}
-        return replace(self, metrics=metrics, samples={})
+        return replaced(self, metrics=metrics, samples={})
 
     def reached(self) -> dict[str, Target]:
         """Give the targets, without the patterns that have reached one in another process."""

@@ -27,7 +27,9 @@ def start():
         render=lambda accept: (b"up 1\n", "text/plain"), *, status=dict, access=None, **limits
     ):
         limits = Limits(**limits)
-        exporter = Exporter("127.0.0.1", 0, Pages(render, status), access=access, limits=limits)
+        exporter = Exporter(
+            "127.0.0.1", 0, lambda: Pages(render, status), access=access, limits=limits
+        )
         started.append(exporter)
         return exporter
 

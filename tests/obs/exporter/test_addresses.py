@@ -13,9 +13,9 @@ from ancestry_obs.metrics_exporter.addresses import (
     is_loopback,
     listen,
     local_host,
-    part_user,
     public_host,
 )
+from ancestry_obs.metrics_exporter.client import part_user
 
 
 def test_an_ipv6_address_is_bracketed():

@@ -9,8 +9,9 @@ from urllib.error import HTTPError, URLError
 import bcrypt
 import pytest
 
-from ancestry_obs.metrics_exporter import client, get
+from ancestry_obs.metrics_exporter import client
 from ancestry_obs.metrics_exporter.access import Access
+from ancestry_obs.metrics_exporter.client import get
 
 TLS = "tls_server_config: {cert_file: exporter.crt, key_file: exporter.key}\n"
 HASH = bcrypt.hashpw(b"s@cret", bcrypt.gensalt(4)).decode()

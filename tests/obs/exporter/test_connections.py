@@ -11,7 +11,8 @@ import pytest
 
 from ancestry_obs.metrics_exporter import connections
 from ancestry_obs.metrics_exporter.access import Access
-from ancestry_obs.metrics_exporter.connections import BUSY, Connection
+from ancestry_obs.metrics_exporter.connections import Connection
+from ancestry_obs.metrics_exporter.server import BUSY
 
 pytestmark = pytest.mark.live
 

@@ -190,7 +190,7 @@ def test_old_clients_name_no_host(start, connect):
 
 
 def test_where_others_reach_it_any_host_will_do(fetch):
-    with Exporter("0.0.0.0", 0, Pages(lambda accept: (b"", ""), dict)) as exporter:
+    with Exporter("0.0.0.0", 0, lambda: Pages(lambda accept: (b"", ""), dict)) as exporter:
         assert fetch(exporter, Host="metrics.example.org")[0].status == 200
 
 

@@ -363,7 +363,7 @@ def test_without_a_thread_a_connection_is_turned_away(start, fetch, monkeypatch)
         raise RuntimeError("can't start new thread")
 
     with monkeypatch.context() as patch:
-        patch.setattr("ancestry_obs.metrics_exporter.server.Connection.start", refuse)
+        patch.setattr("ancestry_obs.metrics_exporter.connections.Connection.start", refuse)
         assert fetch(exporter)[0].status == 503
     assert list(exporter._connections) == []
     assert fetch(exporter)[0].status == 200

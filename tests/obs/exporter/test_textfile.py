@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from ancestry_obs.exceptions import ExporterError
-from ancestry_obs.metrics_exporter import write_textfile
 from ancestry_obs.metrics_exporter.file_sd import register
+from ancestry_obs.metrics_exporter.textfile import write_textfile
 
 
 def test_content_and_mode(tmp_path):
@@ -78,7 +78,7 @@ def test_the_temporary_file_is_passed_by_by_the_collector(tmp_path, monkeypatch)
 
 KILLED = """
 import os, signal, sys
-from ancestry_obs.metrics_exporter import write_textfile
+from ancestry_obs.metrics_exporter.textfile import write_textfile
 from ancestry_obs.metrics_exporter.file_sd import register
 os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)
 write_textfile(sys.argv[1], b"new") if sys.argv[1].endswith(".prom") else register(sys.argv[1], "x")

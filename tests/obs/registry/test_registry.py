@@ -31,8 +31,8 @@ def test_there_is_one_registry_and_it_is_not_the_global_one():
 
 
 def test_an_attached_collector_is_in_it_until_detached():
-    registry = attach(One())
-    assert registry is get_registry()
+    attach(One)
+    registry = get_registry()
     assert b"app_level 1.0\n" in generate_latest(registry)
     detach()
     assert generate_latest(registry) == b""
@@ -40,13 +40,13 @@ def test_an_attached_collector_is_in_it_until_detached():
 
 
 def test_attaching_again_replaces():
-    attach(One())
-    attach(One())
+    attach(One)
+    attach(One)
     assert generate_latest(get_registry()).count(b"\napp_level 1.0\n") == 1
 
 
 def test_detaching_twice_is_detaching_once():
-    attach(One())
+    attach(One)
     detach()
     detach()
 
@@ -54,7 +54,7 @@ def test_detaching_twice_is_detaching_once():
 def test_what_others_registered_stays():
     gauge = Gauge("theirs", "Of somebody else.", registry=get_registry())
     try:
-        attach(One())
+        attach(One)
         detach()
         assert b"theirs 0.0\n" in generate_latest(get_registry())
     finally:
@@ -63,7 +63,7 @@ def test_what_others_registered_stays():
 
 def test_a_registry_that_is_given_is_the_one_until_detached():
     own, given = get_registry(), CollectorRegistry()
-    attach(One(), given)
+    attach(One, given)
     assert get_registry() is given
     assert generate_latest(own) == b""
     detach()
@@ -76,7 +76,7 @@ def test_a_taken_name_is_refused_with_the_remedy():
     Gauge("app_level", "Of somebody else.", registry=given)
     own = get_registry()
     with pytest.raises(ObservabilityError) as caught:
-        attach(One(), given)
+        attach(One, given)
     assert str(caught.value) == (
         "the registry already has one of the map's metrics: Duplicated timeseries in "
         "CollectorRegistry: {'app_level'}; set another METRICS_NAMESPACE, or give install() a "
@@ -88,12 +88,12 @@ def test_a_taken_name_is_refused_with_the_remedy():
 def test_a_collector_that_is_refused_leaves_the_one_before(attached):
     given = CollectorRegistry()
     first = One()
-    attach(first, given)
+    attach(lambda: first, given)
     Gauge("theirs", "Of somebody else.", registry=given)
     second = One()
     second.describe = lambda: [GaugeMetricFamily("theirs", "Some help.")]
     with pytest.raises(ObservabilityError, match="already has one of the map's metrics"):
-        attach(second, given)
+        attach(lambda: second, given)
     assert get_registry() is given
     assert b"app_level 1.0\n" in generate_latest(given)
     with pytest.raises(ValueError, match="Duplicated timeseries"):
