@@ -24,7 +24,7 @@ record = [{ metric = "ones_total" }]
 # What a page needs, and what takes longer to import than it is worth at a start.
 LATE = {
     *("prometheus_client", "http", "http.server", "ssl", "json", "email", "urllib.request"),
-    *("importlib.metadata", "hashlib", "shutil", "platform", "ipaddress"),
+    *("importlib.metadata", "hashlib", "shutil", "platform"),
     *("wrapt", "zipfile", "tempfile"),
 }
 PROGRAM = """\
