@@ -18,6 +18,9 @@ Example:
     >>> import ancestry_obs
     >>> ancestry_obs.install("my_program.toml")  # does nothing unless metrics are switched on
     >>> import my_program
+
+PYTEST_DONT_REWRITE: pytest takes the package of a plugin for one, and warns of what was imported
+before pytest, as this is under `ancestry-obs run -- pytest`.
 """
 
 from ancestry_obs.lifecycle import (

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from ancestry_obs.mapfile import MapSpec
 
+__all__ = ["add_parser", "check_map", "command", "maps_in"]
+
 _STANDARD_INPUT: Final = "-"
 _PARTS: Final = {"metrics", "instrument", "sample", "hook"}
 
@@ -61,18 +63,28 @@ def command(arguments: argparse.Namespace) -> int:
     Raises:
         ObservabilityError: there is no such file, or it cannot be read or mended.
     """
-    names = [name for given in arguments.maps for name in _maps_in(given)]
+    names = [name for given in arguments.maps for name in maps_in(given)]
     checker = Checker.of_this_folder()
     look: Callable[[MapSpec], Verdict] = checker.check
     if arguments.imports:
         look = _imported
-    checked = [_check(name, look, fix=arguments.fix) for name in names]
+    checked = [check_map(name, look, fix=arguments.fix) for name in names]
     checker.save()
     WRITERS["json" if arguments.json else arguments.format](checked)
     return 1 if any(each.verdict.findings for each in checked) else 0
 
 
-def _check(name: str, look: Callable[[MapSpec], Verdict], *, fix: bool) -> Checked:
+def check_map(name: str, look: Callable[[MapSpec], Verdict], *, fix: bool = False) -> Checked:
+    """Check one map.
+
+    Args:
+        name: the map, or - for standard input.
+        look: compares it with the program, once it has no mistakes of its own.
+        fix: whether new names of targets are written into it.
+
+    Raises:
+        ObservabilityError: there is no such file, or it cannot be read or mended.
+    """
     read = partial(load, name)
     if name == _STANDARD_INPUT:
         if fix:
@@ -96,7 +108,7 @@ def _imported(spec: MapSpec) -> Verdict:
     return Verdict(findings, notes)
 
 
-def _maps_in(name: str) -> Iterator[str]:
+def maps_in(name: str) -> Iterator[str]:
     """Give the maps that an argument names.
 
     Raises:
