@@ -153,6 +153,7 @@ def minimal(session: nox.Session) -> None:
 def package(session: nox.Session) -> None:
     """Build what is published, sdist and wheel, and check that an index and a user can take it."""
     session.install("build>=1.2", "twine>=6.1", "readme-renderer[md]>=44", "pytest>=8.3")
+    session.install("pre-commit>=4")
     folder = Path(session.create_tmp(), "distributions").resolve()
     shutil.rmtree(folder, ignore_errors=True)
     # The first gives the wheel from the sdist, the second the one from the working tree.

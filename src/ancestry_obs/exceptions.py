@@ -7,6 +7,7 @@
         ├── ExpressionError     a label expression is outside the grammar (also a ValueError)
         ├── TargetError         a target cannot be found or cannot be wrapped
         ├── CompileError        an expression names what the target's signature does not have
+        ├── MissingPackageError a package that measuring takes is not installed
         ├── ExporterError       the exporter cannot start or answer
         └── LaunchError         the program that `ancestry-obs run` is to run cannot be found
 
@@ -30,6 +31,7 @@ __all__ = [
     "Finding",
     "LaunchError",
     "MapError",
+    "MissingPackageError",
     "ObservabilityError",
     "SettingsError",
     "TargetError",
@@ -175,6 +177,10 @@ class TargetError(ObservabilityError):
 
 class CompileError(ObservabilityError):
     """What the map asks for cannot be woven into a target."""
+
+
+class MissingPackageError(ObservabilityError):
+    """A package that measuring takes is not installed."""
 
 
 class ExporterError(ObservabilityError):

@@ -123,7 +123,16 @@ def install(
         >>> ancestry_obs.install("my_program.toml")
         >>> import my_program
     """
-    return _install(map, settings, registry)
+    try:
+        return _install(map, settings, registry)
+    except Exception as error:
+        from ancestry_obs.exceptions import MissingPackageError  # noqa: PLC0415  see above
+
+        if not isinstance(error, MissingPackageError):
+            raise
+        raise MissingPackageError(
+            f"metrics are switched on, but {error}, or switch PROMETHEUS_METRICS_ENABLED off"
+        ) from error.__cause__
 
 
 def _install(
@@ -181,11 +190,11 @@ def build(
         from ancestry_obs.instrumentation import Instrumentation  # noqa: PLC0415  see above
         from ancestry_obs.version import __version__  # noqa: PLC0415  see above
     except ModuleNotFoundError as error:
-        from ancestry_obs.exceptions import ObservabilityError  # noqa: PLC0415  see above
+        from ancestry_obs.exceptions import MissingPackageError  # noqa: PLC0415  see above
 
-        raise ObservabilityError(
-            f"metrics are switched on, but the package {error.name!r} is not installed; run "
-            "'pip install ancestry-obs[prometheus]', or switch PROMETHEUS_METRICS_ENABLED off"
+        raise MissingPackageError(
+            f"the package {error.name!r} is not installed, which measuring takes; run 'pip install "
+            "ancestry-obs[prometheus]'"
         ) from error
     return Instrumentation(spec, settings, registry, __version__, run)
 

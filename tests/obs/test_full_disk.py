@@ -69,6 +69,8 @@ def test_a_code_cache(program):
 def test_nobody_hears_of_the_code_cache_in_the_users_folder(program, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    # Python would leave what it has written of the toolkit's own bytecode files.
+    monkeypatch.setenv("PYTHONPYCACHEPREFIX", str(tmp_path / "bytecode"))
     done = program(**NO_SPACE)
     assert (done.returncode, done.stderr) == (0, "")
     assert list((tmp_path / "home/ancestry-obs/code").iterdir()) == []

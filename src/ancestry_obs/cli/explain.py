@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ancestry_obs.cli.imported import woven
 from ancestry_obs.cli.listing import uses
-from ancestry_obs.cli.output import say
+from ancestry_obs.cli.output import counted, say
 from ancestry_obs.exceptions import TargetError
 from ancestry_obs.mapfile import load, worst_case_series
 
@@ -70,9 +70,9 @@ def _metric(spec: MapSpec, metric: MetricSpec) -> Iterator[str]:
 
 
 def _bound(label: LabelSpec) -> str:
-    if label.values is None:
-        return f"at most {label.max_values} values, then 'other'"
-    return f"{', '.join(label.values)}; anything else is 'other'"
+    if label.max_values is not None:
+        return f"at most {counted(label.max_values, 'value')}, then 'other'"
+    return f"{', '.join(label.values or ())}; anything else is 'other'"
 
 
 def _target(spec: MapSpec, name: str) -> Iterator[str]:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ancestry_obs.checking.checker import series, without_totals
+from ancestry_obs.checking.modules import Finder
 from ancestry_obs.exceptions import Finding
 from ancestry_obs.lifecycle import build
 from ancestry_obs.mapfile import parse_target
@@ -122,6 +123,8 @@ def _import(target: str, where: Where) -> Iterator[Finding]:
             if came_from_outside(error):
                 raise
             message = f"module {name!r} cannot be imported: {type(error).__name__}: {error}"
+            if isinstance(error, ModuleNotFoundError) and error.name is not None:
+                message += f" ({Finder(tuple(sys.path)).where(error.name)})"
             yield Finding(message, where, "install it, or mend the target's module name")
 
 

@@ -44,7 +44,10 @@ def command(arguments: argparse.Namespace) -> int:
     if arguments.json:
         say_json(_as_dict(spec))
         return 0
-    say(table(("METRIC", "TYPE", "LABELS", "SERIES AT MOST"), _metric_rows(spec)))
+    rows = [
+        (name, kind, ", ".join(labels), most) for name, kind, labels, most in _metric_rows(spec)
+    ]
+    say(table(("METRIC", "TYPE", "LABELS", "SERIES AT MOST"), rows))
     say()
     say(table(("TARGET", "FEEDS", "WHEN"), [(u.target, u.metric, u.how) for u in uses(spec)]))
     return 0
@@ -65,9 +68,9 @@ def uses(spec: MapSpec) -> Iterator[Use]:
             yield Use(hook.target, "", f"after: {hook.after}")
 
 
-def _metric_rows(spec: MapSpec) -> list[tuple[str, str, str, int]]:
+def _metric_rows(spec: MapSpec) -> list[tuple[str, str, list[str], int]]:
     return [
-        (metric.name, metric.type, ", ".join(label.name for label in metric.labels),
+        (metric.name, metric.type, [label.name for label in metric.labels],
          worst_case_series(metric))
         for metric in spec.metrics
     ]  # fmt: skip

@@ -12,7 +12,7 @@ from ancestry_obs.exceptions import ObservabilityError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["say", "say_json", "table"]
+__all__ = ["counted", "say", "say_json", "table"]
 
 _READER_GONE = 128 + 13
 """What a shell makes of a program that SIGPIPE (13) has ended, as it ends most others here."""
@@ -43,6 +43,16 @@ def say(text: str = "") -> None:
 def say_json(data: object) -> None:
     """Print one JSON document to stdout."""
     say(json.dumps(data, indent=2, ensure_ascii=False))
+
+
+def counted(number: int, noun: str) -> str:
+    """Write a number with its noun, which takes an s unless it is one.
+
+    Example:
+        >>> counted(1, "target"), counted(2000, "target")
+        ('1 target', '2,000 targets')
+    """
+    return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

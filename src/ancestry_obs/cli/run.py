@@ -147,11 +147,29 @@ def _become(given: dict[str, object], program: list[str]) -> int:
     values = _values(given)
     found = command_line.find(program)
     try:
+        _try_textfile(values.get("textfile"))
         # A Python reads the map for itself, and refuses it before anything is imported.
         folder = lifecycle.begin_launch(values, reads_map=not found.is_python)
         os.execve(found.file, found.words, {**os.environ, **followed(os.environ, folder)})  # noqa: S606  that is the command's purpose
     except OSError as error:
         raise command_line.refusal(found.file, error) from error
+
+
+def _try_textfile(path: str | None) -> None:
+    """See that the textfile can be written at the end; by then nobody could be told.
+
+    Raises:
+        LaunchError: it cannot.
+    """
+    if not path:
+        return
+    from ancestry_obs.exceptions import ExporterError, LaunchError  # noqa: PLC0415  see above
+    from ancestry_obs.metrics_exporter.textfile import try_textfile  # noqa: PLC0415  see above
+
+    try:
+        try_textfile(path)
+    except ExporterError as error:
+        raise LaunchError(f"{error}; nothing was run") from error
 
 
 def _values(given: dict[str, object]) -> dict[str, Any]:

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
 
-from ancestry_obs.cli.output import say, say_json, table
+from ancestry_obs.cli.output import counted, say, say_json, table
 from ancestry_obs.exceptions import ExporterError
 from ancestry_obs.installation_status import Status
+from ancestry_obs.metrics_exporter.addresses import authority, local_host
 from ancestry_obs.metrics_exporter.client import get, part_user
+from ancestry_obs.settings import ObservabilitySettings
 
 if TYPE_CHECKING:
     import argparse
@@ -21,19 +23,43 @@ if TYPE_CHECKING:
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Declare the command's arguments."""
     parser = commands.add_parser("status", help="ask a running program for its targets' states")
-    parser.add_argument("url", metavar="URL", help="its exporter, such as http://127.0.0.1:9000")
+    parser.add_argument(
+        "url",
+        metavar="URL",
+        nargs="?",
+        help="its exporter, such as http://127.0.0.1:9000; if left out, this machine's at "
+        "METRICS_EXPORT_PORT",
+    )
     parser.add_argument("--json", action="store_true", help="print what the exporter answers")
     parser.set_defaults(command=command)
 
 
 def command(arguments: argparse.Namespace) -> int:
     """Print the status; 1 where a target is in state `error`."""
-    status = fetch(arguments.url)
+    status = fetch(arguments.url or default_url())
     if arguments.json:
         say_json(status.as_dict())
     else:
         say(describe(status))
     return 1 if status.failed else 0
+
+
+def default_url() -> str:
+    """Give the exporter of this machine that the settings lead to.
+
+    Raises:
+        SettingsError: a setting's value is not allowed.
+        ExporterError: the settings let the system choose the port.
+    """
+    settings = ObservabilitySettings.from_environment()
+    if not settings.metrics_export_port:
+        raise ExporterError(
+            "METRICS_EXPORT_PORT is 0, so that the system has chosen the port; write the URL that "
+            "the program has logged"
+        )
+    scheme = "https" if settings.web_config else "http"
+    host = local_host(settings.metrics_export_host)
+    return f"{scheme}://{authority(host, settings.metrics_export_port)}"
 
 
 def fetch(url: str) -> Status:
@@ -101,7 +127,7 @@ def _shown(url: str) -> str:
 def describe(status: Status) -> str:
     """Set a status as text: a table of the targets, then what deserves attention."""
     rows = [(each.state, each.calls, each.errors, each.target) for each in status.targets]
-    lines = [f"map {status.map}, {len(rows)} targets", ""]
+    lines = [f"map {status.map}, {counted(len(rows), 'target')}", ""]
     lines += [table(("STATE", "CALLS", "ERRORS", "TARGET"), rows), ""]
     lines += [f"exporter: {status.exporter_error}"] if status.exporter_error else []
     lines += [f"end: {status.end_error}"] if status.end_error else []

@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from ancestry_obs.cli.output import say, say_json
+from ancestry_obs.cli.output import counted, say, say_json
 from ancestry_obs.exceptions import Finding
 
 if TYPE_CHECKING:
@@ -46,13 +46,9 @@ class Checked:
     def summary(self) -> str:
         """The last line."""
         findings, doubts = len(self.verdict.findings), len(self.verdict.doubts)
-        parts = [_count(findings, "finding")] if findings else []
-        parts += [f"{_count(doubts, 'target')} {_USE}"] if doubts else []
+        parts = [counted(findings, "finding")] if findings else []
+        parts += [f"{counted(doubts, 'target')} {_USE}"] if doubts else []
         return ", ".join(parts) or "fine"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
 def _write_text(checked: Sequence[Checked]) -> None:

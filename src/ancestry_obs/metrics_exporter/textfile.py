@@ -7,6 +7,7 @@ who does not, in whatever container that was.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import re
@@ -17,7 +18,7 @@ from pathlib import Path
 
 from ancestry_obs.exceptions import ExporterError
 
-__all__ = ["replace_file", "write_textfile"]
+__all__ = ["replace_file", "try_textfile", "write_textfile"]
 
 # The collector that reads the file seldom runs as the user who wrote it.
 _READABLE_BY_ALL = 0o644
@@ -41,10 +42,34 @@ def write_textfile(path: str | os.PathLike[str], data: bytes) -> None:
     try:
         replace_file(Path(path), data)
     except OSError as error:
-        raise ExporterError(
-            f"cannot write {path}: {error.strerror or error}; its folder must exist and be "
-            "writable, with space left"
-        ) from error
+        raise _cannot_write(path, error) from error
+
+
+def try_textfile(path: str | os.PathLike[str]) -> None:
+    """See whether `write_textfile` could write a file now, and leave what is there.
+
+    Args:
+        path: The file.
+
+    Raises:
+        ExporterError: As for `write_textfile`.
+    """
+    target = Path(path)
+    try:
+        if target.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        handle, temporary = _temporary_of(target)
+        os.close(handle)
+        Path(temporary).unlink()
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+
+
+def _cannot_write(path: str | os.PathLike[str], error: OSError) -> ExporterError:
+    return ExporterError(
+        f"cannot write {path}: {error.strerror or error}; its folder must exist and be writable, "
+        "with space left"
+    )
 
 
 def replace_file(target: Path, data: bytes) -> None:

@@ -130,7 +130,8 @@ def _report_spanning(target: Target) -> Iterator[TargetReport]:
         reason = f"package {pattern.package!r} is not imported yet"
         yield TargetReport(text, "pending", reason, patterns=(text,))
     elif target.outcomes:
-        reason = f"matches nothing in the {len(target.outcomes)} modules that it spans"
+        number = len(target.outcomes)
+        reason = f"matches nothing in the {number} module{'s' * (number != 1)} that it spans"
         yield TargetReport(text, "error", reason, patterns=(text,))
     else:
         reason = f"no module that {pattern.module!r} means is imported yet"

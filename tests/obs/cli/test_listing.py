@@ -28,7 +28,7 @@ def test_the_same_for_programs(project, command):
     assert listed["metrics"][0] == {
         "name": "prices_total",
         "type": "counter",
-        "labels": "name",
+        "labels": ["name"],
         "series_at_most": 12,
     }
     assert listed["targets"][2] == {
