@@ -25,7 +25,8 @@ class TargetStatus:
 
     Args:
         target: `module:qualname` where it is defined, or the pattern that has reached nothing yet.
-        state: `pending` (its module is not imported yet), `installed`, or `error`.
+        state: `pending` (its module is not imported yet), `installed`, `idle` (installed, and never
+            called although its module is busy), or `error`.
         reason: why it is not installed, or what is remarkable although it is; may be empty.
         aliases: other names of the map that lead to the same function.
         unreached: what may hold the bare object and stays unmeasured: of a target that could only
@@ -59,6 +60,15 @@ class TargetStatus:
             self.calls,
             self.errors,
         )
+
+    def as_idle(self, reason: str) -> TargetStatus:
+        """Give this one as a target that nothing calls.
+
+        Args:
+            reason: Why that is remarkable.
+        """
+        told = f"{self.reason}; {reason}" if self.reason else reason
+        return replaced(self, state="idle", reason=told)
 
     def with_copy(self, other: TargetStatus) -> TargetStatus:
         """Give this one together with a second copy of the same target.

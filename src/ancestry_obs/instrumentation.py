@@ -18,7 +18,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, cast
 
 from ancestry_obs import aspects
-from ancestry_obs.collector import Run, Samples, SelfMetrics
+from ancestry_obs.collector import Run, Samples, SelfMetrics, idle_targets, told_of
 from ancestry_obs.compiler import Aspect, Runtime, open_code_cache, weave, weave_callable
 from ancestry_obs.compiler.code import codes_in
 from ancestry_obs.mapfile import MapDiff, MapSpec, SampleSpec, difference
@@ -96,7 +96,9 @@ class Instrumentation:
             dict.fromkeys(EXCHANGERS, self._load_pages),
         )
         self._declare(spec)
-        self._self_metrics = SelfMetrics(self._store, self._targets, version)
+        self._self_metrics = SelfMetrics(
+            self._store, self._targets, version, lambda: _expected(self._spec)
+        )
         self._run: Run | None = None
         self._member = self._join(run) if run is not None else None
         self._given_registry = registry
@@ -207,7 +209,7 @@ class Instrumentation:
             url=exporter.url if exporter else "",
             exporter_error=self._outlets.error,
             end_error=self._outlets.end_error,
-            targets=self._targets_of_all(),
+            targets=self._marked(self._targets_of_all()),
         )
 
     def start_exporter(self, host: str | None = None, port: int | None = None) -> Exporter | None:
@@ -344,6 +346,14 @@ class Instrumentation:
         whole.add(self._member.others()[0], is_living=True)
         return tuple(TargetStatus(name, *row) for name, row in whole.reached().items())
 
+    def _marked(self, targets: tuple[TargetStatus, ...]) -> tuple[TargetStatus, ...]:
+        """Give the targets with those marked that nothing calls."""
+        idle = idle_targets(targets, _expected(self._spec))
+        return tuple(
+            each.as_idle(told_of(idle[each.target])) if each.target in idle else each
+            for each in targets
+        )
+
     def _status_page(self) -> dict[str, object]:
         return self.status().as_dict()
 
@@ -422,6 +432,13 @@ def _alike(old: MapSpec, new: MapSpec) -> set[SampleSpec]:
         for sample in {*old.samples} & {*new.samples}
         if old.functions_of(sample) == new.functions_of(sample)
     }
+
+
+def _expected(spec: MapSpec) -> frozenset[str]:
+    """Give the patterns of targets that are called where their module is in use."""
+    return frozenset(
+        target for each in spec.instruments if not each.rare for target in each.targets
+    )
 
 
 def _starts_exporter_by_hook(spec: MapSpec) -> bool:

@@ -16,6 +16,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from ancestry_obs.collector.idle_targets import idle_targets, told_of
 from ancestry_obs.collector.reading import Reading, Run, TargetState
 from ancestry_obs.collector.samples import Samples
 from ancestry_obs.collector.self_metrics import SelfMetrics
@@ -31,8 +32,10 @@ __all__ = [
     "Samples",
     "SelfMetrics",
     "TargetState",
+    "idle_targets",
     "render",
     "render_pieces",
+    "told_of",
 ]
 
 _LATE = {"Collector": "collector", "render": "exposition", "render_pieces": "exposition"}

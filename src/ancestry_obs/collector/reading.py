@@ -35,7 +35,11 @@ class TargetState(Protocol):
 
     @property
     def state(self) -> str:
-        """Such as ``pending``, ``installed`` or ``error``."""
+        """``pending``, ``installed`` or ``error``."""
+
+    @property
+    def patterns(self) -> tuple[str, ...]:
+        """The map's patterns that reach it."""
 
     @property
     def calls(self) -> int:
@@ -51,6 +55,7 @@ class _TargetOfAll(NamedTuple):
     target: str
     state: str
     calls: int
+    patterns: tuple[str, ...]
     row: Target
 
     def as_row(self) -> Target:
@@ -204,7 +209,7 @@ class Run:
             columns=columns,
             sampled=sampled,
             targets=[
-                _TargetOfAll(target, row[0], row[-2], row)
+                _TargetOfAll(target, row[0], row[-2], row[-3], row)
                 for target, row in whole.reached().items()
             ],
             failures=whole.failures,

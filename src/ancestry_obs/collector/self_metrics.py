@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 from weakref import WeakSet
 
 from ancestry_obs.collector.blocks import Block, Kind, Row
+from ancestry_obs.collector.idle_targets import idle_targets
 from ancestry_obs.collector.reading import Reading, read
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from ancestry_obs.collector.reading import TargetState
     from ancestry_obs.collector.samples import Samples
@@ -34,6 +35,7 @@ class SelfMetrics:
         store: Its series, failures and overflows are told.
         targets: Gives the targets of this moment.
         version: The toolkit's.
+        expected: Gives the patterns of targets that are called where their module is in use.
 
     Attributes:
         scrapes: How many there were.
@@ -43,11 +45,16 @@ class SelfMetrics:
     """
 
     def __init__(
-        self, store: Store, targets: Callable[[], Iterable[TargetState]], version: str
+        self,
+        store: Store,
+        targets: Callable[[], Iterable[TargetState]],
+        version: str,
+        expected: Callable[[], Collection[str]] = frozenset,
     ) -> None:
         self._store = store
         self._targets = targets
         self._version = version
+        self._expected = expected
         self.begin_child()
         _ALL.add(self)
 
@@ -82,11 +89,15 @@ class SelfMetrics:
             reading: What was measured; nothing where only the names are asked for.
         """
         counts = self._counts() | dict(reading.counts)
+        idle = idle_targets(reading.targets, self._expected())
         return [
             self._build_info(),
             _block(
                 "target", "info", "Every target of the map and its state.", ("target", "state"),
-                [((each.target, each.state), (1,)) for each in reading.targets],
+                [
+                    ((each.target, "idle" if each.target in idle else each.state), (1,))
+                    for each in reading.targets
+                ],
             ),
             _block(
                 "calls", "counter", "Calls of instrumented targets.", ("target",),

@@ -96,6 +96,9 @@ _INSTRUMENT: Final = Table(
             required=True,
         ),
         "subclasses": Field(flag(), "Whether overrides in subclasses are targets too."),
+        "rare": Field(
+            flag(), "Whether it may well be that it is never called while others in its module are."
+        ),
         "at": Field(
             choice(tuple(each for each in get_args(At) if each)),
             "Where a decorator put a function of its own around the definition, which of the two: "

@@ -37,7 +37,8 @@ def build_instrument(table: dict[str, Any], path: KeyPath, reader: Reader) -> In
     )
     subclasses = bool(table.get("subclasses"))
     at: At = table.get("at") or ""
-    return InstrumentSpec(tuple(targets), subclasses, at, records, reader.report.where(path))
+    where, rare = reader.report.where(path), bool(table.get("rare"))
+    return InstrumentSpec(tuple(targets), subclasses, at, records, where, rare)
 
 
 def build_sample(table: dict[str, Any], path: KeyPath, reader: Reader) -> SampleSpec:

@@ -118,6 +118,7 @@ class InstrumentSpec:
             it of; empty for the default.
         records: What each call records; never empty.
         where: The place in the map.
+        rare: Whether it is as it should be if none is called while others in their module are.
     """
 
     targets: tuple[str, ...]
@@ -125,6 +126,7 @@ class InstrumentSpec:
     at: At
     records: tuple[RecordSpec, ...]
     where: Where = field(compare=False)
+    rare: bool = False
 
 
 @frozen()

@@ -20,6 +20,7 @@ class Target:
     target: str
     state: str
     calls: int
+    patterns: tuple[str, ...] = ()
 
 
 class Specs:
