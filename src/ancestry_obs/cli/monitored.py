@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from ancestry_obs.monitoring import Plan
 
-__all__ = ["add_arguments", "monitored", "written"]
+__all__ = ["add_arguments", "monitored", "namespace_of", "written"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,12 +35,17 @@ def monitored(arguments: argparse.Namespace) -> tuple[Catalogue, Plan]:
         SettingsError: No metric's name can begin with this namespace.
     """
     spec = load(arguments.map)
-    catalogue = Catalogue(spec, _namespace(arguments.namespace))
+    catalogue = Catalogue(spec, namespace_of(arguments.namespace))
     plan = load_plan(spec.source, catalogue)
     return catalogue, replace(plan, docs=arguments.docs) if arguments.docs else plan
 
 
-def _namespace(given: str | None) -> str:
+def namespace_of(given: str | None) -> str:
+    """Give the namespace that is given, or the settings'.
+
+    Raises:
+        SettingsError: No metric's name can begin with it.
+    """
     # What the program itself goes by: queries for another prefix would find nothing.
     settings = ObservabilitySettings.from_environment()
     return (replace(settings, metrics_namespace=given) if given else settings).metrics_namespace

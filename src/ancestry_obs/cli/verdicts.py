@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ancestry_obs.checking.checker import Verdict
     from ancestry_obs.exceptions import Where
 
-__all__ = ["WRITERS", "Checked"]
+__all__ = ["WRITERS", "Checked", "annotation", "coloured"]
 
 _USE: Final = "cannot be told from the source; use --import"
 _COLOURS: Final = {"bold": "1", "red": "31", "green": "32", "yellow": "33", "grey": "90"}
@@ -72,19 +72,19 @@ def _rows(checked: Checked) -> Iterator[str]:
     verdict = checked.verdict
     told = [("red", each) for each in verdict.findings]
     told += [("yellow", each) for each in checked.untold]
-    yield _coloured(checked.name, "bold")
+    yield coloured(checked.name, "bold")
     for old, new in checked.mended.items():
-        yield f"  {_coloured('mended', 'green')}  {old} is {new} now"
+        yield f"  {coloured('mended', 'green')}  {old} is {new} now"
     lines = max((len(str(each.where.line or "")) for _, each in told), default=0)
     keys = max((len(each.where.key) for _, each in told), default=0)
     for colour, each in told:
         place = f"  {each.where.line or '':>{lines}}  {each.where.key:<{keys}}"
-        yield f"{place}  {_coloured(_message(each), colour)}"
+        yield f"{place}  {coloured(_message(each), colour)}"
         if each.remedy:
             yield f"{' ' * len(place)}  {each.remedy}"
-    yield from (f"  {_coloured(each, 'grey')}" for each in verdict.notes)
+    yield from (f"  {coloured(each, 'grey')}" for each in verdict.notes)
     colour = "red" if verdict.findings else "yellow" if verdict.doubts else "green"
-    yield f"  {_coloured(checked.summary, colour)}"
+    yield f"  {coloured(checked.summary, colour)}"
 
 
 def _message(finding: Finding) -> str:
@@ -92,9 +92,9 @@ def _message(finding: Finding) -> str:
     return str(Finding(finding.message, finding.where)).removeprefix(f"{finding.where}: ")
 
 
-def _coloured(text: str, colour: str) -> str:
-    """Colour a text, unless that is not wanted (https://no-color.org)."""
-    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+def coloured(text: str, colour: str) -> str:
+    """Colour a text for a terminal, unless that is not wanted (https://no-color.org)."""
+    if not sys.stdout.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return text
     return f"\x1b[{_COLOURS[colour]}m{text}\x1b[0m"
 
@@ -123,9 +123,9 @@ def _write_github(checked: Sequence[Checked]) -> None:
     """Write commands of GitHub's workflows ("Workflow commands for GitHub Actions")."""
     for each in checked:
         for finding in each.verdict.findings:
-            say(_annotation("error", finding))
+            say(annotation("error", finding))
         for finding in each.untold:
-            say(_annotation("warning", finding))
+            say(annotation("warning", finding))
         for old, new in each.mended.items():
             say(f"::notice file={_property(each.name)}::{_data(f'{old} is {new} now')}")
         for note in each.verdict.notes:
@@ -133,7 +133,8 @@ def _write_github(checked: Sequence[Checked]) -> None:
             say(f"::notice file={_property(each.name)}::{_data(text)}")
 
 
-def _annotation(kind: str, finding: Finding) -> str:
+def annotation(kind: str, finding: Finding) -> str:
+    """Write a command of GitHub's workflows for a finding."""
     where: Where = finding.where
     line = f",line={where.line}" if where.line else ""
     title = f",title={_property(where.key)}" if where.key else ""

@@ -1,0 +1,97 @@
+"""What asks for metrics, and two catalogues of them -> what asks for something that is gone.
+
+Expressions are read as far as that takes: which words are names, which are in quotes, and what a
+label is compared with. What a matcher's regular expression means is not looked into, but for a list
+of values, as the generated ones have them.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from ancestry_obs.comparison.uses import Use
+    from ancestry_obs.monitoring import Catalogue
+    from ancestry_obs.monitoring.catalogue import Metric
+
+__all__ = ["Break", "breaks"]
+
+_SUFFIXES: Final = {"histogram": ("_bucket", "_sum", "_count"), "summary": ("_sum", "_count")}
+_WORD: Final = re.compile(r"[A-Za-z_:][\w:]*")
+_QUOTED: Final = re.compile(r"\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'|`[^`]*`")
+_MATCHER: Final = re.compile(r"(\w+)\s*(=~|!~|!=|=)\s*(\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*')")
+_LITERALS: Final = re.compile(r"[\w|]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """Something that asks for what is gone.
+
+    Args:
+        use: What asks.
+        reasons: What of it is gone; a line each.
+    """
+
+    use: Use
+    reasons: tuple[str, ...]
+
+
+def breaks(uses: Iterable[Use], old: Catalogue, new: Catalogue) -> Iterator[Break]:
+    """Give what asks for metrics, labels and values that the old map has and the new one has not.
+
+    Args:
+        uses: What asks.
+        old: The metrics that there are.
+        new: The metrics that there will be.
+    """
+    before = {name: metric for metric in _metrics(old) for name in _series(metric)}
+    after = {name: metric for metric in _metrics(new) for name in _series(metric)}
+    told: set[tuple[str, str, tuple[str, ...]]] = set()
+    for use in uses:
+        reasons = tuple(dict.fromkeys(_reasons(use.expression, before, after)))
+        # A panel may ask the same in several queries.
+        key = use.what, use.where, reasons
+        if reasons and key not in told:
+            told.add(key)
+            yield Break(use, reasons)
+
+
+def _metrics(catalogue: Catalogue) -> Iterator[Metric]:
+    return (catalogue[name] for name in catalogue.names)
+
+
+def _series(metric: Metric) -> tuple[str, ...]:
+    return tuple(metric.series + suffix for suffix in _SUFFIXES.get(metric.kind, ("",)))
+
+
+def _reasons(expression: str, before: dict[str, Metric], after: dict[str, Metric]) -> Iterator[str]:
+    words = set(_WORD.findall(_QUOTED.sub(" ", expression)))
+    for name in sorted(words & before.keys()):
+        old, new = before[name], after.get(name)
+        if new is None:
+            yield f"{name} is gone"
+            continue
+        for label in old.label_names:
+            if label in words and label not in new.label_names:
+                yield f"{name} has no label {label} any more"
+        yield from _lost_values(name, expression, dict(old.labels), dict(new.labels))
+
+
+def _lost_values(
+    name: str,
+    expression: str,
+    old: dict[str, tuple[str, ...]],
+    new: dict[str, tuple[str, ...]],
+) -> Iterator[str]:
+    for label, operator, quoted in _MATCHER.findall(expression):
+        text = quoted[1:-1]
+        is_list = not operator.endswith("~") or _LITERALS.fullmatch(text)
+        if not new.get(label) or not is_list:
+            continue
+        asked = set(text.split("|")) if operator.endswith("~") else {text}
+        for value in sorted(asked & {*old.get(label, ())} - {*new[label]}):
+            yield f'{name} has no {label}="{value}" any more'

@@ -1,0 +1,129 @@
+"""What asks Prometheus for metrics: the panels, rules and alerts of a map, or those of files."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ancestry_obs.exceptions import ObservabilityError
+from ancestry_obs.monitoring import build_rules
+from ancestry_obs.monitoring.promql import Scope
+from ancestry_obs.monitoring.queries import queries
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from ancestry_obs.monitoring import Catalogue, Plan
+
+__all__ = ["Use", "uses_in", "uses_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """Something that asks.
+
+    Args:
+        what: Such as ``panel Requests``, ``alert TargetNotInstrumented``.
+        where: The file that has it; empty for what is generated from a map.
+        expression: What it asks; PromQL, perhaps with Grafana's variables.
+    """
+
+    what: str
+    where: str
+    expression: str
+
+
+def uses_of(catalogue: Catalogue, plan: Plan) -> Iterator[Use]:
+    """Give what the generated dashboard and rules of a map ask.
+
+    Args:
+        catalogue: The map's metrics.
+        plan: What is shown and promised of them.
+    """
+    scope = Scope(variables=plan.variables)
+    for row in plan.rows:
+        for panel in row.panels:
+            for query in queries(panel, scope):
+                yield Use(f"panel {panel.title}", "", query.expression)
+    for variable in plan.variables:
+        asked = f"count by ({variable.label}) ({variable.metrics[0].any_series})"
+        yield Use(f"variable {variable.label}", "", asked)
+    for mark in plan.annotations:
+        yield Use(f"mark {mark.title}", "", mark.metric.series)
+    for group in build_rules(plan, catalogue, catalogue.namespace):
+        for rule in group.rules:
+            what = f"alert {rule.alert}" if rule.alert else f"rule {rule.record}"
+            yield Use(what, "", rule.expression)
+
+
+def uses_in(path: Path) -> Iterator[Use]:
+    """Give what a Grafana dashboard (JSON) or a file of Prometheus' rules (YAML) asks.
+
+    Args:
+        path: The file, or a folder of such files.
+
+    Raises:
+        ObservabilityError: It cannot be read, or is neither.
+    """
+    if path.is_dir():
+        for each in sorted(path.rglob("*")):
+            if each.suffix in {".json", ".yml", ".yaml"}:
+                yield from _read(each, is_one_of_many=True)
+    else:
+        yield from _read(path, is_one_of_many=False)
+
+
+def _read(path: Path, *, is_one_of_many: bool) -> Iterator[Use]:
+    try:
+        text = path.read_text("utf-8-sig")
+        data = json.loads(text) if path.suffix == ".json" else _yaml(text)
+    except OSError as error:
+        raise ObservabilityError(f"{path}: cannot be read ({error.strerror})") from error
+    except (ValueError, RecursionError) as error:
+        raise ObservabilityError(f"{path}: neither JSON nor YAML ({error})") from error
+    found = list(_asked(data, str(path)))
+    if not found and not is_one_of_many:
+        raise ObservabilityError(
+            f"{path}: asks Prometheus nothing; name a Grafana dashboard (.json) or a file of "
+            "Prometheus' rules (.yml)"
+        )
+    yield from found
+
+
+def _yaml(text: str) -> object:
+    try:
+        import yaml  # noqa: PLC0415  of an extra, and few have such files compared
+    except ModuleNotFoundError as error:
+        raise ObservabilityError(
+            "rules in YAML need the package 'PyYAML', which is not installed; run "
+            "'pip install ancestry-obs[web]'"
+        ) from error
+    try:
+        data: object = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ValueError(str(error).splitlines()[0]) from error
+    return data
+
+
+def _asked(data: object, where: str, within: str = "") -> Iterator[Use]:
+    """Yield every expression, however deep: panels stand in rows, rules in groups."""
+    if isinstance(data, list):
+        for each in data:
+            yield from _asked(each, where, within)
+    if not isinstance(data, dict):
+        return
+    within = _named(data) or within
+    for key, value in data.items():
+        if key in {"expr", "query", "definition"} and isinstance(value, str):
+            yield Use(within or "query", where, value)
+        else:
+            yield from _asked(value, where, within)
+
+
+def _named(data: dict[Any, Any]) -> str:
+    for key, what in (("alert", "alert"), ("record", "rule"), ("title", "panel")):
+        if isinstance(data.get(key), str) and ("expr" in data or key == "title"):
+            return f"{what} {data[key]}"
+    return ""

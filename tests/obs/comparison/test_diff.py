@@ -1,0 +1,202 @@
+"""What `diff` tells of two maps: what comes and goes, and what breaks by it."""
+
+from __future__ import annotations
+
+import json
+from textwrap import dedent
+
+import pytest
+
+from ancestry_obs.cli import main
+
+OLD = """\
+version = 1
+[metrics.requests_total]
+type = "counter"
+help = "Requests."
+labels.method = ["GET", "POST", "PUT"]
+labels.route = { max_values = 20 }
+[metrics.latency_seconds]
+type = "histogram"
+help = "Latency."
+buckets = [0.1, 1]
+[[instrument]]
+target = "shop:price"
+record = [
+  { metric = "requests_total", labels = { method = "'GET'", route = "name" } },
+  { metric = "latency_seconds" },
+]
+"""
+RULES = """
+    groups:
+      - name: shop
+        rules:
+          - alert: ManyPuts
+            expr: rate(shop_requests_total{method="PUT"}[5m]) > 1
+          - alert: ManyOfTwo
+            expr: rate(shop_requests_total{method=~"PUT|GET"}[5m]) > 1
+          - alert: NotPuts
+            expr: rate(shop_requests_total{method!="PUT"}[5m]) > 1
+          - record: routes
+            expr: sum by (route) (rate(shop_requests_total[5m]))
+          - record: methods
+            expr: sum by (method) (rate(shop_requests_total[5m]))
+          - record: others
+            expr: label_replace(up, "text", "shop_requests_total route", "", "")
+          - record: slow
+            expr: histogram_quantile(0.9, sum by (le) (rate(shop_latency_seconds_bucket[5m])))
+"""
+OTHER_LABEL = (("labels.route", "labels.path"), ("route = ", "path = "))
+
+
+@pytest.fixture
+def diff(tmp_path, monkeypatch, capsys):
+    """Compare `OLD` with what becomes of it by replacements of text."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "old.toml").write_text(OLD)
+    (tmp_path / "rules.yml").write_text(dedent(RULES))
+
+    def run(*replacements, options=("--uses", "rules.yml", "--json")):
+        new = OLD
+        for old, text in replacements:
+            assert old in new
+            new = new.replace(old, text)
+        (tmp_path / "new.toml").write_text(new)
+        code = main(["diff", "old.toml", "new.toml", "--namespace", "shop", *options])
+        written = capsys.readouterr()
+        if "--json" in options and written.out:
+            return code, json.loads(written.out)
+        return code, written.out.splitlines() or written.err
+
+    return run
+
+
+def broken(told):
+    return {each["what"]: each["reasons"] for each in told["breaks"] if each["where"]}
+
+
+def test_the_same_map_breaks_nothing(diff):
+    code, told = diff()
+    assert (code, told["metrics"], told["targets"], told["breaks"]) == (0, [], [], [])
+    assert told["series_at_most"]["old"] == told["series_at_most"]["new"] > 0
+
+
+def test_a_metric_that_goes(diff):
+    code, told = diff(("requests_total", "calls_total"))
+    kinds = [(each["kind"], each["name"]) for each in told["metrics"]]
+    assert kinds == [("removed", "requests_total"), ("added", "calls_total")]
+    gone = ["shop_requests_total is gone"]
+    names = ("alert ManyPuts", "alert ManyOfTwo", "alert NotPuts", "rule routes", "rule methods")
+    assert code == 1
+    assert broken(told) == dict.fromkeys(names, gone)
+    # What is generated from the map asks for it, too, and is told once.
+    own = [each["what"] for each in told["breaks"] if not each["where"]]
+    assert "panel Requests" in own
+    assert len(own) == len(set(own))
+
+
+def test_a_label_that_goes_breaks_who_names_it(diff):
+    code, told = diff(*OTHER_LABEL)
+    assert code == 1
+    assert broken(told) == {"rule routes": ["shop_requests_total has no label route any more"]}
+    (change,) = told["metrics"]
+    assert change["details"] == ["label route is gone", "label path is new"]
+
+
+def test_a_value_that_goes_breaks_who_asks_for_it(diff):
+    code, told = diff((', "PUT"]', "]"))
+    gone = ['shop_requests_total has no method="PUT" any more']
+    names = ("alert ManyPuts", "alert ManyOfTwo", "alert NotPuts")
+    assert code == 1
+    assert broken(told) == dict.fromkeys(names, gone)
+    assert told["metrics"][0]["details"][0] == "label method no longer takes PUT"
+
+
+def test_another_kind_of_metric_has_other_series(diff):
+    code, told = diff(
+        ('type = "histogram"', 'type = "gauge"'),
+        ("buckets = [0.1, 1]\n", ""),
+        ('"latency_seconds" }', '"latency_seconds", value = "1" }'),
+    )
+    assert code == 1
+    assert broken(told) == {"rule slow": ["shop_latency_seconds_bucket is gone"]}
+    assert "is a gauge, was a histogram" in told["metrics"][0]["details"]
+
+
+@pytest.mark.parametrize(
+    ("replacement", "detail"),
+    [
+        (("[0.1, 1]", "[0.1, 1, 5]"), "buckets 0.1, 1 are 0.1, 1, 5"),
+        (('"Latency."', '"How long."'), "help: How long."),
+        (("max_values = 20", "max_values = 40"), "label route has at most 40 values, were 20"),
+        (('["GET", "POST", "PUT"]', "{ max_values = 9 }"), "label method takes any of 9 values, "),
+        (('"PUT"]', '"PUT", "PATCH"]'), "label method now takes PATCH"),
+    ],
+)
+def test_what_differs_and_breaks_nothing(diff, replacement, detail):
+    code, told = diff(replacement)
+    assert (code, told["breaks"]) == (0, [])
+    assert [each for each in told["metrics"][0]["details"] if each.startswith(detail)]
+
+
+def test_a_target_with_another_name(diff):
+    code, told = diff(("shop:price", "shop:cost"))
+    changes = [(each["kind"], each["name"], each["new_name"]) for each in told["targets"]]
+    assert (code, changes) == (0, [("renamed", "shop:price", "shop:cost")])
+
+
+def test_targets_that_come_and_change(diff):
+    more = '[[instrument]]\ntarget = "shop:new"\nrecord = [{ metric = "latency_seconds" }]\n'
+    _, told = diff(("[[instrument]]", f"{more}[[instrument]]"), ('"name"', "\"'x'\""))
+    assert [(each["kind"], each["name"], each["details"]) for each in told["targets"]] == [
+        ("added", "shop:new", ["feeds latency_seconds"]),
+        ("changed", "shop:price", ["feeds requests_total, latency_seconds"]),
+    ]
+
+
+def test_a_dashboard_in_a_folder(diff, tmp_path):
+    panel = {"title": "Routes", "targets": [{"expr": "sum by (route) (shop_requests_total)"}]}
+    (tmp_path / "shown").mkdir()
+    text = json.dumps({"title": "Shop", "panels": [{"panels": [panel]}]})
+    (tmp_path / "shown" / "shop.json").write_text(text)
+    (tmp_path / "shown" / "other.json").write_text("{}")
+    code, told = diff(*OTHER_LABEL, options=("--uses", "shown", "--json"))
+    assert code == 1
+    (found,) = [each for each in told["breaks"] if each["where"]]
+    assert (found["what"], found["where"]) == ("panel Routes", "shown/shop.json")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("none.yml", None, "none.yml: cannot be read (No such file or directory)"),
+        ("odd.json", b"{", "odd.json: neither JSON nor YAML ("),
+        ("odd.yml", b"a: [", "odd.yml: neither JSON nor YAML ("),
+        ("odd.yml", b"\xff\xfe\x00", "odd.yml: neither JSON nor YAML ("),
+        ("empty.json", b"{}", "empty.json: asks Prometheus nothing; name a Grafana dashboard"),
+    ],
+)
+def test_what_cannot_be_read_is_one_line(diff, tmp_path, name, content, told):
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    code, err = diff(options=("--uses", name))
+    assert code == 2
+    (line,) = err.splitlines()
+    assert line.startswith(f"ancestry-obs: {told}")
+
+
+def test_annotations(diff):
+    code, lines = diff(
+        ("requests_total", "calls_total"), options=("--uses", "rules.yml", "--format", "github")
+    )
+    assert code == 1
+    assert "::error file=new.toml::alert ManyPuts: shop_requests_total is gone" in lines
+
+
+def test_what_a_person_reads(diff):
+    code, lines = diff(("requests_total", "calls_total"), options=("--uses", "rules.yml"))
+    assert code == 1
+    assert lines[0] == "old.toml -> new.toml"
+    assert "  - requests_total" in lines
+    assert "  ! rules.yml: alert ManyPuts" in lines
+    assert max(map(len, lines)) <= 80
