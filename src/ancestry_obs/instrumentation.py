@@ -264,13 +264,13 @@ class Instrumentation:
         self._functions.look_in(module, name)
         self._patcher.weave_main(module, name)
 
-    def sources(self, patterns: Collection[str]) -> dict[str, str]:
-        """Give each function that one of the patterns leads to, with the statements in it."""
-        return {
-            report.target: report.woven[-1].source  # type: ignore[attr-defined]  # the compiler's
+    def reports(self, patterns: Collection[str]) -> list[TargetReport]:
+        """Give the patcher's own report of each function that one of the patterns leads to."""
+        return [
+            report
             for report in self._patcher.report()
             if report.state == "installed" and not set(patterns).isdisjoint(report.patterns)
-        }
+        ]
 
     def _join(self, folder: str) -> Member:
         # Not at the end: a module that runs text then, as dataclasses do, makes Python forget that

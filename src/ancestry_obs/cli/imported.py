@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from ancestry_obs.checking.checker import series, without_totals
 from ancestry_obs.checking.modules import Finder
 from ancestry_obs.exceptions import Finding
+from ancestry_obs.explanation import Way
 from ancestry_obs.lifecycle import build
 from ancestry_obs.mapfile import parse_target
 from ancestry_obs.recording.failures import came_from_outside
@@ -26,10 +27,12 @@ from ancestry_obs.settings import ObservabilitySettings
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from ancestry_obs.compiler.weaving import Woven
     from ancestry_obs.exceptions import Where
     from ancestry_obs.installation_status import TargetStatus
     from ancestry_obs.instrumentation import Instrumentation
     from ancestry_obs.mapfile import MapSpec
+    from ancestry_obs.patcher.join_points import TargetReport
 
 
 def examine(spec: MapSpec) -> tuple[list[Finding], list[str]]:
@@ -47,21 +50,27 @@ def examine(spec: MapSpec) -> tuple[list[Finding], list[str]]:
     return findings, [*_notes(targets), *without_totals(spec), *series(spec)]
 
 
-def woven(spec: MapSpec, target: str) -> tuple[dict[str, str], list[Finding]]:
-    """Give the functions that a target of the map leads to, with the statements in them.
+def woven(spec: MapSpec, target: str) -> tuple[list[Way], list[Finding]]:
+    """Tell how the functions that a target of the map leads to are woven.
 
     Args:
         spec: a map without mistakes of its own.
         target: as the map writes it.
 
     Returns:
-        The generated source by target, and why there is none.
+        How each is woven, and why one is not.
     """
     patterns = {target, *(each.initializer for each in spec.samples if each.target == target)}
     with _installed(spec) as instrumentation:
         places = {name: where for name, where in _places(spec).items() if name in patterns}
         findings = _findings(spec, instrumentation, places)
-        return instrumentation.sources(patterns), findings
+        return [_way(each) for each in instrumentation.reports(patterns)], findings
+
+
+def _way(report: TargetReport) -> Way:
+    made: Woven = report.woven[-1]  # type: ignore[assignment]  # the compiler's
+    told = dict.fromkeys(each for each in (made.why_called, report.reason) if each)
+    return Way(report.target, report.defined_at, report.way, "; ".join(told), made.source)
 
 
 @contextmanager

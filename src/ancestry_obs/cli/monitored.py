@@ -15,16 +15,23 @@ if TYPE_CHECKING:
     import argparse
     from pathlib import Path
 
+    from ancestry_obs.mapfile import MapSpec
     from ancestry_obs.monitoring import Plan
 
-__all__ = ["add_arguments", "monitored", "namespace_of", "written"]
+__all__ = ["add_arguments", "add_plan", "monitored", "namespace_of", "planned", "written"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of both commands."""
     parser.add_argument("map", metavar="M", help="the map")
-    parser.add_argument("--namespace", help="what exposed names begin with (METRICS_NAMESPACE)")
+    add_plan(parser)
     parser.add_argument("--docs", metavar="URL", help="the page that links and runbooks lead to")
+
+
+def add_plan(parser: argparse.ArgumentParser) -> None:
+    """Declare what says which plan is meant, and which names its queries have."""
+    parser.add_argument("--namespace", help="what exposed names begin with (METRICS_NAMESPACE)")
+    parser.add_argument("--plan", metavar="FILE", help="the monitoring plan (the one beside M)")
 
 
 def monitored(arguments: argparse.Namespace) -> tuple[Catalogue, Plan]:
@@ -34,9 +41,18 @@ def monitored(arguments: argparse.Namespace) -> tuple[Catalogue, Plan]:
         MapError: One of the two has mistakes.
         SettingsError: No metric's name can begin with this namespace.
     """
-    spec = load(arguments.map)
+    return planned(load(arguments.map), arguments)
+
+
+def planned(spec: MapSpec, arguments: argparse.Namespace) -> tuple[Catalogue, Plan]:
+    """Give the metrics of a map, and its plan.
+
+    Raises:
+        MapError: The plan has mistakes.
+        SettingsError: No metric's name can begin with this namespace.
+    """
     catalogue = Catalogue(spec, namespace_of(arguments.namespace))
-    plan = load_plan(spec.source, catalogue)
+    plan = load_plan(spec.source, catalogue, arguments.plan)
     return catalogue, replace(plan, docs=arguments.docs) if arguments.docs else plan
 
 

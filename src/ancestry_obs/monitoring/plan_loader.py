@@ -28,12 +28,13 @@ __all__ = ["load_plan", "plan_path", "read_plan"]
 _OWN: Final = Path(__file__).with_name("instrumentation.toml")
 
 
-def load_plan(map_source: str, catalogue: Catalogue) -> Plan:
+def load_plan(map_source: str, catalogue: Catalogue, given: str | None = None) -> Plan:
     """Load the whole plan of a map.
 
     Args:
         map_source: The map's file as it was named; its plan is looked for beside it.
         catalogue: The map's metrics.
+        given: Another plan's file, which has to be there.
 
     Returns:
         The plan beside the map or else a default one, with what it leaves out, and with what every
@@ -42,9 +43,9 @@ def load_plan(map_source: str, catalogue: Catalogue) -> Plan:
     Raises:
         MapError: A plan has mistakes; all of them are in its findings.
     """
-    path = plan_path(map_source)
+    path = Path(given) if given else plan_path(map_source)
     name = Path(map_source).stem
-    plan = read_plan(path, catalogue) if path.is_file() else default_plan(catalogue, name)
+    plan = read_plan(path, catalogue) if given or path.is_file() else default_plan(catalogue, name)
     own = read_plan(_OWN, catalogue)
     rows = (*completed(plan.rows, catalogue), *own.rows)
     return replace(plan, rows=rows, alerts=(*plan.alerts, *own.alerts))

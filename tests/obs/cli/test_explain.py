@@ -1,15 +1,89 @@
 from __future__ import annotations
 
+import json
+
+from ancestry_obs.explanation import metric_lines
+
 
 def test_a_metric(project, command):
     explained = command("explain", "shop.toml", "prices_total")
     assert explained.code == 0
-    assert explained.out.splitlines() == [
+    assert explained.out.splitlines()[:9] == [
         "prices_total: counter, at most 12 series",
         "  Prices asked for.",
+        "  declared in shop.toml:2",
+        "  exposed as ancestry_prices_total",
         "  label name: at most 10 values, then 'other'",
-        "  fed by shop:price (exit)",
+        "  fed by shop:price",
+        "    on exit: prices_total",
+        "      said in shop.toml:11",
+        "      name = name",
     ]
+    assert "\n  panel How much? / Prices\n" in explained.out
+    assert (
+        "\n  record job:ancestry_prices:rate5m\n    sum by (job) (rate(ancestry_prices_total[5m]))"
+        in explained.out
+    )
+
+
+def test_a_metric_by_any_name_that_prometheus_has_for_it(project, command):
+    text = """
+        version = 1
+        [metrics.wait_seconds]
+        type = "histogram"
+        help = "Waits."
+        buckets = [0.5, 1]
+        """
+    project.write("wait.toml", text)
+    plain = command("explain", "wait.toml", "wait_seconds", "--namespace", "pub").out
+    assert "histogram_quantile(0.99, sum by (job, le)" in plain
+    for name in ("wait_seconds_bucket", "pub_wait_seconds", "pub_wait_seconds_count"):
+        assert command("explain", "wait.toml", name, "--namespace", "pub").out == plain
+    assert command("explain", "wait.toml", "pub_wait_seconds").code == 2
+    assert command("explain", "shop.toml", "prices_total_bucket").code == 2
+
+
+def test_the_alerts_and_panels_of_another_plan(project, command):
+    plan = """
+        version = 1
+        title = "Shop"
+        [[row]]
+        title = "Prices"
+        [[row.panel]]
+        metric = "prices_total"
+        title = "Asked"
+        description = "How often."
+        [[objective]]
+        name = "priced"
+        metric = "prices_total"
+        title = "Prices"
+        good = { name = ["tea"] }
+        target = 0.99
+        """
+    project.write("other.toml", plan)
+    explained = command("explain", "shop.toml", "prices_total", "--plan", "other.toml", "--json")
+    assert explained.code == 0, explained.err
+    facts = json.loads(explained.out)
+    assert [each["name"] for each in facts["panels"]] == ["Prices / Asked"]
+    # They read what a recording rule computes of the metric, not the metric.
+    assert any(each["kind"] == "alert" for each in facts["rules"])
+    missing = command("explain", "shop.toml", "prices_total", "--plan", "none.toml")
+    assert (missing.code, missing.err.count("\n")) == (2, 1)
+    assert "none.toml: cannot be read" in missing.err
+
+
+def test_promql_is_never_broken_in_a_text():
+    query = "label_replace(" + "a" * 50 + ', "name", "none yet and more of it", "", "")'
+    use = {"kind": "panel", "name": "P", "queries": [query]}
+    facts = {
+        "metric": "a", "type": "counter", "help": "A.", "where": "m:1", "series": "a",
+        "series_at_most": 1, "buckets": [], "labels": [], "fed_by": [], "panels": [use],
+        "rules": [],
+    }  # fmt: skip
+    lines = [*metric_lines(facts)]
+    assert any('"none yet and more of it",' in line for line in lines)
+    assert max(map(len, lines)) <= 80
+    assert " ".join(line.strip() for line in lines[lines.index("  panel P") + 1 :]) == query
 
 
 def test_a_metric_with_buckets_and_an_enumeration(project, command):
@@ -29,7 +103,12 @@ def test_a_metric_with_buckets_and_an_enumeration(project, command):
 
 def test_a_target_with_the_code_that_runs_there(project, command):
     explained = command("explain", "shop.toml", "shop:price").out
-    assert explained.startswith("shop:price\n  on exit: prices_total\n    name = name\n")
+    assert explained.startswith(
+        "shop:price\n  on exit: prices_total\n    said in shop.toml:11\n    name = name\n"
+        f"  leads to shop:price\n    defined in {project.path}/shop.py:12\n"
+        "    woven inline: the statements are in its own code\n"
+        "  ancestry_prices_total: at most 12 series\n    panel "
+    )
     assert "shop:price, with the statements in it:\n" in explained
     assert "def price(name)" in explained
 
@@ -50,18 +129,23 @@ def test_a_target_with_a_condition(project, command):
         """,
     )
     explained = command("explain", "shop.toml", "shop:price").out
-    assert "  on return: prices_total, when result > 0\n    value = result\n" in explained
+    assert (
+        "  on return: prices_total\n    said in shop.toml:12\n    when = result > 0\n" in explained
+    )
+    assert "    value = result\n    name = name\n" in explained
 
 
 def test_a_sample(project, command):
     explained = command("explain", "shop.toml", "shop:Cart").out
-    assert explained.startswith("shop:Cart\n  sample cart_items\n")
+    assert explained.startswith("shop:Cart\n  sample: cart_items\n    said in shop.toml:12\n")
     assert "shop:Cart.__init__, with the statements in it:\n" in explained
 
 
 def test_a_hook(project, command):
     explained = command("explain", "shop.toml", "shop:open_shop").out
-    assert explained.startswith("shop:open_shop\n  after: exporter.start\n")
+    assert explained.startswith(
+        "shop:open_shop\n  after: exporter.start\n    said in shop.toml:16\n"
+    )
     assert "shop:open_shop, with the statements in it:\n" in explained
 
 
@@ -73,6 +157,37 @@ def test_a_glob_has_the_code_of_all_that_it_reaches(project, command):
     explained = command("explain", "shop.toml", "shop:Cart.*").out
     assert "shop:Cart.add, with the statements in it:\n" in explained
     assert "shop:Cart.size, with the statements in it:\n" in explained
+
+
+def test_one_function_of_a_glob(project, command):
+    record = 'record = [{ metric = "prices_total", labels = { name = "\'x\'" } }]'
+    project.write(
+        "shop.toml", project.metrics + f'[[instrument]]\ntarget = "shop:Cart.*"\n{record}\n'
+    )
+    explained = command("explain", "shop.toml", "shop:Cart.add").out
+    assert explained.startswith("shop:Cart.*\n")
+    assert "shop:Cart.add, with the statements in it:\n" in explained
+    assert "shop:Cart.size" not in explained
+    astray = command("explain", "shop.toml", "shop:Cart.adds")
+    assert (astray.code, astray.out) == (2, "")
+    assert astray.err == (
+        "ancestry-obs: 'shop:Cart.*' leads to no function 'shop:Cart.adds'; did you mean "
+        "'shop:Cart.add' or 'shop:Cart.size'? name 'shop:Cart.*' to see all\n"
+    )
+
+
+def test_a_glob_over_the_targets_of_the_map(project, command):
+    explained = command("explain", "shop.toml", "shop:*", "--json")
+    told = json.loads(explained.out)["targets"]
+    assert [each["target"] for each in told] == ["shop:price", "shop:Cart", "shop:open_shop"]
+    assert [each["functions"][0]["way"] for each in told] == ["inline"] * 3
+
+
+def test_a_function_that_is_not_woven_inline_says_why(project, command):
+    project.write("shop.py", "def price(name):\n    return len(locals())\n")
+    project.write("shop.toml", project.map.partition("[[sample]]")[0])
+    explained = command("explain", "shop.toml", "shop:price").out
+    assert "    woven call: its code calls the original\n    because: " in explained
 
 
 def test_a_target_that_cannot_be_woven_says_why(project, command):
@@ -89,7 +204,8 @@ def test_an_unknown_name_has_the_nearest_one(project, command):
     explained = command("explain", "shop.toml", "shop:prices")
     assert (explained.code, explained.out) == (2, "")
     assert explained.err == (
-        "ancestry-obs: shop.toml has no target or metric 'shop:prices'; did you mean 'shop:price'? "
+        "ancestry-obs: shop.toml has no target or metric 'shop:prices'; did you mean 'shop:price' "
+        "or 'shop:open_shop' or 'shop:Cart'? "
         "'ancestry-obs list shop.toml' shows what it has\n"
     )
 

@@ -1,0 +1,108 @@
+"""Facts come in, lines for a terminal of 80 columns go out.
+
+The code of a function is as wide as it is. PromQL is broken between words, never in a text, so that
+it can be copied.
+"""
+
+from __future__ import annotations
+
+import re
+from textwrap import wrap
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["metric_lines", "target_lines"]
+
+_WIDTH: Final = 80
+_WORD: Final = re.compile(r'(?:"(?:\\.|[^"\\])*"|\S)+')
+_WAYS: Final = {
+    "inline": "inline: the statements are in its own code",
+    "call": "call: its code calls the original",
+    "proxy": "proxy: its name is bound to a proxy",
+}
+
+
+def metric_lines(facts: dict[str, Any]) -> Iterator[str]:
+    """Write what `metric_facts` gives."""
+    yield f"{facts['metric']}: {facts['type']}, at most {facts['series_at_most']:,} series"
+    yield from _text(facts["help"], "  ")
+    yield f"  declared in {facts['where']}"
+    yield f"  exposed as {facts['series']}"
+    if facts["buckets"]:
+        bounds = ", ".join(f"{bound:g}" for bound in facts["buckets"])
+        yield from _text(f"buckets: {bounds}, +Inf", "  ")
+    for label in facts["labels"]:
+        yield from _text(f"label {label['name']}: {_bound(label)}", "  ")
+    for made in facts["fed_by"]:
+        yield f"  fed by {made['target']}"
+        yield from _made(made, "    ")
+    yield from _monitoring(facts, "  ")
+
+
+def target_lines(facts: dict[str, Any]) -> Iterator[str]:
+    """Write what `target_facts` gives."""
+    yield facts["target"]
+    for made in facts["does"]:
+        yield from _made(made, "  ")
+    for way in facts["functions"]:
+        yield f"  leads to {way['target']}"
+        if way["defined_at"]:
+            yield f"    defined in {way['defined_at']}"
+        yield f"    woven {_WAYS[way['way']]}"
+        if way["why"]:
+            yield from _text(f"because: {way['why']}", "    ")
+    for metric in facts["metrics"]:
+        yield f"  {metric['series']}: at most {metric['series_at_most']:,} series"
+        yield from _monitoring(metric, "    ")
+    for way in facts["functions"]:
+        yield ""
+        yield f"{way['target']}, with the statements in it:"
+        yield way["source"]
+
+
+def _made(made: dict[str, Any], margin: str) -> Iterator[str]:
+    at = f" (at {made['at']})" if made.get("at", "default") != "default" else ""
+    what = f": {made['metric']}" if "metric" in made else f": {made['action']}"
+    how = made["how"] if "as" in made or "action" in made else f"on {made['how']}"
+    yield f"{margin}{how}{what}{at}"
+    yield f"{margin}  said in {made['where']}"
+    if made.get("subclasses"):
+        yield f"{margin}  overrides in subclasses too"
+    for name in ("when", "value", "hit"):
+        if name in made:
+            yield f"{margin}  {name} = {made[name]}"
+    for name, expression in made.get("labels", {}).items():
+        yield f"{margin}  {name} = {expression}"
+
+
+def _bound(label: dict[str, Any]) -> str:
+    if "values" in label:
+        return f"{', '.join(label['values'])}; anything else is 'other'"
+    number = label["max_values"]
+    return f"at most {number:,} value{'s' * (number != 1)}, then 'other'"
+
+
+def _monitoring(facts: dict[str, Any], margin: str) -> Iterator[str]:
+    for use in (*facts["panels"], *facts["rules"]):
+        yield from _text(f"{use['kind']} {use['name']}", margin)
+        for query in use["queries"]:
+            yield from _promql(query, f"{margin}  ")
+
+
+def _text(text: str, margin: str) -> Iterator[str]:
+    yield from wrap(
+        text, _WIDTH, initial_indent=margin, subsequent_indent=f"{margin}  ",
+        break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip
+
+
+def _promql(expression: str, margin: str) -> Iterator[str]:
+    line = margin
+    for word in _WORD.findall(expression):
+        if line != margin and len(line) + len(word) > _WIDTH:
+            yield line.rstrip()
+            line = f"{margin}  "
+        line += f"{word} "
+    yield line.rstrip()
