@@ -11,6 +11,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from ancestry_obs.monitoring.promql import bound_text
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -25,6 +27,8 @@ _WORD: Final = re.compile(r"[A-Za-z_:][\w:]*")
 _QUOTED: Final = re.compile(r"\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'|`[^`]*`")
 _MATCHER: Final = re.compile(r"(\w+)\s*(=~|!~|!=|=)\s*(\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*')")
 _LITERALS: Final = re.compile(r"[\w|]+")
+_RULE: Final = "rule "
+_BOUND: Final = "le"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +55,32 @@ def breaks(uses: Iterable[Use], old: Catalogue, new: Catalogue) -> Iterator[Brea
     before = {name: metric for metric in _metrics(old) for name in _series(metric)}
     after = {name: metric for metric in _metrics(new) for name in _series(metric)}
     told: set[tuple[str, str, tuple[str, ...]]] = set()
-    for use in uses:
-        reasons = tuple(dict.fromkeys(_reasons(use.expression, before, after)))
+    records: set[str] = set()
+    for use in _rules_first(uses):
+        reasons = (
+            *_reasons(use.expression, before, after),
+            *(
+                f"{name} breaks, which it reads"
+                for name in sorted(_words(use.expression) & records)
+            ),
+        )
+        if reasons and use.what.startswith(_RULE):
+            records.add(use.what.removeprefix(_RULE))
         # A panel may ask the same in several queries.
-        key = use.what, use.where, reasons
+        key = use.what, use.where, tuple(dict.fromkeys(reasons))
         if reasons and key not in told:
             told.add(key)
-            yield Break(use, reasons)
+            yield Break(use, key[2])
+
+
+def _rules_first(uses: Iterable[Use]) -> list[Use]:
+    """Give what is computed ahead before what may read it; rules are in their own order."""
+    return sorted(uses, key=lambda use: not use.what.startswith(_RULE))
+
+
+def _words(expression: str) -> set[str]:
+    """Give the names in an expression, without what is in quotes."""
+    return set(_WORD.findall(_QUOTED.sub(" ", expression)))
 
 
 def _metrics(catalogue: Catalogue) -> Iterator[Metric]:
@@ -69,7 +92,7 @@ def _series(metric: Metric) -> tuple[str, ...]:
 
 
 def _reasons(expression: str, before: dict[str, Metric], after: dict[str, Metric]) -> Iterator[str]:
-    words = set(_WORD.findall(_QUOTED.sub(" ", expression)))
+    words = _words(expression)
     for name in sorted(words & before.keys()):
         old, new = before[name], after.get(name)
         if new is None:
@@ -78,7 +101,13 @@ def _reasons(expression: str, before: dict[str, Metric], after: dict[str, Metric
         for label in old.label_names:
             if label in words and label not in new.label_names:
                 yield f"{name} has no label {label} any more"
-        yield from _lost_values(name, expression, dict(old.labels), dict(new.labels))
+        yield from _lost_values(name, expression, _values(old), _values(new))
+
+
+def _values(metric: Metric) -> dict[str, tuple[str, ...]]:
+    """Give the values of each label; none where they are not listed."""
+    bounds = tuple(map(bound_text, metric.buckets))
+    return {**dict(metric.labels), **({_BOUND: (*bounds, "+Inf")} if bounds else {})}
 
 
 def _lost_values(

@@ -43,6 +43,10 @@ RULES = """
             expr: sum by (method) (rate(shop_requests_total[5m]))
           - record: others
             expr: label_replace(up, "text", "shop_requests_total route", "", "")
+          - alert: ManyRoutes
+            expr: count(routes) > 10
+          - record: quick
+            expr: sum(rate(shop_latency_seconds_bucket{le="0.1"}[5m]))
           - record: slow
             expr: histogram_quantile(0.9, sum by (le) (rate(shop_latency_seconds_bucket[5m])))
 """
@@ -88,7 +92,8 @@ def test_a_metric_that_goes(diff):
     gone = ["shop_requests_total is gone"]
     names = ("alert ManyPuts", "alert ManyOfTwo", "alert NotPuts", "rule routes", "rule methods")
     assert code == 1
-    assert broken(told) == dict.fromkeys(names, gone)
+    reads = {"alert ManyRoutes": ["routes breaks, which it reads"]}
+    assert broken(told) == dict.fromkeys(names, gone) | reads
     # What is generated from the map asks for it, too, and is told once.
     own = [each["what"] for each in told["breaks"] if not each["where"]]
     assert "panel Requests" in own
@@ -98,7 +103,10 @@ def test_a_metric_that_goes(diff):
 def test_a_label_that_goes_breaks_who_names_it(diff):
     code, told = diff(*OTHER_LABEL)
     assert code == 1
-    assert broken(told) == {"rule routes": ["shop_requests_total has no label route any more"]}
+    assert broken(told) == {
+        "rule routes": ["shop_requests_total has no label route any more"],
+        "alert ManyRoutes": ["routes breaks, which it reads"],
+    }
     (change,) = told["metrics"]
     assert change["details"] == ["label route is gone", "label path is new"]
 
@@ -119,7 +127,8 @@ def test_another_kind_of_metric_has_other_series(diff):
         ('"latency_seconds" }', '"latency_seconds", value = "1" }'),
     )
     assert code == 1
-    assert broken(told) == {"rule slow": ["shop_latency_seconds_bucket is gone"]}
+    gone = ["shop_latency_seconds_bucket is gone"]
+    assert broken(told) == {"rule slow": gone, "rule quick": gone}
     assert "is a gauge, was a histogram" in told["metrics"][0]["details"]
 
 
@@ -137,6 +146,12 @@ def test_what_differs_and_breaks_nothing(diff, replacement, detail):
     code, told = diff(replacement)
     assert (code, told["breaks"]) == (0, [])
     assert [each for each in told["metrics"][0]["details"] if each.startswith(detail)]
+
+
+def test_a_bucket_that_goes_breaks_who_asks_for_it(diff):
+    code, told = diff(("[0.1, 1]", "[0.2, 1]"))
+    assert code == 1
+    assert broken(told) == {"rule quick": ['shop_latency_seconds_bucket has no le="0.1" any more']}
 
 
 def test_a_target_with_another_name(diff):
