@@ -149,7 +149,8 @@ def _standard_input() -> str:
     if sys.stdin is None:
         raise ObservabilityError("<stdin>: it is closed; name a map")
     try:
-        return read_stream(sys.stdin.buffer).decode()
+        data: bytes = read_stream(sys.stdin.buffer)
+        return data.decode()
     except OSError as error:
         raise ObservabilityError(
             f"<stdin>: cannot be read ({error.strerror}); send a map"
