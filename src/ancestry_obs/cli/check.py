@@ -18,6 +18,7 @@ from ancestry_obs.cli.imported import examine
 from ancestry_obs.cli.verdicts import WRITERS, Checked
 from ancestry_obs.exceptions import MapError, ObservabilityError
 from ancestry_obs.mapfile import load, load_text, resolve_map
+from ancestry_obs.mapfile.map_text import read_stream, read_text
 from ancestry_obs.metrics_exporter.textfile import replace_file
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ def maps_in(name: str) -> Iterator[str]:
 def _is_map(path: Path) -> bool:
     """Whether a file may be meant to be a map; one that cannot be read may well."""
     try:
-        data = tomllib.loads(path.read_text("utf-8-sig"))
+        data = tomllib.loads(read_text(path))
     except (OSError, ValueError, RecursionError):
         return True
     return not _PARTS.isdisjoint(data)
@@ -138,15 +139,22 @@ def _is_map(path: Path) -> bool:
 def _is_text(path: Path) -> bool:
     """Whether there is such a file, with text in it, whatever the text says."""
     try:
-        path.read_text("utf-8-sig")
+        read_text(path)
     except (OSError, ValueError):
         return False
     return True
 
 
 def _standard_input() -> str:
+    if sys.stdin is None:
+        raise ObservabilityError("<stdin>: it is closed; name a map")
     try:
-        return sys.stdin.buffer.read().decode()
+        data: bytes = read_stream(sys.stdin.buffer)
+        return data.decode()
+    except OSError as error:
+        raise ObservabilityError(
+            f"<stdin>: cannot be read ({error.strerror}); send a map"
+        ) from None
     except UnicodeDecodeError as error:
         raise ObservabilityError(f"<stdin>: not UTF-8 text ({error}); save it as UTF-8") from None
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ancestry_obs.exceptions import Finding, MapError, Where
 from ancestry_obs.expressions import BUILTIN_FUNCTIONS
 from ancestry_obs.mapfile.language import MAP
+from ancestry_obs.mapfile.map_text import read_text
 from ancestry_obs.mapfile.metrics import build_metrics
 from ancestry_obs.mapfile.parts import (
     build_hook,
@@ -101,8 +102,7 @@ def resolve_map(name_or_path: str | Path) -> Path:
 
 def _read(path: Path) -> tuple[dict[str, Any], Lines]:
     try:
-        # Editors on Windows like to begin a file with a byte order mark, which TOML forbids.
-        return _parse(path.read_text("utf-8-sig"), str(path))
+        return _parse(read_text(path), str(path))
     except FileNotFoundError:
         # With a dot in its stem it goes with a map, and is none itself.
         maps = (file.name for file in SHIPPED.glob("*.toml") if "." not in file.stem)

@@ -19,7 +19,7 @@ from urllib.request import HTTPHandler, HTTPSHandler, OpenerDirector, build_open
 if TYPE_CHECKING:
     from collections.abc import Callable
     from http.client import _DataType
-    from urllib.request import Request
+    from urllib.request import BaseHandler, Request
 
     from _typeshed import WriteableBuffer
 
@@ -51,9 +51,14 @@ class Deadline:
         return left
 
 
-def opener(deadline: Deadline) -> OpenerDirector:
-    """Make what opens URLs, redirects and answers included, until the deadline."""
-    return build_opener(_Handler(deadline), _TlsHandler(deadline))
+def opener(deadline: Deadline, *handlers: BaseHandler) -> OpenerDirector:
+    """Make what opens URLs, redirects and answers included, until the deadline.
+
+    Args:
+        deadline: when everything has to be over.
+        handlers: take the places of urllib's, such as the one that asks proxies.
+    """
+    return build_opener(*handlers, _Handler(deadline), _TlsHandler(deadline))
 
 
 class _TimedConnection(HTTPConnection):

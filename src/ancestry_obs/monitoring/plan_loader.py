@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ancestry_obs.exceptions import Finding, MapError, Where
+from ancestry_obs.mapfile.map_text import read_text
 from ancestry_obs.mapfile.report import Report
 from ancestry_obs.mapfile.toml_lines import parse_toml, syntax_error_line
 from ancestry_obs.monitoring.arrangement import completed, default_plan
@@ -45,7 +46,8 @@ def load_plan(map_source: str, catalogue: Catalogue, given: str | None = None) -
     """
     path = Path(given) if given else plan_path(map_source)
     name = Path(map_source).stem
-    plan = read_plan(path, catalogue) if given or path.is_file() else default_plan(catalogue, name)
+    is_there = given or path.exists()
+    plan = read_plan(path, catalogue) if is_there else default_plan(catalogue, name)
     own = read_plan(_OWN, catalogue)
     rows = (*completed(plan.rows, catalogue), *own.rows)
     return replace(plan, rows=rows, alerts=(*plan.alerts, *own.alerts))
@@ -83,7 +85,7 @@ def read_plan(path: Path, catalogue: Catalogue) -> Plan:
 def _parsed(path: Path) -> tuple[dict[str, Any], Lines]:
     text = ""
     try:
-        text = path.read_text("utf-8")
+        text = read_text(path)
         return parse_toml(text)
     except tomllib.TOMLDecodeError as error:
         where = Where(str(path), syntax_error_line(error, text), "")
