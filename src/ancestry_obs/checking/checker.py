@@ -12,10 +12,11 @@ from ancestry_obs.checking.modules import Finder, python_path
 from ancestry_obs.checking.program import Program
 from ancestry_obs.checking.renames import Renames
 from ancestry_obs.checking.survey import Survey, places_of
-from ancestry_obs.checking.tables import TableCache, default_folder
+from ancestry_obs.checking.tables import TableCache
 from ancestry_obs.checking.types import Typing
 from ancestry_obs.exceptions import Finding, Where
 from ancestry_obs.mapfile import worst_case_series
+from ancestry_obs.user_cache import user_cache
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,7 +82,7 @@ class Checker:
     @classmethod
     def of_this_folder(cls) -> Checker:
         """Give the checker of what this interpreter would import here, with its caches."""
-        folder = default_folder()
+        folder = user_cache("check")
         tables = TableCache(folder and folder / "tables")
         answers = AnswerCache(folder and folder / "answers")
         return cls(Program(Finder(python_path()), tables), answers)

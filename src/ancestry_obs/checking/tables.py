@@ -22,7 +22,7 @@ from ancestry_obs.checking.symbols import Table, read_source, table_of
 if TYPE_CHECKING:
     from ancestry_obs.checking.modules import ModuleFile
 
-__all__ = ["FORM", "TableCache", "clear", "default_folder"]
+__all__ = ["FORM", "TableCache", "clear"]
 
 FORM: Final = 2
 """To be changed with what is kept."""
@@ -31,19 +31,6 @@ FORM: Final = 2
 _MOST_FILES: Final = 300
 
 _Kept = dict[str, tuple[int, int, bytes]]
-
-
-def default_folder() -> Path | None:
-    """Give the folder that the XDG Base Directory Specification has for caches, or none."""
-    given = os.environ.get("XDG_CACHE_HOME", "")
-    # "All paths set in these environment variables must be absolute."
-    base = Path(given) if os.path.isabs(given) else None  # noqa: PTH117 - of a text
-    if base is None:
-        try:
-            base = Path.home() / ".cache"
-        except RuntimeError:
-            return None
-    return base / "ancestry-obs" / "check"
 
 
 @dataclass

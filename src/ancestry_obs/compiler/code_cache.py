@@ -23,13 +23,14 @@ from pathlib import Path
 from time import time
 from typing import TYPE_CHECKING, Any, Final
 
+from ancestry_obs.user_cache import user_cache
 from ancestry_obs.variables import NO_FOLDER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
     from types import CodeType
 
-__all__ = ["CodeCache", "default_folder", "open_code_cache", "written_out"]
+__all__ = ["CodeCache", "open_code_cache", "written_out"]
 
 _LOG: Final = logging.getLogger("ancestry_obs")
 _MOST_BYTES: Final = 64 * 1024 * 1024
@@ -53,41 +54,9 @@ def open_code_cache(folder: str | None, version: str) -> CodeCache | None:
         is_off = folder.strip().lower() in {"", NO_FOLDER}
         cache = None if is_off else CodeCache(folder, version)
     else:
-        default = None if sys.dont_write_bytecode else default_folder(os.environ, sys.platform)
-        is_usable = default is not None and _is_in_own(default)
-        cache = CodeCache(str(default), version, is_named=False) if is_usable else None
+        default = None if sys.dont_write_bytecode else user_cache("code")
+        cache = None if default is None else CodeCache(str(default), version, is_named=False)
     return cache if cache is not None and cache.is_open else None
-
-
-def default_folder(environ: Mapping[str, str], platform: str) -> Path | None:
-    """Give the folder that is used where none is named; `None` if the user has no cache folder.
-
-    As the XDG Base Directory Specification has it, and the guidelines of macOS and Windows.
-
-    Args:
-        environ: The variables that tell it.
-        platform: As `sys.platform` tells it.
-    """
-    given = environ.get("XDG_CACHE_HOME", "")
-    if platform == "win32":
-        given = given or environ.get("LOCALAPPDATA", "")
-    elif not given and environ.get("HOME"):
-        given = f"{environ['HOME']}/{'Library/Caches' if platform == 'darwin' else '.cache'}"
-    # The specification: a relative path is to be ignored.
-    return Path(given, "ancestry-obs", "code") if Path(given).is_absolute() else None
-
-
-def _is_in_own(folder: Path) -> bool:
-    """Whether what there is of a path belongs to this user.
-
-    One who runs as another user, as by ``sudo``, leaves nothing in the first one's home.
-    """
-    try:
-        while not folder.exists():
-            folder = folder.parent
-        return not hasattr(os, "getuid") or folder.stat().st_uid == os.getuid()
-    except OSError:
-        return False
 
 
 class CodeCache:

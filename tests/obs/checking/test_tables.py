@@ -12,7 +12,7 @@ from ancestry_obs.checking.answers import AnswerCache
 from ancestry_obs.checking.checker import Checker
 from ancestry_obs.checking.modules import Finder
 from ancestry_obs.checking.program import Program
-from ancestry_obs.checking.tables import TableCache, default_folder
+from ancestry_obs.checking.tables import TableCache
 from ancestry_obs.mapfile import load_text
 
 MAP = (
@@ -83,15 +83,6 @@ def test_there_are_never_more_than_so_many_files(tmp_path, monkeypatch):
         os.utime(tmp_path / str(number), (number, number))
     tables.clear(tmp_path)
     assert sorted(each.name for each in tmp_path.iterdir()) == ["3", "4", "5"]
-
-
-def test_where_the_cache_is(monkeypatch, tmp_path):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert default_folder() == tmp_path / "ancestry-obs/check"
-    # "All paths set in these environment variables must be absolute."
-    monkeypatch.setenv("XDG_CACHE_HOME", "relative")
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    assert default_folder() == tmp_path / "home/.cache/ancestry-obs/check"
 
 
 def test_an_answer_is_given_again_while_all_is_as_it_was(shop, read):

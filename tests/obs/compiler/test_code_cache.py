@@ -8,7 +8,6 @@ import os
 import subprocess
 import sys
 from binascii import crc32
-from pathlib import Path
 from textwrap import dedent
 
 import pytest
@@ -17,7 +16,6 @@ from tests.obs.compiler.conftest import Loom
 import ancestry_obs
 from ancestry_obs.compiler import Aspect, CodeCache, Runtime, open_code_cache, weave
 from ancestry_obs.compiler.code import codes_in
-from ancestry_obs.compiler.code_cache import default_folder
 from ancestry_obs.compiler.inlining import inlined
 from ancestry_obs.compiler.sources import Source
 from ancestry_obs.exceptions import CompileError
@@ -306,25 +304,6 @@ def test_the_oldest_entries_go_first_and_what_was_left_half_written(folder):
         "older",
         "under way.2.tmp",
     ]
-
-
-@pytest.mark.parametrize(
-    ("environ", "platform", "expected"),
-    [
-        ({"XDG_CACHE_HOME": "/c", "HOME": "/home/a"}, "linux", "/c"),
-        ({"XDG_CACHE_HOME": "", "HOME": "/home/a"}, "linux", "/home/a/.cache"),
-        ({"HOME": "/Users/a"}, "darwin", "/Users/a/Library/Caches"),
-        ({"LOCALAPPDATA": "/local", "HOME": "/home/a"}, "win32", "/local"),
-        ({"XDG_CACHE_HOME": "c", "HOME": "/home/a"}, "linux", None),
-        ({"HOME": "home"}, "linux", None),
-        ({"HOME": ""}, "linux", None),
-        ({}, "linux", None),
-        ({"HOME": "/home/a"}, "win32", None),
-    ],
-)
-def test_the_users_cache_folder(environ, platform, expected):
-    folder = Path(expected, "ancestry-obs", "code") if expected else None
-    assert default_folder(environ, platform) == folder
 
 
 @pytest.fixture
