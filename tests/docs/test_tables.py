@@ -13,6 +13,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from ancestry_obs import ExpressionError, ObservabilitySettings, install, uninstall
+from ancestry_obs.cli import application
 from ancestry_obs.collector import SelfMetrics
 from ancestry_obs.collector.blocks import SUFFIXES
 from ancestry_obs.expressions import BUILTIN_FUNCTIONS, emit, parse
@@ -103,6 +104,13 @@ def test_extras(pages, repository):
     rows = pages["README.md"].table("what-to-install")
     assert {row[0].strip("`"): row[1].split(", ") for row in rows} == names
     assert project["dependencies"] == []
+
+
+def test_commands(pages):
+    rows = pages["README.md"].table("on-your-own-program")
+    (commands,) = application._parser()._subparsers._group_actions
+    listed = [name for names in _codes(rows) for name in names]
+    assert sorted(listed) == sorted(commands.choices)
 
 
 def test_keys_of_the_map(map_page):
