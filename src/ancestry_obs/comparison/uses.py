@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ancestry_obs.exceptions import ObservabilityError
-from ancestry_obs.monitoring import build_rules
-from ancestry_obs.monitoring.promql import Scope
-from ancestry_obs.monitoring.queries import queries
+from ancestry_obs.monitoring.usage import all_usages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,20 +40,10 @@ def uses_of(catalogue: Catalogue, plan: Plan) -> Iterator[Use]:
         catalogue: The map's metrics.
         plan: What is shown and promised of them.
     """
-    scope = Scope(variables=plan.variables)
-    for row in plan.rows:
-        for panel in row.panels:
-            for query in queries(panel, scope):
-                yield Use(f"panel {panel.title}", "", query.expression)
-    for variable in plan.variables:
-        asked = f"count by ({variable.label}) ({variable.metrics[0].any_series})"
-        yield Use(f"variable {variable.label}", "", asked)
-    for mark in plan.annotations:
-        yield Use(f"mark {mark.title}", "", mark.metric.series)
-    for group in build_rules(plan, catalogue, catalogue.namespace):
-        for rule in group.rules:
-            what = f"alert {rule.alert}" if rule.alert else f"rule {rule.record}"
-            yield Use(what, "", rule.expression)
+    for usage in all_usages(plan, catalogue):
+        what = "rule" if usage.kind == "record" else usage.kind
+        for query in usage.queries:
+            yield Use(f"{what} {usage.name}", "", query)
 
 
 def uses_in(path: Path) -> Iterator[Use]:

@@ -23,6 +23,8 @@ __all__ = ["Way", "metric_facts", "target_facts"]
 
 Facts = dict[str, Any]
 
+_RULES = {"alert", "record"}
+
 
 @dataclass(frozen=True, slots=True)
 class Way:
@@ -99,8 +101,8 @@ def _monitored(spec: MapSpec, catalogue: Catalogue, plan: Plan, name: str) -> Fa
         "metric": name,
         "series": metric.series,
         "series_at_most": most,
-        "panels": [each for each in used if each["kind"] == "panel"],
-        "rules": [each for each in used if each["kind"] != "panel"],
+        "panels": [each for each in used if each["kind"] not in _RULES],
+        "rules": [each for each in used if each["kind"] in _RULES],
     }
 
 

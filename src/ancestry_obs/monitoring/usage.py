@@ -1,9 +1,9 @@
-"""A metric comes in; the panels, alerts and recording rules that name it go out."""
+"""What asks Prometheus for metrics: a map's panels, variables, marks, alerts and rules."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from ancestry_obs.monitoring.promql import Scope
@@ -16,26 +16,52 @@ if TYPE_CHECKING:
     from ancestry_obs.monitoring.catalogue import Catalogue, Metric
     from ancestry_obs.monitoring.plan import Plan
 
-__all__ = ["Usage", "usages"]
+__all__ = ["Usage", "all_usages", "usages"]
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Something that asks Prometheus for a metric.
+    """Something that asks Prometheus.
 
     Args:
         kind: What it is.
-        name: A panel with its row, as ``row / panel``; the rule's name otherwise.
-        queries: The PromQL that names the metric, a panel's without the dashboard's variables.
+        name: A panel with its row, as ``row / panel``; its own name otherwise.
+        queries: The PromQL, without the dashboard's variables.
     """
 
-    kind: Literal["panel", "alert", "record"]
+    kind: Literal["panel", "variable", "mark", "alert", "record"]
     name: str
     queries: tuple[str, ...]
 
 
+def all_usages(plan: Plan, catalogue: Catalogue) -> Iterator[Usage]:
+    """Give what a map's dashboard and rules ask.
+
+    Args:
+        plan: What both are made of.
+        catalogue: The map's metrics.
+
+    Yields:
+        Panels in the order of the dashboard, its variables and marks, then rules in the order of
+        evaluation.
+    """
+    for row in plan.rows:
+        for panel in row.panels:
+            asked = tuple(each.expression for each in queries(panel, Scope()))
+            yield Usage("panel", f"{row.title} / {panel.title}", asked)
+    for variable in plan.variables:
+        series = f"count by ({variable.label}) ({variable.metrics[0].any_series})"
+        yield Usage("variable", variable.title, (series,))
+    for mark in plan.annotations:
+        yield Usage("mark", mark.title, (mark.metric.series,))
+    for group in build_rules(plan, catalogue, catalogue.namespace):
+        for rule in group.rules:
+            kind: Literal["alert", "record"] = "alert" if rule.alert else "record"
+            yield Usage(kind, rule.alert or rule.record, (rule.expression,))
+
+
 def usages(plan: Plan, catalogue: Catalogue, metric: Metric) -> Iterator[Usage]:
-    """Find what a map's dashboard and rules make of a metric.
+    """Find what a map's dashboard and rules make of a metric, with the queries that name it.
 
     Args:
         plan: What both are made of.
@@ -43,21 +69,14 @@ def usages(plan: Plan, catalogue: Catalogue, metric: Metric) -> Iterator[Usage]:
         metric: The metric that is looked for.
 
     Yields:
-        Panels in the order of the dashboard, then rules in the order of evaluation. A rule that
-        reads what another one computes of the metric counts too.
+        As `all_usages`. A rule that reads what another one computes of the metric counts too.
     """
     names = {f"{metric.series}{suffix}" for suffix in ("", "_bucket", "_sum", "_count")}
-    for row in plan.rows:
-        for panel in row.panels:
-            asked = [each.expression for each in queries(panel, Scope())]
-            if named := tuple(each for each in asked if _names(each, names)):
-                yield Usage("panel", f"{row.title} / {panel.title}", named)
-    for group in build_rules(plan, catalogue, catalogue.namespace):
-        for rule in group.rules:
-            if _names(rule.expression, names):
-                names.add(rule.record)
-                kind: Literal["alert", "record"] = "alert" if rule.alert else "record"
-                yield Usage(kind, rule.alert or rule.record, (rule.expression,))
+    for usage in all_usages(plan, catalogue):
+        if named := tuple(each for each in usage.queries if _names(each, names)):
+            if usage.kind == "record":
+                names.add(usage.name)
+            yield replace(usage, queries=named)
 
 
 def _names(expression: str, names: set[str]) -> bool:
