@@ -32,15 +32,17 @@ if TYPE_CHECKING:
 __all__ = ["LabelFunctions", "instances_of", "is_instance_of", "pointcuts"]
 
 
-def pointcuts(spec: MapSpec) -> tuple[Pointcut, ...]:
-    """Give what a map asks the patcher for, in the map's order.
+def pointcuts(spec: MapSpec, now: float) -> tuple[Pointcut, ...]:
+    """Give what a map asks the patcher for, in the map's order, without what is over.
 
     Args:
         spec: a validated map.
+        now: seconds since the epoch.
     """
+    in_force = [each for each in spec.instruments if not each.is_over(now)]
     metrics = {metric.name: metric for metric in spec.metrics}
     return (
-        *(each for part in spec.instruments for each in _instrument(part, metrics, spec)),
+        *(each for part in in_force for each in _instrument(part, metrics, spec)),
         *(_sample(sample, spec) for sample in spec.samples),
         *map(_hook, spec.hooks),
     )

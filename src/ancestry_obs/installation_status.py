@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Status", "TargetStatus"]
 
-_WORSE = ("installed", "pending", "error")
+_WORSE = ("expired", "installed", "pending", "error")
 
 
 @frozen()
@@ -26,7 +26,7 @@ class TargetStatus:
     Args:
         target: `module:qualname` where it is defined, or the pattern that has reached nothing yet.
         state: `pending` (its module is not imported yet), `installed`, `idle` (installed, and never
-            called although its module is busy), or `error`.
+            called although its module is busy), `expired` (its instrument is over), or `error`.
         reason: why it is not installed, or what is remarkable although it is; may be empty.
         aliases: other names of the map that lead to the same function.
         unreached: what may hold the bare object and stays unmeasured: of a target that could only

@@ -14,6 +14,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
+from math import inf
+from time import time
 from types import ModuleType
 from typing import TYPE_CHECKING, cast
 
@@ -21,7 +23,7 @@ from ancestry_obs import aspects
 from ancestry_obs.collector import Run, Samples, SelfMetrics, idle_targets, told_of
 from ancestry_obs.compiler import Aspect, Runtime, open_code_cache, weave, weave_callable
 from ancestry_obs.compiler.code import codes_in
-from ancestry_obs.mapfile import MapDiff, MapSpec, SampleSpec, difference
+from ancestry_obs.mapfile import InstrumentSpec, MapDiff, MapSpec, SampleSpec, difference
 from ancestry_obs.metrics_registry import attach, connect, detach, disconnect, get_registry
 from ancestry_obs.outlets import EXCHANGERS, Outlets
 from ancestry_obs.patcher import Patcher, running_shell
@@ -75,6 +77,8 @@ class Instrumentation:
         run: str | None = None,
     ) -> None:
         self._spec = spec
+        self._next_end = inf
+        self._is_closed = False
         self._settings = settings
         self._store = Store(settings.metrics_namespace)
         self._functions = aspects.LabelFunctions(spec.functions)
@@ -111,7 +115,7 @@ class Instrumentation:
             self._member,
         )
         self.join_running_shell()
-        self._patcher.apply(aspects.pointcuts(spec))
+        self._weave()
 
     @property
     def registry(self) -> CollectorRegistry:
@@ -185,13 +189,14 @@ class Instrumentation:
         for name in changes.metrics_removed:
             self._store.drop(name)
         self._declare(spec)
-        self._patcher.apply(aspects.pointcuts(spec))
-        self._store.tidy(changes.metrics_removed)
         self._spec = spec
+        self._weave()
+        self._store.tidy(changes.metrics_removed)
 
     def close(self) -> None:
         """Take everything out of the program again."""
-        self._change(lambda: self._patcher.apply(()))
+        self._is_closed = True
+        self._change(self._weave)
         disconnect()
         detach()
         self._outlets.close()
@@ -310,6 +315,16 @@ class Instrumentation:
         declared = [planned.family(metric) for metric in spec.metrics]
         return Collector(self._store, self._samples, self._self_metrics, declared, run=self._run)
 
+    def _weave(self) -> None:
+        """Weave what is in force of the map; a scrape may come here during a reload."""
+        while True:
+            spec, now = self._spec, time()
+            ends = [each.until for each in spec.instruments if each.until is not None]
+            self._next_end = min((end for end in ends if end > now), default=inf)
+            self._patcher.apply(() if self._is_closed else aspects.pointcuts(spec, now))
+            if self._spec is spec:
+                return
+
     def _declare(self, spec: MapSpec) -> None:
         for metric in spec.metrics:
             self._store.family(metric)
@@ -328,11 +343,18 @@ class Instrumentation:
         errors: Counter[str] = Counter()
         for (target, *_), count in dict(self._store.expression_errors).items():
             errors[target] += count
+        now = time()
+        if now >= self._next_end:
+            self._weave()
         targets: dict[str, TargetStatus] = {}
         for report in self._patcher.report(holders=holders):
             each = _status_of(report, errors.pop(report.target, 0))
             known = targets.get(each.target)
             targets[each.target] = known.with_copy(each) if known else each
+        for instrument in self._spec.instruments:
+            if instrument.is_over(now):
+                for name in instrument.targets:
+                    targets.setdefault(name, _expired(name, instrument))
         return tuple(targets.values())
 
     def _targets_of_all(self) -> tuple[TargetStatus, ...]:
@@ -439,6 +461,12 @@ def _expected(spec: MapSpec) -> frozenset[str]:
     return frozenset(
         target for each in spec.instruments if not each.rare for target in each.targets
     )
+
+
+def _expired(target: str, instrument: InstrumentSpec) -> TargetStatus:
+    from ancestry_obs.installation_status import TargetStatus  # noqa: PLC0415 - as in `status`
+
+    return TargetStatus(target, "expired", f"over since {instrument.end}", patterns=(target,))
 
 
 def _starts_exporter_by_hook(spec: MapSpec) -> bool:

@@ -34,7 +34,7 @@ MAP = {
 
 def test_every_part_of_a_map_becomes_advice():
     spec = load(MAP)
-    found = aspects.pointcuts(spec)
+    found = aspects.pointcuts(spec, 0.0)
     assert [each.pattern for each in found] == ["m:f", "m:g", "m:C.__init__", "m:f", "m:g"]
     record, _, sample, before, after = (each.advice for each in found)
     assert record.records == spec.instruments[0].records
@@ -47,9 +47,9 @@ def test_every_part_of_a_map_becomes_advice():
 
 def test_only_the_functions_that_are_called_are_part_of_the_advice():
     before, changed = load(MAP), load(MAP | {"functions": {"short": "a:b", "long": "labels:long"}})
-    assert aspects.pointcuts(before)[0].advice.functions == (("short", "labels:short"),)
-    assert aspects.pointcuts(before)[0] != aspects.pointcuts(changed)[0]
-    assert aspects.pointcuts(before)[2:] == aspects.pointcuts(changed)[2:]
+    assert aspects.pointcuts(before, 0.0)[0].advice.functions == (("short", "labels:short"),)
+    assert aspects.pointcuts(before, 0.0)[0] != aspects.pointcuts(changed, 0.0)[0]
+    assert aspects.pointcuts(before, 0.0)[2:] == aspects.pointcuts(changed, 0.0)[2:]
 
 
 class TestInstances:

@@ -71,7 +71,7 @@ def test_one_that_does_not_fit_fails_with_its_findings_and_no_traceback(run):
 
 def test_without_the_option_nothing_is_checked(run):
     code, out = run("-v", "-s")
-    assert (code, "check" in out) == (0, False)
+    assert (code, "::check" in out) == (0, False)
     assert "1 passed" in out
 
 

@@ -78,14 +78,19 @@ def test_only_a_user_who_trusts_the_issuer_is_served(scraped, real):
     assert scraped.numbers("answers_total", "job") == {"user": 1}
 
 
-def test_why_the_others_are_not(scraped):
-    targets = scraped.ask("targets")["activeTargets"]
-    errors = {each["labels"]["job"]: each["lastError"] for each in targets}
-    assert errors["user"] == ""
-    assert "401" in errors["wrong"]
-    assert "401" in errors["nobody"]
-    assert "x509" in errors["distrust"]
-    assert "400" in errors["plain"]
+def test_why_the_others_are_not(scraped, real):
+    reasons = {"wrong": "401", "nobody": "401", "distrust": "x509", "plain": "400"}
+
+    def errors():
+        targets = scraped.ask("targets")["activeTargets"]
+        return {each["labels"]["job"]: each["lastError"] for each in targets}
+
+    def is_told():
+        found = errors()
+        return not found["user"] and all(why in found[job] for job, why in reasons.items())
+
+    # On a busy machine a scrape may take longer than it may.
+    real.wait_until(is_told, errors)
 
 
 def test_another_certificate_is_served_without_a_restart(scraped, real, folder):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from time import time
 from typing import TYPE_CHECKING, Any
 
 from ancestry_obs.checking.answers import AnswerCache
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from ancestry_obs.checking.survey import Loss, Outcome, Place
     from ancestry_obs.mapfile import MapSpec
 
-__all__ = ["Checker", "Verdict"]
+__all__ = ["Checker", "Verdict", "over", "series", "without_totals"]
 
 
 @dataclass
@@ -94,11 +95,11 @@ class Checker:
             spec: A map without mistakes of its own.
         """
         known = self.answers.get(spec, self.program)
-        if known is not None:
-            return Verdict.made_of(known)
-        verdict = self._check(spec)
-        if not verdict.has_losses:
+        verdict = self._check(spec) if known is None else Verdict.made_of(known)
+        if known is None and not verdict.has_losses:
             self.answers.put(spec, self.program, verdict.plain)
+        # Time passes while the program stays the same.
+        verdict.notes = [*verdict.notes, *over(spec, time())]
         return verdict
 
     def _check(self, spec: MapSpec) -> Verdict:
@@ -210,6 +211,18 @@ def _untold(untold: dict[str, str]) -> Iterator[str]:
         name, why = next(iter(untold.items()))
         names = f"{count} name{'s' * (count > 1)} that a glob may mean"
         yield f"note: {names} cannot be told from the source; use --import (first {name}: {why})"
+
+
+def over(spec: MapSpec, now: float) -> Iterator[str]:
+    """Yield a note for each instrument of a map that is over.
+
+    Args:
+        spec: the map.
+        now: seconds since the epoch.
+    """
+    for each in spec.instruments:
+        if each.is_over(now):
+            yield f"note: {each.where}: over since {each.end}; remove it, or move its date"
 
 
 def without_totals(spec: MapSpec) -> Iterator[str]:

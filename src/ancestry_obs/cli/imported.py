@@ -13,9 +13,10 @@ import sys
 from contextlib import contextmanager, redirect_stdout
 from fnmatch import fnmatchcase
 from pathlib import Path
+from time import time
 from typing import TYPE_CHECKING
 
-from ancestry_obs.checking.checker import series, without_totals
+from ancestry_obs.checking.checker import over, series, without_totals
 from ancestry_obs.checking.modules import Finder
 from ancestry_obs.exceptions import Finding
 from ancestry_obs.explanation import Way
@@ -47,7 +48,7 @@ def examine(spec: MapSpec) -> tuple[list[Finding], list[str]]:
     with _installed(spec) as instrumentation:
         findings = _findings(spec, instrumentation, _places(spec))
         targets = instrumentation.status().targets
-    return findings, [*_notes(targets), *without_totals(spec), *series(spec)]
+    return findings, [*_notes(targets), *without_totals(spec), *series(spec), *over(spec, time())]
 
 
 def woven(spec: MapSpec, target: str) -> tuple[list[Way], list[Finding]]:
@@ -119,7 +120,7 @@ def _findings(
         patterns = [name for name in each.patterns if name in places]
         # That the targets of a module which cannot be imported are pending need not be told.
         told = each.state == "pending" and any(missing[name] for name in patterns)
-        if patterns and each.state != "installed" and not told:
+        if patterns and each.state not in {"installed", "expired"} and not told:
             findings.append(_finding(each, places[patterns[0]], spec))
     return findings
 

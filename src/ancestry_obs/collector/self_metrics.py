@@ -101,7 +101,12 @@ class SelfMetrics:
             ),
             _block(
                 "calls", "counter", "Calls of instrumented targets.", ("target",),
-                [((each.target,), (each.calls,)) for each in reading.targets],
+                # What is over counts nothing any more, and a counter does not go back.
+                [
+                    ((each.target,), (each.calls,))
+                    for each in reading.targets
+                    if each.state != "expired"
+                ],
             ),
             self._expression_errors(reading),
             self._overflows(reading),

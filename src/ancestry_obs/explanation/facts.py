@@ -1,6 +1,6 @@
 """A map, its monitoring and what was woven come in; plain data about one word goes out.
 
-The data is what `explain --json` prints, and all that `text` reads.
+The data is what `explain --json` prints, and all that `writing` reads.
 """
 
 from __future__ import annotations
@@ -109,7 +109,10 @@ def _monitored(spec: MapSpec, catalogue: Catalogue, plan: Plan, name: str) -> Fa
 def _feeds(spec: MapSpec) -> Iterator[tuple[str, Facts]]:
     """Give everything that a map does at its targets, in its order."""
     for instrument in spec.instruments:
-        of_all = {"at": instrument.at or "default", "subclasses": instrument.subclasses}
+        of_all = {
+            "at": instrument.at or "default", "subclasses": instrument.subclasses,
+            "rare": instrument.rare, "until": instrument.end,
+        }  # fmt: skip
         for target in instrument.targets:
             for record in instrument.records:
                 yield target, {**_expressions(record), "how": record.on, **of_all}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, Final, get_args
 
 from ancestry_obs.mapfile.containers import Array, Either, Field, Named, Table
-from ancestry_obs.mapfile.shapes import choice, flag, number, text, whole
+from ancestry_obs.mapfile.shapes import choice, day_or_time, flag, number, text, whole
 from ancestry_obs.mapfile.specs import Aggregate, At, MetricType, Moment
 
 __all__ = ["ACTIONS", "LABEL_BOUNDS", "MAP", "VERSION", "json_schema"]
@@ -96,6 +96,10 @@ _INSTRUMENT: Final = Table(
             required=True,
         ),
         "subclasses": Field(flag(), "Whether overrides in subclasses are targets too."),
+        "until": Field(
+            day_or_time(),
+            "When it is over and measures nothing any more; a date begins at midnight, UTC.",
+        ),
         "rare": Field(
             flag(), "Whether it may well be that it is never called while others in its module are."
         ),

@@ -11,6 +11,8 @@ from ancestry_obs.mapfile.records import build_record
 from ancestry_obs.mapfile.specs import At, HookSpec, InstrumentSpec, SampleSpec
 
 if TYPE_CHECKING:
+    from datetime import date, datetime
+
     from ancestry_obs.mapfile.reader import Reader
     from ancestry_obs.mapfile.report import Report
     from ancestry_obs.mapfile.toml_lines import KeyPath
@@ -38,7 +40,19 @@ def build_instrument(table: dict[str, Any], path: KeyPath, reader: Reader) -> In
     subclasses = bool(table.get("subclasses"))
     at: At = table.get("at") or ""
     where, rare = reader.report.where(path), bool(table.get("rare"))
-    return InstrumentSpec(tuple(targets), subclasses, at, records, where, rare)
+    until = _seconds(table.get("until"))
+    return InstrumentSpec(tuple(targets), subclasses, at, records, where, rare, until)
+
+
+def _seconds(moment: date | datetime | None) -> float | None:
+    """Give a moment in seconds since the epoch; a date is its first one, in UTC."""
+    if moment is None:
+        return None
+    from datetime import UTC, datetime  # noqa: PLC0415  who gives one has it
+
+    if not isinstance(moment, datetime):
+        moment = datetime(moment.year, moment.month, moment.day, tzinfo=UTC)
+    return moment.timestamp()
 
 
 def build_sample(table: dict[str, Any], path: KeyPath, reader: Reader) -> SampleSpec:

@@ -119,6 +119,7 @@ class InstrumentSpec:
         records: What each call records; never empty.
         where: The place in the map.
         rare: Whether it is as it should be if none is called while others in their module are.
+        until: When it is over, in seconds since the epoch.
     """
 
     targets: tuple[str, ...]
@@ -127,6 +128,24 @@ class InstrumentSpec:
     records: tuple[RecordSpec, ...]
     where: Where = field(compare=False)
     rare: bool = False
+    until: float | None = None
+
+    def is_over(self, now: float) -> bool:
+        """Tell whether it measures nothing any more.
+
+        Args:
+            now: Seconds since the epoch.
+        """
+        return self.until is not None and now >= self.until
+
+    @property
+    def end(self) -> str:
+        """When it is over, as a date or a time in UTC; empty if it never is."""
+        if self.until is None:
+            return ""
+        from datetime import UTC, datetime  # noqa: PLC0415  few maps have an end
+
+        return datetime.fromtimestamp(self.until, UTC).isoformat().removesuffix("T00:00:00+00:00")
 
 
 @frozen()

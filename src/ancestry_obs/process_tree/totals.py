@@ -77,7 +77,7 @@ _SAFE: Final = 2.0**900
 """Below this, a number of units is still a float."""
 _BOUNDLESS: Final = _UNIT << 2000
 """More than any finite number comes to."""
-_STATES: Final = ("pending", "installed", "error")
+_STATES: Final = ("pending", "installed", "expired", "error")
 """Of two processes with one target, the state that stands further right is the target's."""
 _PATTERNS: Final = -3
 _COUNTED: Final = 2

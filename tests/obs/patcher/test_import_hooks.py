@@ -106,7 +106,7 @@ def test_a_glob_that_matches_nothing_is_an_error(project, weave, states, reason)
     weave("pkg_f.*:*", "pkg_f.one:Cl*")
 
     assert states() == {"pkg_f.*:*": "error", "pkg_f.one:Cl*": "error"}
-    assert reason("pkg_f.*:*") == "matches nothing in the 1 modules that it spans"
+    assert reason("pkg_f.*:*") == "matches nothing in the 1 module that it spans"
     assert reason("pkg_f.one:Cl*") == "matches nothing that 'pkg_f.one' defines"
 
 

@@ -70,6 +70,10 @@ def _made(made: dict[str, Any], margin: str) -> Iterator[str]:
     yield f"{margin}  said in {made['where']}"
     if made.get("subclasses"):
         yield f"{margin}  overrides in subclasses too"
+    if made.get("rare"):
+        yield f"{margin}  rare: it may well be that nothing calls it"
+    if made.get("until"):
+        yield f"{margin}  until {made['until']}"
     for name in ("when", "value", "hit"):
         if name in made:
             yield f"{margin}  {name} = {made[name]}"
