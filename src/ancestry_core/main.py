@@ -11,6 +11,7 @@ import logging
 import signal
 import sys
 import threading
+import traceback
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from importlib import import_module, metadata
@@ -61,9 +62,24 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(
             f"the package {error.name} is missing; install ancestry-obs[platform]", EXIT_FAILED
         )
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
+        _drop_unfinished(interrupt)
         return _fail("interrupted; run again to go on", EXIT_INTERRUPTED)
     return code
+
+
+def _drop_unfinished(interrupt: KeyboardInterrupt) -> None:
+    """Let go of what an interrupt has left half made, without the complaints of its finalizers.
+
+    An `http.client.HTTPResponse` that is interrupted in its `__init__` cannot be closed: Python
+    would print the traceback of that below the message.
+    """
+    before = sys.unraisablehook
+    sys.unraisablehook = lambda _: None
+    try:
+        traceback.clear_frames(interrupt.__traceback__)
+    finally:
+        sys.unraisablehook = before
 
 
 def run_platform(args: argparse.Namespace) -> int:

@@ -14,13 +14,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
-from math import inf
 from time import time
 from types import ModuleType
 from typing import TYPE_CHECKING, cast
 
 from ancestry_obs import aspects
-from ancestry_obs.collector import Run, Samples, SelfMetrics, idle_targets, told_of
+from ancestry_obs.collector import (
+    Expectation,
+    Run,
+    Samples,
+    SelfMetrics,
+    calls_by_module,
+    told_of,
+)
 from ancestry_obs.compiler import Aspect, Runtime, open_code_cache, weave, weave_callable
 from ancestry_obs.compiler.code import codes_in
 from ancestry_obs.mapfile import InstrumentSpec, MapDiff, MapSpec, SampleSpec, difference
@@ -32,7 +38,7 @@ from ancestry_obs.process_tree.totals import Totals
 from ancestry_obs.recording import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from types import CodeType, FunctionType
     from typing import Any
 
@@ -77,7 +83,9 @@ class Instrumentation:
         run: str | None = None,
     ) -> None:
         self._spec = spec
-        self._next_end = inf
+        self._ends: list[float] = []
+        self._ended = 0
+        self._expectation = _expectation(spec)
         self._is_closed = False
         self._settings = settings
         self._store = Store(settings.metrics_namespace)
@@ -101,7 +109,7 @@ class Instrumentation:
         )
         self._declare(spec)
         self._self_metrics = SelfMetrics(
-            self._store, self._targets, version, lambda: _expected(self._spec)
+            self._store, self._targets, version, lambda: self._expectation
         )
         self._run: Run | None = None
         self._member = self._join(run) if run is not None else None
@@ -170,6 +178,8 @@ class Instrumentation:
             # First of all: if a name is taken, nothing has been changed yet.
             self._attach(spec)
         self._change(lambda: self._exchange(spec, changes))
+        # A target that is new is not idle for calls from before it was there.
+        self._expectation = _expectation(spec, calls_by_module(self._targets_of_all()))
         return changes
 
     def _change(self, change: Callable[[], None]) -> None:
@@ -316,13 +326,13 @@ class Instrumentation:
         return Collector(self._store, self._samples, self._self_metrics, declared, run=self._run)
 
     def _weave(self) -> None:
-        """Weave what is in force of the map; a scrape may come here during a reload."""
+        """Weave what is in force of the map; a scrape may come here during a reload or the end."""
         while True:
-            spec, now = self._spec, time()
-            ends = [each.until for each in spec.instruments if each.until is not None]
-            self._next_end = min((end for end in ends if end > now), default=inf)
-            self._patcher.apply(() if self._is_closed else aspects.pointcuts(spec, now))
-            if self._spec is spec:
+            spec, now, is_closed = self._spec, time(), self._is_closed
+            self._ends = [each.until for each in spec.instruments if each.until is not None]
+            self._ended = _passed(self._ends, now)
+            self._patcher.apply(() if is_closed else aspects.pointcuts(spec, now))
+            if self._spec is spec and self._is_closed is is_closed:
                 return
 
     def _declare(self, spec: MapSpec) -> None:
@@ -344,7 +354,8 @@ class Instrumentation:
         for (target, *_), count in dict(self._store.expression_errors).items():
             errors[target] += count
         now = time()
-        if now >= self._next_end:
+        # A clock that is set back takes an end back, too.
+        if _passed(self._ends, now) != self._ended:
             self._weave()
         targets: dict[str, TargetStatus] = {}
         for report in self._patcher.report(holders=holders):
@@ -370,7 +381,7 @@ class Instrumentation:
 
     def _marked(self, targets: tuple[TargetStatus, ...]) -> tuple[TargetStatus, ...]:
         """Give the targets with those marked that nothing calls."""
-        idle = idle_targets(targets, _expected(self._spec))
+        idle = self._expectation.idle(targets)
         return tuple(
             each.as_idle(told_of(idle[each.target])) if each.target in idle else each
             for each in targets
@@ -456,11 +467,19 @@ def _alike(old: MapSpec, new: MapSpec) -> set[SampleSpec]:
     }
 
 
-def _expected(spec: MapSpec) -> frozenset[str]:
-    """Give the patterns of targets that are called where their module is in use."""
-    return frozenset(
-        target for each in spec.instruments if not each.rare for target in each.targets
-    )
+def _expectation(spec: MapSpec, before: Mapping[str, int] | None = None) -> Expectation:
+    """Give which targets are called where their module is in use."""
+    patterns = {
+        is_rare: frozenset(
+            name for each in spec.instruments if each.rare is is_rare for name in each.targets
+        )
+        for is_rare in (False, True)
+    }
+    return Expectation(patterns[False], patterns[True], before)
+
+
+def _passed(ends: list[float], now: float) -> int:
+    return sum(end <= now for end in ends)
 
 
 def _expired(target: str, instrument: InstrumentSpec) -> TargetStatus:

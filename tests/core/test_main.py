@@ -344,6 +344,27 @@ def test_an_interrupted_run_says_what_was_done(run, monkeypatch):
     assert err.endswith("ancestry: interrupted; run again to go on\n")
 
 
+def test_what_an_interrupt_left_half_made_says_nothing(run, monkeypatch):
+    from ancestry_core import workflow
+
+    class HalfMade:
+        def __del__(self):
+            raise AttributeError("fp")
+
+    def interrupted(*_, **__):
+        held = HalfMade()
+        raise KeyboardInterrupt(held.__class__)
+
+    said = []
+    monkeypatch.setattr(sys, "unraisablehook", said.append)
+    monkeypatch.setattr(workflow, "process_inbox", interrupted)
+    code, _, err = run("--json")
+    assert code == 130
+    assert err.endswith("ancestry: interrupted; run again to go on\n")
+    assert said == []
+    assert sys.unraisablehook == said.append
+
+
 def test_no_log_line_holds_a_secret(run, service, caplog):
     caplog.set_level("DEBUG")
     _, out, err = run("--json", "--send")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from time import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ancestry_obs.checking.answers import AnswerCache
 from ancestry_obs.checking.fitting import Fitting
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
     from ancestry_obs.mapfile import MapSpec
 
 __all__ = ["Checker", "Verdict", "over", "series", "without_totals"]
+
+_DAY: Final = 24 * 60 * 60
+_SOON: Final = 14
+"""Days before its end from which on an instrument has a note."""
 
 
 @dataclass
@@ -214,7 +219,7 @@ def _untold(untold: dict[str, str]) -> Iterator[str]:
 
 
 def over(spec: MapSpec, now: float) -> Iterator[str]:
-    """Yield a note for each instrument of a map that is over.
+    """Yield a note for each instrument of a map that is over, or soon will be.
 
     Args:
         spec: the map.
@@ -223,6 +228,12 @@ def over(spec: MapSpec, now: float) -> Iterator[str]:
     for each in spec.instruments:
         if each.is_over(now):
             yield f"note: {each.where}: over since {each.end}; remove it, or move its date"
+        elif each.is_over(now + _SOON * _DAY):
+            days = math.ceil(((each.until or now) - now) / _DAY)
+            yield (
+                f"note: {each.where}: over in {days} day{'s' * (days > 1)}, on {each.end}; if "
+                "it is to go on, move its date"
+            )
 
 
 def without_totals(spec: MapSpec) -> Iterator[str]:

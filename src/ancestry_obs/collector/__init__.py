@@ -16,7 +16,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from ancestry_obs.collector.idle_targets import idle_targets, told_of
+from ancestry_obs.collector.idle_targets import Expectation, calls_by_module, told_of
 from ancestry_obs.collector.reading import Reading, Run, TargetState
 from ancestry_obs.collector.samples import Samples
 from ancestry_obs.collector.self_metrics import SelfMetrics
@@ -27,12 +27,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Collector",
+    "Expectation",
     "Reading",
     "Run",
     "Samples",
     "SelfMetrics",
     "TargetState",
-    "idle_targets",
+    "calls_by_module",
     "render",
     "render_pieces",
     "told_of",

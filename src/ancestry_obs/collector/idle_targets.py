@@ -10,39 +10,65 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
+from ancestry_obs.frozen import frozen
+
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Mapping
 
     from ancestry_obs.collector.reading import TargetState
 
-__all__ = ["BUSY_CALLS", "idle_targets", "told_of"]
+__all__ = ["BUSY_CALLS", "Expectation", "calls_by_module", "told_of"]
 
 BUSY_CALLS: Final = 100
 """So many calls of a module's targets make it busy."""
 
 
-def idle_targets(targets: Iterable[TargetState], expected: Collection[str]) -> dict[str, int]:
-    """Give the targets that are idle.
+@frozen()
+class Expectation:
+    """Which of a map's targets are called where their module is in use.
 
     Args:
-        targets: All of them, as all processes of a run know them.
-        expected: The patterns of targets that are called where their module is in use.
-
-    Returns:
-        By the name of each, how many calls its module's targets had.
+        expected: The patterns of instruments whose targets are.
+        rare: The patterns of instruments that say of theirs that they need not be; a target that
+            one of them leads to is rare, whatever else leads to it.
+        before: By module, how many calls its targets had when the map came into force.
     """
-    known = list(targets)
+
+    expected: Collection[str] = ()
+    rare: Collection[str] = ()
+    before: Mapping[str, int] | None = None
+
+    def idle(self, targets: Iterable[TargetState]) -> dict[str, int]:
+        """Give the targets that are idle.
+
+        Args:
+            targets: All of them, as all processes of a run know them.
+
+        Returns:
+            By the name of each, how many calls its module's targets had.
+        """
+        known = list(targets)
+        calls = calls_by_module(known)
+        calls.subtract(self.before or {})
+        return {
+            each.target: calls[_module(each)]
+            for each in known
+            if each.state == "installed"
+            and not each.calls
+            and calls[_module(each)] >= BUSY_CALLS
+            and self._is_expected({each.target, *each.patterns})
+        }
+
+    def _is_expected(self, names: set[str]) -> bool:
+        return not names.isdisjoint(self.expected) and names.isdisjoint(self.rare)
+
+
+def calls_by_module(targets: Iterable[TargetState]) -> Counter[str]:
+    """Give how many calls the targets of each module had together."""
     calls: Counter[str] = Counter()
-    for each in known:
+    for each in targets:
         calls[_module(each)] += each.calls
-    return {
-        each.target: calls[_module(each)]
-        for each in known
-        if each.state == "installed"
-        and not each.calls
-        and calls[_module(each)] >= BUSY_CALLS
-        and not {each.target, *each.patterns}.isdisjoint(expected)
-    }
+    return calls
 
 
 def told_of(calls: int) -> str:

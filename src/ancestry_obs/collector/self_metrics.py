@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 from weakref import WeakSet
 
 from ancestry_obs.collector.blocks import Block, Kind, Row
-from ancestry_obs.collector.idle_targets import idle_targets
+from ancestry_obs.collector.idle_targets import Expectation
 from ancestry_obs.collector.reading import Reading, read
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from ancestry_obs.collector.reading import TargetState
     from ancestry_obs.collector.samples import Samples
@@ -35,7 +35,7 @@ class SelfMetrics:
         store: Its series, failures and overflows are told.
         targets: Gives the targets of this moment.
         version: The toolkit's.
-        expected: Gives the patterns of targets that are called where their module is in use.
+        expectation: Gives which targets are called where their module is in use.
 
     Attributes:
         scrapes: How many there were.
@@ -49,12 +49,12 @@ class SelfMetrics:
         store: Store,
         targets: Callable[[], Iterable[TargetState]],
         version: str,
-        expected: Callable[[], Collection[str]] = frozenset,
+        expectation: Callable[[], Expectation] = Expectation,
     ) -> None:
         self._store = store
         self._targets = targets
         self._version = version
-        self._expected = expected
+        self._expectation = expectation
         self.begin_child()
         _ALL.add(self)
 
@@ -89,7 +89,7 @@ class SelfMetrics:
             reading: What was measured; nothing where only the names are asked for.
         """
         counts = self._counts() | dict(reading.counts)
-        idle = idle_targets(reading.targets, self._expected())
+        idle = self._expectation().idle(reading.targets)
         return [
             self._build_info(),
             _block(

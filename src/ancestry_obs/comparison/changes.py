@@ -134,7 +134,7 @@ def _targets(old: MapSpec, new: MapSpec) -> Iterator[Change]:
         if name not in renamed.values():
             yield Change("added", name, _fed(new, name))
     for name in changed.targets_changed:
-        yield Change("changed", name, _fed(new, name))
+        yield Change("changed", name, (*_keys_changed(old, new, name), *_fed(new, name)))
 
 
 def _renamed(
@@ -151,10 +151,30 @@ def _renamed(
 
 def _asked(spec: MapSpec, target: str) -> list[object]:
     return [
-        (each.records, each.subclasses, each.at)
+        (each.records, each.subclasses, each.at, each.rare, each.until)
         for each in spec.instruments
         if target in each.targets
     ]
+
+
+def _keys_changed(old: MapSpec, new: MapSpec, target: str) -> Iterator[str]:
+    before, after = ([*_keys(spec, target)] for spec in (old, new))
+    if len(before) == len(after):
+        for was, now in zip(before, after, strict=True):
+            yield from (
+                f"{key} is {now[key]}, was {was[key]}" for key in now if now[key] != was[key]
+            )
+
+
+def _keys(spec: MapSpec, target: str) -> Iterator[dict[str, str]]:
+    for each in spec.instruments:
+        if target in each.targets:
+            yield {
+                "at": each.at,
+                "subclasses": str(each.subclasses).lower(),
+                "rare": str(each.rare).lower(),
+                "until": each.end or "not given",
+            }
 
 
 def _fed(spec: MapSpec, target: str) -> tuple[str, ...]:

@@ -78,12 +78,15 @@ def _metrics(spec: MapSpec) -> dict[str, object]:
 
 
 def _targets(spec: MapSpec) -> dict[str, list[object]]:
-    """Everything that is asked for at each pattern, as far as its code depends on it."""
+    """Everything that is asked for at each pattern."""
     asked: dict[str, list[object]] = {}
     for instrument in spec.instruments:
         for target in instrument.targets:
             functions = spec.functions_of(*instrument.records)
-            wanted = (instrument.records, instrument.subclasses, instrument.at, functions)
+            wanted = (
+                *(instrument.records, instrument.subclasses, instrument.at),
+                *(instrument.rare, instrument.until, functions),
+            )
             asked.setdefault(target, []).append(wanted)
     for sample in spec.samples:
         asked.setdefault(sample.target, []).append((sample, spec.functions_of(sample)))

@@ -11,7 +11,7 @@ from ancestry_obs.mapfile.records import build_record
 from ancestry_obs.mapfile.specs import At, HookSpec, InstrumentSpec, SampleSpec
 
 if TYPE_CHECKING:
-    from datetime import date, datetime
+    from datetime import date
 
     from ancestry_obs.mapfile.reader import Reader
     from ancestry_obs.mapfile.report import Report
@@ -44,15 +44,12 @@ def build_instrument(table: dict[str, Any], path: KeyPath, reader: Reader) -> In
     return InstrumentSpec(tuple(targets), subclasses, at, records, where, rare, until)
 
 
-def _seconds(moment: date | datetime | None) -> float | None:
-    """Give a moment in seconds since the epoch; a date is its first one, in UTC."""
+def _seconds(moment: date | None) -> float | None:
     if moment is None:
         return None
-    from datetime import UTC, datetime  # noqa: PLC0415  who gives one has it
+    from ancestry_obs.mapfile.moments import seconds_of  # noqa: PLC0415  few maps have one
 
-    if not isinstance(moment, datetime):
-        moment = datetime(moment.year, moment.month, moment.day, tzinfo=UTC)
-    return moment.timestamp()
+    return seconds_of(moment)
 
 
 def build_sample(table: dict[str, Any], path: KeyPath, reader: Reader) -> SampleSpec:

@@ -130,7 +130,8 @@ def whole(least: int, most: int) -> Scalar:
 def day_or_time() -> Scalar:
     """Make the shape of a date, or a time with its zone."""
     return Scalar(
-        "a date such as 2027-01-01, or a time with its zone such as 2027-01-01T08:00:00Z",
+        "a date such as 2027-01-01, or a time with its zone such as 2027-01-01T08:00:00Z, of the "
+        "years 1 to 9999 in UTC",
         _is_day_or_time,
         # TOML's own dates; as JSON they are texts.
         {"type": "string", "anyOf": [{"format": "date"}, {"format": "date-time"}]},
@@ -139,9 +140,11 @@ def day_or_time() -> Scalar:
 
 def _is_day_or_time(value: Any) -> bool:  # noqa: ANN401 - whatever a map may have
     # Only who gives one has imported what makes them.
-    kind = type(value)
-    is_time = kind.__name__ == "datetime" and getattr(value, "tzinfo", None) is not None
-    return kind.__module__ == "datetime" and (kind.__name__ == "date" or is_time)
+    if type(value).__module__ != "datetime":
+        return False
+    from ancestry_obs.mapfile.moments import is_moment  # noqa: PLC0415
+
+    return is_moment(value)
 
 
 def is_accepted(shape: Shape, value: Any, path: KeyPath, report: Report) -> bool:  # noqa: ANN401 - see Shape

@@ -143,9 +143,9 @@ class InstrumentSpec:
         """When it is over, as a date or a time in UTC; empty if it never is."""
         if self.until is None:
             return ""
-        from datetime import UTC, datetime  # noqa: PLC0415  few maps have an end
+        from ancestry_obs.mapfile.moments import moment_text  # noqa: PLC0415  few maps have one
 
-        return datetime.fromtimestamp(self.until, UTC).isoformat().removesuffix("T00:00:00+00:00")
+        return moment_text(self.until)
 
 
 @frozen()

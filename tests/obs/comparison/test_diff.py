@@ -169,6 +169,14 @@ def test_targets_that_come_and_change(diff):
     ]
 
 
+def test_a_target_that_ends_or_is_rare(diff):
+    name = 'target = "shop:price"'
+    _, told = diff((name, f"{name}\nuntil = 2027-01-01\nrare = true"))
+    assert [each["details"][:2] for each in told["targets"]] == [
+        ["rare is true, was false", "until is 2027-01-01, was not given"]
+    ]
+
+
 def test_a_dashboard_in_a_folder(diff, tmp_path):
     panel = {"title": "Routes", "targets": [{"expr": "sum by (route) (shop_requests_total)"}]}
     (tmp_path / "shown").mkdir()
