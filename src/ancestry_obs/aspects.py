@@ -56,6 +56,7 @@ def _instrument(
         metrics=tuple(metrics[record.metric] for record in instrument.records),
         functions=spec.functions_of(*instrument.records),
         subclasses=instrument.subclasses,
+        sample=instrument.sample,
     )
     for target in instrument.targets:
         yield Pointcut(target, advice, instrument.subclasses, instrument.at)

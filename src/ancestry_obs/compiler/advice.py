@@ -6,11 +6,12 @@ from functools import cached_property, lru_cache
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from ancestry_obs.compiler.sampling import gaps
 from ancestry_obs.expressions.functions import BUILTIN_FUNCTIONS
 from ancestry_obs.frozen import field, frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Mapping
+    from collections.abc import Callable, Hashable, Iterator, Mapping
 
     from ancestry_obs.compiler.code_cache import CodeCache
     from ancestry_obs.expressions.parser import Expression
@@ -35,6 +36,7 @@ class Advice:
             advice for the same reason.
         subclasses: Whether overrides are targets too, so that a call which goes up through
             ``super()`` has to count once.
+        sample: The share of calls that are timed.
     """
 
     records: tuple[RecordSpec, ...] = ()
@@ -44,12 +46,13 @@ class Advice:
     track: tuple[SampleSpec, ...] = ()
     functions: tuple[tuple[str, str], ...] = ()
     subclasses: bool = False
+    sample: float = 1.0
 
     # Kept, since an advice is a key for each of its targets and has a deep tree below it.
     @cached_property
     def _hash(self) -> int:
         parts = (self.records, self.metrics, self.before, self.after, self.track, self.functions)
-        return hash((parts, self.subclasses))
+        return hash((parts, self.subclasses, self.sample))
 
     def __hash__(self) -> int:
         """Agree with the equality that the dataclass has."""
@@ -70,6 +73,17 @@ class Advice:
         """The label functions that the records' expressions call, sorted."""
         return tuple(sorted({name for each in self._expressions for name in each.functions}))
 
+    @cached_property
+    def times(self) -> bool:
+        """Whether a record wants to know how long a call took."""
+        histograms = {metric.name for metric in self.metrics if metric.type == "histogram"}
+        return any(
+            (record.metric in histograms and record.value is None)
+            or any("elapsed" in each.names for each in record.expressions)
+            for record in self.records
+            if record.on != "call"
+        )
+
     @property
     def _expressions(self) -> tuple[Expression, ...]:
         return tuple(each for record in self.records for each in record.expressions)
@@ -89,7 +103,12 @@ def merge(advices: tuple[Advice, ...]) -> Advice:
         name: tuple(dict.fromkeys(item for each in advices for item in getattr(each, name)))
         for name in ("records", "metrics", "before", "after", "track", "functions")
     }
-    return Advice(**parts, subclasses=any(each.subclasses for each in advices))
+    return Advice(
+        **parts,
+        subclasses=any(each.subclasses for each in advices),
+        # A call that is timed for one is timed for all.
+        sample=max((each.sample for each in advices if each.times), default=1.0),
+    )
 
 
 @frozen(slots=False)
@@ -102,6 +121,7 @@ class Runtime:
         actions: What a hook's action name stands for; called without arguments.
         trackers: What takes a new instance for a sample.
         clock: Gives seconds, from any start, never going back.
+        gaps: Gives for the share of calls that are to be timed how many lie between two of them.
         shapes: What was written for one target and serves others like it.
         code_cache: Where code is kept for other processes, if anywhere.
     """
@@ -113,5 +133,6 @@ class Runtime:
     actions: Mapping[str, Callable[[], object]] = field(default_factory=dict)
     trackers: Mapping[SampleSpec, Callable[[object], object]] = field(default_factory=dict)
     clock: Callable[[], float] = perf_counter
+    gaps: Callable[[float], Iterator[int]] = gaps
     shapes: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)
     code_cache: CodeCache | None = field(default=None, repr=False, compare=False)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, Final, get_args
 
 from ancestry_obs.mapfile.containers import Array, Either, Field, Named, Table
-from ancestry_obs.mapfile.shapes import choice, day_or_time, flag, number, text, whole
+from ancestry_obs.mapfile.shapes import choice, day_or_time, flag, number, share, text, whole
 from ancestry_obs.mapfile.specs import Aggregate, At, MetricType, Moment
 
 __all__ = ["ACTIONS", "LABEL_BOUNDS", "MAP", "VERSION", "json_schema"]
@@ -17,6 +17,7 @@ __all__ = ["ACTIONS", "LABEL_BOUNDS", "MAP", "VERSION", "json_schema"]
 VERSION: Final = 1
 ACTIONS: Final = ("exporter.start", "exporter.stop")
 _MOST_VALUES: Final = 10_000
+_LEAST_SAMPLE: Final = 0.001
 
 # Colons are for recording rules; "obs_" would meet the toolkit's own ancestry_obs_* metrics.
 _METRIC_NAME: Final = "^(?!__|obs_)[a-zA-Z_][a-zA-Z0-9_]*$"
@@ -102,6 +103,10 @@ _INSTRUMENT: Final = Table(
         ),
         "rare": Field(
             flag(), "Whether it may well be that it is never called while others in its module are."
+        ),
+        "sample": Field(
+            share(_LEAST_SAMPLE),
+            "The share of calls that are timed; all are counted. The default is 1.",
         ),
         "at": Field(
             choice(tuple(each for each in get_args(At) if each)),

@@ -23,7 +23,19 @@ if TYPE_CHECKING:
     from ancestry_obs.mapfile.report import Report
     from ancestry_obs.mapfile.toml_lines import KeyPath
 
-__all__ = ["Scalar", "Schema", "Shape", "choice", "flag", "is_accepted", "number", "text", "whole"]
+__all__ = [
+    "Scalar",
+    "Schema",
+    "Shape",
+    "choice",
+    "day_or_time",
+    "flag",
+    "is_accepted",
+    "number",
+    "share",
+    "text",
+    "whole",
+]
 
 Schema = dict[str, Any]
 
@@ -115,6 +127,19 @@ def number(meaning: str) -> Scalar:
         # A boolean is an int to Python; to a reader of the map it is a mistake.
         lambda value: type(value) in {int, float} and abs(value) <= sys.float_info.max,
         {"type": "number"},
+    )
+
+
+def share(least: float) -> Scalar:
+    """Make the shape of a share: a number up to 1.
+
+    Args:
+        least: The least that is possible.
+    """
+    return Scalar(
+        f"a number from {least:g} to 1",
+        lambda value: type(value) in {int, float} and least <= value <= 1,
+        {"type": "number", "minimum": least, "maximum": 1},
     )
 
 

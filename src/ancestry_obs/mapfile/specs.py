@@ -120,6 +120,7 @@ class InstrumentSpec:
         where: The place in the map.
         rare: Whether it is as it should be if none is called while others in their module are.
         until: When it is over, in seconds since the epoch.
+        sample: The share of calls that are timed.
     """
 
     targets: tuple[str, ...]
@@ -129,6 +130,7 @@ class InstrumentSpec:
     where: Where = field(compare=False)
     rare: bool = False
     until: float | None = None
+    sample: float = 1.0
 
     def is_over(self, now: float) -> bool:
         """Tell whether it measures nothing any more.
