@@ -22,9 +22,12 @@ def _leave_path():
     sys.path_importer_cache.pop(here, None)
 
 
-def _join(folder):
+def _join(folder, traces):
     try:
-        from ancestry_obs.process_start import begin
+        if traces:
+            from ancestry_obs.suggestion.trace_start import begin
+        else:
+            from ancestry_obs.process_start import begin
     except Exception as error:
         if (getattr(error, "name", None) or "").startswith("ancestry_obs"):
             reason = "not installed for %s" % sys.executable
@@ -47,8 +50,10 @@ def _say(folder, line):
 
 
 _leave_path()
-if os.environ.get("ANCESTRY_OBS_RUN"):
-    _join(os.environ["ANCESTRY_OBS_RUN"])
+if os.environ.get("ANCESTRY_OBS_TRACE"):
+    _join(os.environ["ANCESTRY_OBS_TRACE"], True)
+elif os.environ.get("ANCESTRY_OBS_RUN"):
+    _join(os.environ["ANCESTRY_OBS_RUN"], False)
 del sys.modules["sitecustomize"]
 # Where there is none, Python has to find none.
 import sitecustomize  # type: ignore[import-not-found]  # noqa: E402, F401
