@@ -12,6 +12,7 @@ from ancestry_obs.exceptions import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from typing import TextIO
 
     from ancestry_obs.checking.checker import Verdict
     from ancestry_obs.exceptions import Where
@@ -92,9 +93,19 @@ def _message(finding: Finding) -> str:
     return str(Finding(finding.message, finding.where)).removeprefix(f"{finding.where}: ")
 
 
-def coloured(text: str, colour: str) -> str:
-    """Colour a text for a terminal, unless that is not wanted (https://no-color.org)."""
-    if not sys.stdout.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+def coloured(text: str, colour: str, stream: TextIO | None = None) -> str:
+    """Colour a text for a terminal, unless that is not wanted (https://no-color.org).
+
+    Args:
+        text: What is written.
+        colour: One of those that there are.
+        stream: Where it goes; standard output if None.
+    """
+    if (
+        not (stream or sys.stdout).isatty()
+        or os.environ.get("NO_COLOR")
+        or os.environ.get("TERM") == "dumb"
+    ):
         return text
     return f"\x1b[{_COLOURS[colour]}m{text}\x1b[0m"
 

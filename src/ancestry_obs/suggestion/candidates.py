@@ -10,8 +10,8 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from ancestry_obs.checking.symbols import ClassSymbol
 from ancestry_obs.checking.survey import Place, Survey
+from ancestry_obs.checking.symbols import ClassSymbol
 from ancestry_obs.checking.types import Typing
 from ancestry_obs.exceptions import ObservabilityError, Where
 from ancestry_obs.mapfile import parse_target
@@ -223,6 +223,11 @@ class Source:
             symbol = found.symbol
             is_own = found.target == function.target + accessor
             is_class = isinstance(found.item.symbol, ClassSymbol)
-            if symbol and is_own and not is_class and function.first <= symbol.line <= function.last:
+            if (
+                symbol
+                and is_own
+                and not is_class
+                and function.first <= symbol.line <= function.last
+            ):
                 return found
         return None

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 
 __all__ = ["is_personal"]
 
-_WORDS = frozenset(
-    "account address author auth birth body card client comment content cookie credential credentials"
-    " customer data description digest email filename first firstname folder guid hash host id ids"
-    " identifier iban ip key keys last lastname line login mail message mobile name names nick number"
-    " owner password passwd passphrase path payload person phone pin prompt pwd query salt secret"
-    " secrets seed session signature sql ssn subject surname text title token tokens uri url user"
-    " username users uuid value word words".split()
-)
-
-_PARTS = re.compile("[A-Z]?[a-z]+|[A-Z]+")
+_WORDS: Final = frozenset(
+    {"account", "address", "auth", "author", "birth", "body", "card", "client", "comment",
+     "content", "cookie", "credential", "credentials", "customer", "data", "description",
+     "digest", "email", "filename", "first", "firstname", "folder", "guid", "hash", "host",
+     "iban", "id", "identifier", "ids", "ip", "key", "keys", "last", "lastname", "line",
+     "login", "mail", "message", "method", "mobile", "name", "names", "nick", "number", "owner",
+     "passphrase", "passwd", "password", "path", "payload", "person", "phone", "pin", "prompt",
+     "pwd", "query", "salt", "secret", "secrets", "seed", "session", "signature", "sql", "ssn",
+     "subject", "surname", "text", "title", "token", "tokens", "uri", "url", "user", "username",
+     "users", "uuid", "value", "word", "words"}
+)  # fmt: skip
+_PARTS: Final = re.compile("[A-Z]?[a-z]+|[A-Z]+")
 
 
 def is_personal(name: str) -> bool:

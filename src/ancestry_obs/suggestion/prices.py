@@ -10,9 +10,9 @@ from ancestry_obs.lifecycle import build
 from ancestry_obs.mapfile import load_text
 from ancestry_obs.settings import ObservabilitySettings
 from ancestry_obs.suggestion import stub
-from ancestry_obs.suggestion.starter_map import map_of
 from ancestry_obs.suggestion.candidates import Candidate
 from ancestry_obs.suggestion.proposals import Proposal
+from ancestry_obs.suggestion.starter_map import map_of
 from ancestry_obs.suggestion.tracer import Tracer
 
 if TYPE_CHECKING:

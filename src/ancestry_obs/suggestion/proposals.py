@@ -28,7 +28,9 @@ _NAME: Final = re.compile("[a-z][a-z0-9_]*")
 # What the map itself needs, and what expressions call something else.
 _TAKEN: Final = frozenset({"elapsed", "error", "function", "le", "quantile", "result", "self"})
 # A word or several, all small, all capital or capitalised; but nothing that may be hexadecimal.
-_WORD: Final = re.compile("(?:[a-z]+|[A-Z]+|[A-Z][a-z]+)(?:[-_.](?:[a-z]+|[A-Z]+|[A-Z][a-z]+)){0,2}")
+_WORD: Final = re.compile(
+    "(?:[a-z]+|[A-Z]+|[A-Z][a-z]+)(?:[-_.](?:[a-z]+|[A-Z]+|[A-Z][a-z]+)){0,2}"
+)
 _HEXADECIMAL: Final = re.compile("[0-9a-fA-F]{6,}")
 _LONGEST: Final = 16
 
@@ -91,7 +93,7 @@ def _is_common(item: tuple[tuple[str, Any], int]) -> bool:
     if count < _TIMES_SEEN:
         return False
     if kind == "int":
-        return 0 <= value < _MOST_NUMBER
+        return bool(0 <= value < _MOST_NUMBER)
     if kind == "str":
         return (
             len(value) <= _LONGEST
@@ -99,4 +101,3 @@ def _is_common(item: tuple[tuple[str, Any], int]) -> bool:
             and not _HEXADECIMAL.fullmatch(value)
         )
     return True
-

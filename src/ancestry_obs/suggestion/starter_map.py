@@ -36,17 +36,19 @@ def map_of(
         head: Lines to say in front, without the sign of a comment.
     """
     refused = refused or {}
-    used = [each for each in candidates if each.target not in refused]
-    lines = [*(f"# {each}".rstrip() for each in head), "version = 1", "", *_metrics(used)]
+    comments = [f"# {each}" for each in head]
+    lines = [*comments, *([""] if comments else []), "version = 1", ""]
+    lines += _metrics(candidates, refused)
     for each in candidates:
-        block = [*_instrument(each, (remarks or {}).get(each.target, ""))]
+        block = [*_instrument(each, (remarks or {}).get(each.target, ""), each.target in refused)]
         if each.target in refused:
             block = [f"# Left out: {refused[each.target]}", *(f"# {line}" for line in block)]
         lines += ["", *block]
     return "\n".join(lines) + "\n"
 
 
-def _metrics(candidates: Sequence[Candidate]) -> Iterator[str]:
+def _metrics(candidates: Sequence[Candidate], refused: Mapping[str, str]) -> Iterator[str]:
+    # Those that are left out are listed too, so that who wants them need only take the signs off.
     functions = [each.target for each in candidates]
     yield "[metrics.function_seconds]"
     yield 'type = "histogram"'
@@ -59,8 +61,9 @@ def _metrics(candidates: Sequence[Candidate]) -> Iterator[str]:
     yield 'help = "Calls that raised, by function and exception class."'
     yield f"labels.error = {{ max_values = {_MOST_VALUES} }}"
     yield from _functions(functions)
-    for name in dict.fromkeys(label.name for each in candidates for label in each.labels):
-        having = [each for each in candidates if any(e.name == name for e in each.labels)]
+    used = [each for each in candidates if each.target not in refused]
+    for name in dict.fromkeys(label.name for each in used for label in each.labels):
+        having = [each for each in used if any(e.name == name for e in each.labels)]
         yield ""
         yield f"[metrics.{_counter(name)}]"
         yield 'type = "counter"'
@@ -90,7 +93,7 @@ def _counter(name: str) -> str:
     return f"function_calls_by_{name}_total"
 
 
-def _instrument(candidate: Candidate, remark: str) -> Iterator[str]:
+def _instrument(candidate: Candidate, remark: str, is_hot: bool) -> Iterator[str]:  # noqa: FBT001 - internal
     function = json.dumps(f"'{candidate.target}'")
     if remark:
         yield f"# {remark}"
@@ -98,13 +101,15 @@ def _instrument(candidate: Candidate, remark: str) -> Iterator[str]:
     yield f"target = {json.dumps(candidate.target)}"
     if candidate.is_definition:
         yield 'at = "definition"'
+    if is_hot:
+        yield "sample = 0.01"
     yield "record = ["
     yield f'  {{ metric = "function_seconds", labels = {{ function = {function} }} }},'
     yield (
         '  { metric = "function_errors_total", on = "raise", '
         f'labels = {{ function = {function}, error = "type_name(error)" }} }},'
     )
-    for label in candidate.labels:
+    for label in [] if is_hot else candidate.labels:
         yield (
             f'  {{ metric = "{_counter(label.name)}", labels = {{ function = {function}, '
             f"{label.name} = {json.dumps(label.expression)} }} }},"

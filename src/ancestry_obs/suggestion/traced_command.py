@@ -104,7 +104,9 @@ def trace(package: str, file: str, words: list[str], *, output: int | None) -> T
     try:
         folder = new_run.make()
     except OSError as error:
-        raise LaunchError(f"no folder for what is called can be made: {error}; set TMPDIR") from error
+        raise LaunchError(
+            f"no folder for what is called can be made: {error}; set TMPDIR"
+        ) from error
     try:
         Path(folder, PACKAGE).write_text(package, "utf-8")
         code = _run(file, words, _environment(folder), output)
