@@ -19,6 +19,7 @@ from ancestry_obs.cli.monitored import written
 from ancestry_obs.cli.output import say, say_json
 from ancestry_obs.cli.suggested import as_dict, call_lines, candidate_as_dict, source_lines
 from ancestry_obs.exceptions import ObservabilityError
+from ancestry_obs.metrics_exporter.textfile import try_textfile
 from ancestry_obs.suggestion.candidates import Source
 from ancestry_obs.suggestion.sieve import passing
 from ancestry_obs.suggestion.starter_map import map_of
@@ -110,6 +111,9 @@ def _refuse_to_replace(arguments: argparse.Namespace) -> None:
         raise ObservabilityError(f"{path}: is a folder; name a file in it with -o")
     if is_there and not arguments.force:
         raise ObservabilityError(f"{path}: is there already; name another file, or use --force")
+    if path.parent.exists() and (path.is_file() or not is_there):
+        # A command may take long: that the map cannot be written is to be known before.
+        try_textfile(path)
 
 
 def _checker(folders: Sequence[str] = ()) -> Checker:

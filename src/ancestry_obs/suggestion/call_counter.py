@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ancestry_obs.suggestion.personal import is_personal
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import CodeType, FrameType
 
 __all__ = ["CallCounter"]
@@ -26,7 +27,8 @@ _YIELDING: Final = inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
 _MOST_VALUES: Final = 12
 _MOST_LOOKS: Final = 5000
 _LONGEST: Final = 24
-_OBJECTS: Final = object()
+# A metaclass may have a `__name__` of its own.
+_name_of: Final[Callable[[type], str]] = type.__dict__["__name__"].__get__
 
 
 class _Calls:
@@ -132,7 +134,7 @@ class CallCounter:
         if calls.names and calls.calls <= _MOST_LOOKS:
             given = frame.f_locals
             for name in [*calls.names]:
-                value = _plain(given[name]) if name in given else _OBJECTS
+                value = _plain(given[name]) if name in given else None
                 _note(calls, name, value)
             if (3, 12) <= sys.version_info < (3, 13):
                 # A copy, which would keep the arguments alive.
@@ -168,7 +170,7 @@ class CallCounter:
         """A call has returned."""
         calls = self.pop(code)
         if calls is not None and not code.co_flags & _YIELDING:
-            kind = type(result).__name__
+            kind = _name_of(type(result))
             if kind in calls.results or len(calls.results) < _MOST_VALUES:
                 calls.results[kind] = calls.results.get(kind, 0) + 1
 
@@ -196,30 +198,32 @@ def _module_of(namespace: dict[str, Any]) -> tuple[str, bool]:
     return path.rpartition("/")[2].rpartition(".")[0] or name, True
 
 
-def _plain(value: object) -> object:
-    """Give a value that may be a label's; `_OBJECTS` if it is none.
+def _plain(value: object) -> tuple[str, Any] | None:
+    """Give the kind of a value that may be a label's, and the value; `None` if it is none.
 
     Only exact types of Python's are looked at, so that nothing of the program runs.
     """
     kind = type(value)
     if value is None or kind is bool or kind is int:
-        return value
+        # The kind, too, since True is 1 as a key.
+        return kind.__name__, value
     if kind is str and len(value) <= _LONGEST:  # type: ignore[arg-type]  # it is text
-        return value
+        return "str", value
     if issubclass(type(kind), EnumMeta):
-        return f"{kind.__name__}.{object.__getattribute__(value, '_name_')}"
-    return _OBJECTS
+        try:
+            return "enum", f"{_name_of(kind)}.{object.__getattribute__(value, '_name_')}"
+        except AttributeError:  # it is being made
+            return None
+    return None
 
 
-def _note(calls: _Calls, name: str, value: object) -> None:
+def _note(calls: _Calls, name: str, value: tuple[str, Any] | None) -> None:
     seen = calls.values[name]
-    # True is 1 and 1 is 1, as keys.
-    key = (type(value).__name__, value)
-    if seen is None or value is _OBJECTS or (key not in seen and len(seen) >= _MOST_VALUES):
+    if seen is None or value is None or (value not in seen and len(seen) >= _MOST_VALUES):
         calls.values[name] = None
         calls.names.remove(name)
     else:
-        seen[key] = seen.get(key, 0) + 1
+        seen[value] = seen.get(value, 0) + 1
 
 
 def _row(code: CodeType, calls: _Calls) -> dict[str, Any]:

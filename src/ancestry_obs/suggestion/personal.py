@@ -12,7 +12,7 @@ _WORDS: Final = frozenset(
      "content", "cookie", "credential", "credentials", "customer", "data", "description",
      "digest", "email", "filename", "first", "firstname", "folder", "guid", "hash", "host",
      "iban", "id", "identifier", "ids", "ip", "key", "keys", "last", "lastname", "line",
-     "login", "mail", "message", "method", "mobile", "name", "names", "nick", "number", "owner",
+     "login", "mail", "message", "mobile", "name", "names", "nick", "number", "owner",
      "passphrase", "passwd", "password", "path", "payload", "person", "phone", "pin", "prompt",
      "pwd", "query", "salt", "secret", "secrets", "seed", "session", "signature", "sql", "ssn",
      "subject", "surname", "text", "title", "token", "tokens", "uri", "url", "user", "username",
