@@ -47,7 +47,7 @@ def call_lines(
         lost: Targets that a map cannot name.
         traced: What the command did.
     """
-    processes = counted(traced.processes, "process").replace("processs", "processes")
+    processes = f"{traced.processes:,} process{'es' * (traced.processes != 1)}"
     yield f"{counted(total, 'function')} called in {traced.seconds:.2f} s of {processes}, traced"
     yield _coloured(f"{'time':>6}  {'own':>6}  {'calls/s':>9}  {'costs':>7}  function", "bold")
     width = max(shutil.get_terminal_size((_NARROWEST, 24)).columns, _NARROWEST)
