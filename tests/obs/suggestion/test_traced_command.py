@@ -307,6 +307,26 @@ def test_the_exit_code_is_the_command_s(traced, last, code):
     assert ("prog:go" in found) == (code < 128)
 
 
+@pytest.mark.parametrize(("number", "code"), [("SIGTERM", 5), ("SIGHUP", 6), ("SIGINT", 0)])
+def test_signals_are_the_command_s(traced, number, code):
+    # A terminal sends SIGINT to both, so that it is not passed on.
+    source = f"""
+        import os, signal, sys
+
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(5))
+        signal.signal(signal.SIGHUP, lambda *_: sys.exit(6))
+        os.kill(os.getppid(), signal.{number})
+        while {number!r} != "SIGINT":
+            signal.pause()
+    """
+    handlers = [signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)]
+    result, _ = traced(source)
+    assert result.code == code
+    assert handlers == [
+        signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+    ]
+
+
 def test_the_program_does_what_it_did(write, monkeypatch):
     source = """
         import gc, json, sys, threading, traceback, weakref
