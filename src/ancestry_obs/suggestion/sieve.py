@@ -34,9 +34,7 @@ def passing(candidates: Sequence[Candidate], checker: Checker) -> tuple[list[Can
         numbers = {int(each[1]) for each in told if each}
         doubts = {target for target, _, _ in verdict.doubts}
         bad = [
-            each
-            for number, each in enumerate(kept)
-            if number in numbers or any(doubt.startswith(each.target) for doubt in doubts)
+            each for number, each in enumerate(kept) if number in numbers or each.target in doubts
         ]
         if not bad:
             break

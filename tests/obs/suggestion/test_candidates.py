@@ -179,3 +179,24 @@ def test_a_hot_function_stands_there_as_a_comment():
     ).replace("A map.", "").replace("quiet", "")  # fmt: skip
     both = [each.targets for each in load_text(plain, "a map").instruments]
     assert both == [("shop:hot",), ("shop:cold",)]
+
+
+def test_what_the_source_does_not_tell_is_left_out_and_no_neighbour(source, checker):
+    files = {
+        "wild.py": """
+            import somewhere
+            make = somewhere.make()
+            make_more = 1
+
+            def made():
+                pass
+
+            def made_too():
+                pass
+        """
+    }
+    named = [Candidate(f"wild:{name}", "function") for name in ("make", "made", "made_too")]
+    source(files)
+    kept, lost = passing(named, checker())
+    assert [each.target for each in kept] == ["wild:made", "wild:made_too"]
+    assert lost == ["wild:make"]
