@@ -48,7 +48,7 @@ def call_lines(
         traced: What the command did.
     """
     processes = f"{traced.processes:,} process{'es' * (traced.processes != 1)}"
-    yield f"{counted(total, 'function')} called in {traced.seconds:.2f} s of {processes}, traced"
+    yield f"{counted(total, 'function')} called in {_duration(traced.seconds)} of {processes}"
     yield _coloured(f"{'time':>6}  {'own':>6}  {'calls/s':>9}  {'costs':>7}  function", "bold")
     width = max(shutil.get_terminal_size((_NARROWEST, 24)).columns, _NARROWEST)
     for row in rows:
@@ -74,6 +74,10 @@ def _line(row: Row, width: int) -> str:
         name = f"…{name[len(name) - (room - len(told)) + 1 :]}"
     line = figures + name + told
     return line if row.is_worth_it else _coloured(line, "yellow")
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.2f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"
 
 
 def _lost(lost: Sequence[str]) -> Iterator[str]:

@@ -176,7 +176,7 @@ def test_the_table(project, launch):
     )
     done = launch("suggest", "--by", "rate", "prog", "--", "prog.py")
     lines = done.stderr.splitlines()
-    assert re.fullmatch(r"3 functions called in \d+\.\d\d s of 1 process, traced", lines[0])
+    assert re.fullmatch(r"3 functions called in (\d+ ms|\d+\.\d\d s) of 1 process", lines[0])
     assert lines[1].split() == ["time", "own", "calls/s", "costs", "function"]
     assert lines[2].endswith("%  prog:often  by mode")
     assert max(map(len, lines)) <= 80
