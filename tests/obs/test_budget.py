@@ -204,9 +204,15 @@ def test_a_program_whose_measuring_is_too_dear(make_module, monkeypatch):
         assert value("ancestry_obs_sampled", target="budget_shop:rest") is None
         assert value("ancestry_obs_overhead_ratio") == 0
         assert value("ancestry_work_seconds_count") == 4500
+        # What was woven before is still asked how often it was called.
+        record = {"metric": "work_seconds", "on": "return"}
+        other = {"target": "budget_shop:work", "record": [record]}
+        ancestry_obs.reload({**SPEC, "instrument": [other], "budget": "1%"})
+        review(0)
+        assert "budget" in review(4500)["budget_shop:work"]
         ancestry_obs.reload(SPEC)
         assert review(10_000)["budget_shop:work"] == ""
         assert value("ancestry_obs_overhead_ratio") is None
-        assert value("ancestry_work_seconds_count") == 14_500
+        assert value("ancestry_work_seconds_count") == 19_000
     finally:
         ancestry_obs.uninstall()

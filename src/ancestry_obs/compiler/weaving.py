@@ -91,7 +91,9 @@ class Woven:
 
     @property
     def countdown(self) -> Countdown | None:
-        """What says which calls are timed, where not all need be."""
+        """What says which calls are timed, where not all need be and it is not retired."""
+        if not self.recorders:
+            return None
         return next((each for each in self.code.co_consts if type(each) is Countdown), None)
 
     @property
