@@ -1,8 +1,8 @@
 """What asks for metrics, and two catalogues of them -> what asks for something that is gone.
 
 Expressions are read as far as that takes: which words are names, which are in quotes, in matchers
-and in lists of labels, and what a label is compared with. What a matcher's regular expression means is
-not looked into, but for a list of values, as the generated ones have them.
+and in lists of labels, and what a label is compared with. What a matcher's regular expression
+means is not looked into, but for a list of values, as the generated ones have them.
 """
 
 from __future__ import annotations
