@@ -1,0 +1,111 @@
+"""Asks an exporter again and again: pages come in, scrapes go out, or why there is none."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from ancestry_obs.exceptions import ExporterError
+from ancestry_obs.feeds import Feed
+from ancestry_obs.installation_status import Status
+from ancestry_obs.live.page_reader import read_page
+from ancestry_obs.live.scrape import Lost, Scrape
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Protocol, Self, TypeVar
+
+    _T = TypeVar("_T")
+
+    class Ask(Protocol):
+        """Gives what a function makes of a page; see `Exporter`."""
+
+        def __call__(self, path: str, read: Callable[[bytes], _T], /) -> _T: ...
+
+
+__all__ = ["Asking", "Exporter"]
+
+_STATES = "ancestry_obs_target_info"
+_SCRAPES = "ancestry_obs_scrape_seconds"
+
+
+class Exporter:
+    """An exporter as what it tells at each moment.
+
+    The page `/status` costs the program more than `/metrics` does, since it looks for who holds
+    what could only be given a proxy: it is asked for again where a state is another one.
+
+    Args:
+        ask: Gives what a function makes of one of its pages, or raises an `ExporterError`.
+        clock: Seconds, from any beginning.
+    """
+
+    def __init__(self, ask: Ask, clock: Callable[[], float] = time.monotonic) -> None:
+        self._ask = ask
+        self._clock = clock
+        self._known: tuple[object, Status, Sequence[Feed]] | None = None
+        self._looks = 0.0
+
+    def scrape(self) -> Scrape:
+        """Ask it.
+
+        Raises:
+            ExporterError: It does not answer, or as no exporter of ours does.
+        """
+        metrics = self._ask("/metrics", read_page)
+        at = self._clock()
+        states = frozenset(metrics[_STATES].values) if _STATES in metrics else frozenset()
+        looks = sum(metrics[_SCRAPES].values.values()) if _SCRAPES in metrics else 0.0
+        # Another process may have another map.
+        if self._known is None or self._known[0] != states or looks < self._looks:
+            status, feeds = self._ask("/status", _read_status)
+            self._known = states, status, feeds
+        self._looks = looks
+        return Scrape(at, metrics, self._known[1], self._known[2])
+
+
+class Asking:
+    """A thread that asks an exporter at intervals, however long an answer takes.
+
+    Args:
+        exporter: What is asked.
+        interval: Seconds from one question to the next.
+        tell: Is given each scrape, or why there is none; called in that thread.
+    """
+
+    def __init__(
+        self, exporter: Exporter, interval: float, tell: Callable[[Scrape | Lost], object]
+    ) -> None:
+        self._exporter = exporter
+        self._interval = interval
+        self._tell = tell
+        self._is_over = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="exporter", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        # An answer that is under way is not waited for.
+        self._is_over.set()
+
+    def _run(self) -> None:
+        while not self._is_over.wait(self._interval):
+            try:
+                told: Scrape | Lost = self._exporter.scrape()
+            except ExporterError as error:
+                told = Lost(str(error))
+            if not self._is_over.is_set():
+                self._tell(told)
+
+
+def _read_status(page: bytes) -> tuple[Status, list[Feed]]:
+    data = json.loads(page)
+    status = Status.from_dict(data)
+    told = data.get("feeds", [])
+    if not isinstance(told, list):
+        raise ValueError("no feeds")  # noqa: TRY004  whoever asked takes a ValueError for "not ours"
+    return status, [Feed.from_dict(each) for each in told]
