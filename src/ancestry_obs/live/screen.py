@@ -169,9 +169,8 @@ def _row(watched: Watched, view: View, row: Row, layout: _Layout) -> str:
     if layout.history:
         bars = spark([*watched.history(view.subject, row.name)], layout.history)
         parts.append(f" {bars}")
-    # The end of a target tells more than its package; a series' begins with the metric.
-    is_target = view.subject == "targets"
-    return "".join((*parts, " ", fitted(row.name, layout.name, keep_end=is_target)))
+    # The end tells more: a function than its package, labels than the metric.
+    return "".join((*parts, " ", fitted(row.name, layout.name, keep_end=True)))
 
 
 def _detail(view: View, rows: Sequence[Row]) -> tuple[Line, Line]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ancestry_obs.live.history import History
 from ancestry_obs.live.joined import Joined
+from ancestry_obs.live.rate_history import History
 from ancestry_obs.live.rates import Interval
 from ancestry_obs.live.rows import SUBJECTS, expression_errors, rows
 
