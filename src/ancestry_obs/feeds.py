@@ -105,6 +105,8 @@ def _failing(record: RecordSpec, metric: MetricSpec) -> Iterator[tuple[str, tupl
         values = _failures(known[name])
         if "outcome" in expression.functions and known[name].values is None:
             values = ("error",)
+        if expression.is_constant:
+            values = tuple(each for each in values if each == expression.constant)
         if values:
             yield name, values
 

@@ -32,6 +32,7 @@ record = [
 [[instrument]]
 target = "shop:set"
 record = [
+  { metric = "ops_total", labels = { op = "'set'", result = "'fine'" } },
   { metric = "ends_total", on = "raise", labels = { end = "outcome(error)" } },
   { metric = "op_seconds", value = "elapsed * 2", labels = { name = "name" } },
 ]
@@ -49,7 +50,8 @@ def test_each_pattern_has_the_records_of_its_instrument(told):
     assert [(each.pattern, each.metric) for each in told] == [
         ("shop:get", "shop_ops_total"), ("shop:get", "shop_op_seconds"),
         ("shop:fetch", "shop_ops_total"), ("shop:fetch", "shop_op_seconds"),
-        ("shop:set", "shop_ends_total"), ("shop:set", "shop_op_seconds"),
+        ("shop:set", "shop_ops_total"), ("shop:set", "shop_ends_total"),
+        ("shop:set", "shop_op_seconds"),
     ]  # fmt: skip
 
 
@@ -60,12 +62,14 @@ def test_a_label_that_is_always_the_same_is_told(told):
 def test_values_that_say_that_a_call_failed(told):
     assert dict(told[0].failing) == {"result": ("Failed", "error")}
     assert dict(told[1].failing) == {}
+    # What is always fine tells of no failure.
+    assert dict(told[4].failing) == {}
     # A free label, by the function that names an end.
-    assert (dict(told[4].failing), told[4].on) == ({"end": ("error",)}, "raise")
+    assert (dict(told[5].failing), told[5].on) == ({"end": ("error",)}, "raise")
 
 
 def test_only_what_a_call_takes_is_its_duration(told):
-    assert [each.is_duration for each in told] == [False, True, False, True, False, False]
+    assert [each.is_duration for each in told] == [False, True, False, True, False, False, False]
 
 
 def test_without_a_namespace(tmp_path):

@@ -76,7 +76,7 @@ def _digits(size: float) -> str:
         return f"{size:.0f}"
     if size >= _TWO_DIGITS:
         return f"{size:.1f}"
-    return f"{size:.2f}" if size >= 0.005 else "~0"  # noqa: PLR2004  what two digits show as 0.01
+    return f"{size:.2f}" if size >= 0.005 else "<.01"  # noqa: PLR2004  what two digits show as 0.01
 
 
 def seconds_text(seconds: float | None) -> str:

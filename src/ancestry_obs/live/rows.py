@@ -11,7 +11,7 @@ from ancestry_obs.live.joined import Joined, SeriesByLabels
 from ancestry_obs.live.rates import QUANTILES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from ancestry_obs.feeds import Feed
     from ancestry_obs.live.rates import Interval, Quantile
@@ -48,6 +48,7 @@ class Row:
         is_time: Whether the quantiles are seconds.
         expression_errors: Expressions that failed at a target, as `rate` is counted.
         reason: What is remarkable about a target; may be empty.
+        short_name: A series without its labels' names; else empty.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Row:
     is_time: bool = True
     expression_errors: float = 0.0
     reason: str = ""
+    short_name: str = ""
 
 
 def rows(subject: Subject, interval: Interval, joined: Joined) -> list[Row]:
@@ -76,11 +78,7 @@ def rows(subject: Subject, interval: Interval, joined: Joined) -> list[Row]:
     metrics = [e for e in interval.after.metrics.values() if not e.name.startswith(_OURS)]
     if subject == "metrics":
         return [_metric_row(each.name, each, tuple(each.values), interval) for each in metrics]
-    return [
-        _metric_row(_series_name(metric, labels), metric, (labels,), interval)
-        for metric in metrics
-        for labels in metric.values
-    ]
+    return [_series_row(metric, labels, interval) for metric in metrics for labels in metric.values]
 
 
 def expression_errors(interval: Interval) -> float:
@@ -202,9 +200,10 @@ def _metric_row(name: str, metric: Metric, series: Sequence[Labels], interval: I
     )
 
 
-def _series_name(metric: Metric, labels: Labels) -> str:
-    return f"{metric.name}{{{_labels_text(labels)}}}" if labels else metric.name
-
-
-def _labels_text(labels: Iterable[tuple[str, str]]) -> str:
-    return ",".join(f'{name}="{value}"' for name, value in labels)
+def _series_row(metric: Metric, labels: Labels, interval: Interval) -> Row:
+    if not labels:
+        return _metric_row(metric.name, metric, (labels,), interval)
+    named = ",".join(f'{name}="{value}"' for name, value in labels)
+    values = ",".join(value for _, value in labels)
+    row = _metric_row(f"{metric.name}{{{named}}}", metric, (labels,), interval)
+    return replace(row, short_name=f"{metric.name}{{{values}}}")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from ancestry_obs.live.columns import COLUMNS, spark
-from ancestry_obs.live.fitting_text import columns_of, fitted
+from ancestry_obs.live.fitting_text import columns_of, fitted, printable
 from ancestry_obs.live.rows import SUBJECTS
 from ancestry_obs.live.view import KEYS, chosen
 
@@ -90,7 +90,9 @@ def _title(watched: Watched) -> str:
         states[row.kind] = states.get(row.kind, 0) + 1
     told = ", ".join(f"{number:,} {state}" for state, number in sorted(states.items()))
     place = status.url.removesuffix("/metrics")
-    return f"{place}  {status.map}  {told or 'no targets'}"
+    # A map of a package has a long path.
+    name = status.map.replace("\\", "/").rpartition("/")[2]
+    return f"{place}  {name}  {told or 'no targets'}"
 
 
 def _message(watched: Watched, view: View, shown: int, number: int) -> Line:
@@ -170,7 +172,9 @@ def _row(watched: Watched, view: View, row: Row, layout: _Layout) -> str:
         bars = spark([*watched.history(view.subject, row.name)], layout.history)
         parts.append(f" {bars}")
     # The end tells more: a function than its package, labels than the metric.
-    return "".join((*parts, " ", fitted(row.name, layout.name, keep_end=True)))
+    fits = columns_of(printable(row.name)) <= layout.name
+    name = row.name if fits or not row.short_name else row.short_name
+    return "".join((*parts, " ", fitted(name, layout.name, keep_end=True)))
 
 
 def _detail(view: View, rows: Sequence[Row]) -> tuple[Line, Line]:

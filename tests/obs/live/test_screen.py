@@ -4,8 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ancestry_obs.frozen import replaced
 from ancestry_obs.live.fitting_text import columns_of
 from ancestry_obs.live.rows import SUBJECTS
+from ancestry_obs.live.scrape import Scrape
 from ancestry_obs.live.screen import screen
 from ancestry_obs.live.view import View
 from ancestry_obs.live.watched import Watched
@@ -159,6 +161,19 @@ def test_metrics(watched):
         "▼RATE/S", "VALUE", "P50", "P95", "P99", "TYPE", "HISTORY", "METRIC",
     ]  # fmt: skip
     assert lines[5].split() == ["-", "7", "-", "-", "-", "gauge", "shop_cart_items"]
+
+
+def test_a_series_without_room_has_the_values_of_its_labels_alone(watched):
+    assert shown(watched, View("series"))[4].endswith(" …arges_total{EUR,success}")
+    wide = shown(watched, View("series"), width=120)[4]
+    assert wide.endswith('shop_charges_total{currency="EUR",outcome="success"}')
+
+
+def test_a_map_is_told_without_its_folder(shop):
+    first = shop()
+    status = replaced(first.status, map="/opt/shop/maps/shop.toml")
+    seen = Watched(Scrape(0.0, first.metrics, status))
+    assert shown(seen)[0].startswith("http://127.0.0.1:9000  shop.toml  1 error")
 
 
 def test_messages(watched):
