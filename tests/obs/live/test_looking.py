@@ -42,9 +42,9 @@ def test_each_event_is_a_screen(looked, shop):
 
 
 def test_what_is_held_stays_and_goes_on_from_there(looked, shop):
-    later = [shop(at, calls=10 + 10 * at, looks=1 + at) for at in (1.0, 2.0, 4.0)]
+    later = [shop(at, calls=calls, looks=1 + at) for at, calls in ((1, 20), (2, 100), (4, 110))]
     screens = looked(later[0], "p", later[1], "p", later[2])
-    assert [row(each) for each in screens] == ["-", "10", "10", "10", "10", "10"]
+    assert [row(each) for each in screens] == ["-", "10", "10", "10", "10", "30"]
     assert screens[2][1] == screens[3][1] == "held; p goes on"
     # The last is of the three seconds since the first.
     assert screens[-1][1] != "held; p goes on"

@@ -141,6 +141,15 @@ def test_a_feed_of_all_series_overlaps_one_of_some(cache):
     assert (told["get"].is_failed_shared, told["set"].is_failed_shared) == (True, True)
 
 
+def test_one_constant_that_differs_parts_feeds_whatever_else_they_have(cache):
+    both = {"op": "get", "result": "failed"}
+    told = cache(get=[("ops_total", both, FAILING, "exit", False)], set=[by_op("set")])
+    assert (told["get"].is_failed_shared, told["set"].is_failed_shared) == (False, False)
+    assert (told["get"].failed, told["set"].failed) == (2, 1)
+    told = cache(get=[("ops_total", both, FAILING, "exit", False)], set=[by_op("get")])
+    assert (told["get"].is_failed_shared, told["set"].is_failed_shared) == (True, True)
+
+
 def test_a_target_that_is_never_called_shares_nothing(cache):
     told = cache(both=[("op_seconds", {}, {}, "exit", True)], states=("installed", "idle"))
     assert told["get"].is_shared is False
