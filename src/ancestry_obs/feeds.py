@@ -56,8 +56,8 @@ class Feed:
             return cls(
                 pattern=str(data["pattern"]),
                 metric=str(data["metric"]),
-                constants=dict(data["constants"]),  # type: ignore[call-overload]  # else: a ValueError
-                failing={name: tuple(each) for name, each in data["failing"].items()},  # type: ignore[attr-defined]  # the same
+                constants={name: str(each) for name, each in data["constants"].items()},  # type: ignore[attr-defined]  # else: a ValueError
+                failing={name: tuple(map(str, each)) for name, each in data["failing"].items()},  # type: ignore[attr-defined]  # the same
                 on=str(data["on"]),
                 is_duration=bool(data["is_duration"]),
             )

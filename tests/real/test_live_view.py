@@ -344,6 +344,24 @@ def test_a_terminal_without_unicode(pane, program, shop):
     view.ended(0)
 
 
+def test_a_terminal_that_has_gone(program, shop, tmp_path):
+    """Nobody sends SIGHUP where the terminal is not the one that controls the process."""
+    ours, its = os.openpty()
+    with (tmp_path / "said").open("w") as said:
+        running = subprocess.Popen(
+            [sys.executable, "-m", "ancestry_obs", "top", shop.url],
+            stdin=its, stdout=its, stderr=said, env={**os.environ, "TERM": "xterm"},
+            start_new_session=True,
+        )  # fmt: skip
+    os.close(its)
+    seen = b""
+    while b"TARGET" not in seen:
+        seen += os.read(ours, 4096)
+    os.close(ours)
+    assert running.wait(60) == 129
+    assert (tmp_path / "said").read_text() == ""
+
+
 def test_a_terminal_that_nobody_knows(pane, program, shop):
     view = pane(shop.url, TERM="no-such-terminal")
     lines = view.wait_for_text(r"ENDED 2")

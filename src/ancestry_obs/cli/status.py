@@ -26,6 +26,13 @@ _T = TypeVar("_T")
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Declare the command's arguments."""
     parser = commands.add_parser("status", help="ask a running program for its targets' states")
+    add_url(parser)
+    parser.add_argument("--json", action="store_true", help="print what the exporter answers")
+    parser.set_defaults(command=command)
+
+
+def add_url(parser: argparse.ArgumentParser) -> None:
+    """Declare the argument that names an exporter."""
     parser.add_argument(
         "url",
         metavar="URL",
@@ -33,8 +40,6 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="its exporter, such as http://127.0.0.1:9000; if left out, this machine's at "
         "METRICS_EXPORT_PORT",
     )
-    parser.add_argument("--json", action="store_true", help="print what the exporter answers")
-    parser.set_defaults(command=command)
 
 
 def command(arguments: argparse.Namespace) -> int:

@@ -6,13 +6,14 @@ import math
 import sys
 import time
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ancestry_obs.cli.output import say, say_json, table
-from ancestry_obs.cli.status import ask, default_url
+from ancestry_obs.cli.status import add_url, ask, default_url
 from ancestry_obs.exceptions import ObservabilityError
 from ancestry_obs.live.asking import Asking, Exporter
 from ancestry_obs.live.columns import COLUMNS, column_named
+from ancestry_obs.live.fitting_text import printable
 from ancestry_obs.live.looking import look
 from ancestry_obs.live.rates import QUANTILES
 from ancestry_obs.live.rows import SUBJECTS
@@ -25,9 +26,11 @@ if TYPE_CHECKING:
 
     from ancestry_obs.live.rows import Row
 
-_EPILOG = """\
-Where standard output is no terminal, one table is printed after one interval, as with --once.
-The live view's keys are told by ?; q ends it.
+_INTERRUPTED: Final = 128 + 2
+_LONGEST: Final = 86400.0
+_EPILOG: Final = """\
+Where standard input or output is no terminal, one table is printed after one interval, as with
+--once. The live view's keys are told by ?; q ends it.
 """
 
 
@@ -36,15 +39,13 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = commands.add_parser(
         "top", help="watch a running program: rates, quantiles, failures, states", epilog=_EPILOG
     )
+    add_url(parser)
     parser.add_argument(
-        "url",
-        metavar="URL",
-        nargs="?",
-        help="its exporter, such as http://127.0.0.1:9000; if left out, this machine's at "
-        "METRICS_EXPORT_PORT",
-    )
-    parser.add_argument(
-        "--interval", metavar="SECONDS", type=_interval, default=1.0, help="between looks (1)"
+        "--interval",
+        metavar="SECONDS",
+        type=seconds,
+        default=1.0,
+        help="from one look to the next, a day at most (1)",
     )
     parser.add_argument(
         "--view", choices=SUBJECTS, default="targets", help="what there is a line for each of"
@@ -62,27 +63,28 @@ def command(arguments: argparse.Namespace) -> int:
     Raises:
         ObservabilityError: nothing answers, or there is no such column or no terminal.
     """
-    view = _view(arguments)
-    exporter = Exporter(partial(ask, arguments.url or default_url()))
-    watched = Watched(exporter.scrape())
-    is_live = sys.stdin.isatty() and sys.stdout.isatty()
-    if is_live and not arguments.once and not arguments.json:
-        _look(watched, view, exporter, arguments.interval)
-        return 0
-    time.sleep(arguments.interval)
-    watched.add(exporter.scrape())
-    if arguments.json:
-        say_json(_as_dict(watched, view))
-    else:
-        say(_table(watched, view))
+    is_live = _is_terminal() and not (arguments.once or arguments.json)
+    try:
+        if is_live:
+            _look(arguments)
+        else:
+            _print(arguments)
+    except KeyboardInterrupt:
+        # The usual way to end a view; a table that was not printed is another matter.
+        return 0 if is_live else _INTERRUPTED
     return 0
 
 
-def _interval(text: str) -> float:
-    seconds = float(text)
-    if not (math.isfinite(seconds) and seconds > 0):
+def seconds(text: str) -> float:
+    """Read an interval; the name is what a refusal calls it.
+
+    Raises:
+        ValueError: nobody can wait so long, or it is no time at all.
+    """
+    number = float(text)
+    if not 0 < number <= _LONGEST:
         raise ValueError
-    return seconds
+    return number
 
 
 def _view(arguments: argparse.Namespace) -> View:
@@ -94,20 +96,38 @@ def _view(arguments: argparse.Namespace) -> View:
     return View(arguments.view, sort=columns.index(column), words=arguments.filter)
 
 
-def _look(watched: Watched, view: View, exporter: Exporter, interval: float) -> None:
-    try:
-        with Terminal() as terminal, Asking(exporter, interval, terminal.tell):
-            look(watched, view, terminal.events(), terminal)
-    except KeyboardInterrupt:
-        # The usual way to end it.
-        return
+def _is_terminal() -> bool:
+    # Who is started without standard input has none.
+    return sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def _look(arguments: argparse.Namespace) -> None:
+    view, exporter, watched = _begun(arguments)
+    with Terminal() as terminal, Asking(exporter, arguments.interval, terminal.tell):
+        look(watched, view, terminal.events(), terminal)
+
+
+def _print(arguments: argparse.Namespace) -> None:
+    view, exporter, watched = _begun(arguments)
+    time.sleep(arguments.interval)
+    watched.add(exporter.scrape())
+    if arguments.json:
+        say_json(_as_dict(watched, view))
+    else:
+        say(_table(watched, view))
+
+
+def _begun(arguments: argparse.Namespace) -> tuple[View, Exporter, Watched]:
+    view = _view(arguments)
+    exporter = Exporter(partial(ask, arguments.url or default_url()))
+    return view, exporter, Watched(exporter.scrape())
 
 
 def _table(watched: Watched, view: View) -> str:
     columns = COLUMNS[view.subject]
     rows = chosen(watched.rows(view.subject), view)
     cells = [
-        [column.text(row).rjust(column.width * column.is_number) for column in columns]
+        [printable(column.text(row)).rjust(column.width * column.is_number) for column in columns]
         for row in rows
     ]
     heads = [each.head.rjust(each.width * each.is_number) for each in columns]

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Protocol, Self, TypeVar
 
+    from ancestry_obs.installation_status import TargetStatus
+
     _T = TypeVar("_T")
 
     class Ask(Protocol):
@@ -103,9 +105,19 @@ class Asking:
 
 
 def _read_status(page: bytes) -> tuple[Status, list[Feed]]:
-    data = json.loads(page)
+    try:
+        data = json.loads(page)
+    except RecursionError as error:
+        raise ValueError("no status") from error
     status = Status.from_dict(data)
-    told = data.get("feeds", [])
-    if not isinstance(told, list):
+    told = (status.map, status.url, *(each for t in status.targets for each in _texts(t)))
+    if not all(isinstance(each, str) for each in told):
+        raise ValueError("no status")
+    feeds = data.get("feeds", [])
+    if not isinstance(feeds, list):
         raise ValueError("no feeds")  # noqa: TRY004  whoever asked takes a ValueError for "not ours"
-    return status, [Feed.from_dict(each) for each in told]
+    return status, [Feed.from_dict(each) for each in feeds]
+
+
+def _texts(target: TargetStatus) -> tuple[object, ...]:
+    return (target.target, target.state, target.reason, *target.patterns)

@@ -100,7 +100,7 @@ def _message(watched: Watched, view: View, shown: int, number: int) -> Line:
     if view.is_typing:
         return Line(f"filter: {view.words}_", "title")
     if watched.lost:
-        return Line(f"{watched.lost} (waiting for it)", "bad")
+        return Line(f"waiting: {watched.lost}", "bad")
     if view.is_paused:
         return Line("held; p goes on", "warning")
     if watched.has_restarted:

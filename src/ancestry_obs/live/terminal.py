@@ -13,6 +13,7 @@ import selectors
 import signal
 import sys
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from ancestry_obs.exceptions import ObservabilityError
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 __all__ = ["Terminal"]
 
 _ESCAPE_MILLISECONDS: Final = 25
+_MOST_IN_VAIN: Final = 100
+_GONE: Final = 128 + 1
+"""What a shell makes of a program that SIGHUP (1) has ended."""
 _KEYS: Final = {
     "KEY_UP": "UP", "KEY_DOWN": "DOWN", "KEY_LEFT": "LEFT", "KEY_RIGHT": "RIGHT",
     "KEY_PPAGE": "PAGE_UP", "KEY_NPAGE": "PAGE_DOWN", "KEY_HOME": "HOME", "KEY_END": "END",
@@ -74,16 +78,25 @@ class Terminal:
             os.write(self._writer, b"!")
 
     def events(self) -> Iterator[Event]:
-        """Yield what happens; keys, what is told, and `None` for a new size. It never ends."""
+        """Yield what happens: keys, what is told, and `None` for a new size.
+
+        Raises:
+            SystemExit: The terminal has gone.
+        """
         with selectors.DefaultSelector() as selector:
             selector.register(sys.stdin.fileno(), selectors.EVENT_READ)
             selector.register(self._reader, selectors.EVENT_READ)
-            while True:
+            vain = 0
+            while vain < _MOST_IN_VAIN:
                 ready = {key.fd for key, _ in selector.select()}
                 if self._reader in ready:
                     yield from self._told()
                 if sys.stdin.fileno() in ready:
-                    yield from self._keys()
+                    keys = [*self._keys()]
+                    vain = 0 if keys else vain + 1
+                    yield from keys
+        # A terminal that has gone is ready for ever and gives nothing.
+        raise SystemExit(_GONE)
 
     def size(self) -> tuple[int, int]:
         """Give the columns and lines that the terminal has now."""
@@ -107,7 +120,10 @@ class Terminal:
 
     def _told(self) -> Iterator[Event]:
         os.read(self._reader, 65536)
-        columns, lines = os.get_terminal_size(sys.stdout.fileno())
+        try:
+            columns, lines = os.get_terminal_size(sys.stdout.fileno())
+        except OSError:
+            raise SystemExit(_GONE) from None
         if (columns, lines) != self.size() and columns and lines:
             self._curses.resizeterm(lines, columns)
             yield None
@@ -173,10 +189,12 @@ class Terminal:
             self._prepare()
             yield
         finally:
-            self._window.keypad(False)
-            curses.echo()
-            curses.nocbreak()
-            curses.endwin()
+            # None of it matters to a terminal that has gone.
+            for restore in (partial(self._window.keypad, False), curses.echo, curses.nocbreak):
+                with suppress(curses.error):
+                    restore()
+            with suppress(curses.error):
+                curses.endwin()
 
     def _prepare(self) -> None:
         curses = self._curses

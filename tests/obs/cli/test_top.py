@@ -99,6 +99,33 @@ def test_a_program_that_ends_between_the_two_looks(command, url, between):
 
 
 @pytest.mark.live
+def test_an_interrupt_before_the_second_look(command, url, between):
+    def interrupt():
+        raise KeyboardInterrupt
+
+    between(interrupt)
+    done = command("top", url)
+    assert (done.code, done.out, done.err) == (130, "", "")
+
+
+@pytest.mark.live
+def test_no_label_commands_a_terminal(command, url, between):
+    import shop
+
+    between(lambda: shop.price("\x1b[2J"))
+    told = command("top", url, "--once", "--view", "series").out
+    assert 'shop_prices_total{name="?[2J"}' in told
+    assert "\x1b" not in told
+
+
+@pytest.mark.live
+def test_without_standard_input(command, url, between, monkeypatch):
+    between(lambda: None)
+    monkeypatch.setattr("sys.stdin", None)
+    assert command("top", url).out.startswith("CALLS/S")
+
+
+@pytest.mark.live
 def test_a_column_that_there_is_not(command, url):
     done = command("top", url, "--sort", "cost")
     assert (done.code, done.out) == (2, "")
@@ -108,11 +135,13 @@ def test_a_column_that_there_is_not(command, url):
     )
 
 
-@pytest.mark.parametrize("seconds", ["0", "-1", "nan", "inf", "soon"])
+@pytest.mark.parametrize("seconds", ["0", "-1", "nan", "inf", "1e9", "soon"])
 def test_an_interval_that_is_none(command, seconds):
     done = command("top", "--interval", seconds)
     assert (done.code, done.out) == (2, "")
-    assert done.err.startswith("ancestry-obs: argument --interval: invalid")
+    assert done.err.startswith(
+        f"ancestry-obs: argument --interval: invalid seconds value: {seconds!r}"
+    )
     assert done.err.count("\n") == 1
 
 

@@ -89,6 +89,31 @@ def test_feeds_that_are_none(exporter, program, feeds):
         exporter.scrape()
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"map": 5},
+        {"url": None},
+        {"targets": [{"target": 5, "state": "installed"}]},
+        {"targets": [{"target": "a:b", "state": ["error"]}]},
+        {"targets": [{"target": "a:b", "state": "error", "reason": {}}]},
+        {"targets": [{"target": "a:b", "state": "error", "patterns": [["a"]]}]},
+    ],
+)
+def test_a_status_with_something_else_than_text(exporter, program, changes):
+    program.page |= changes
+    with pytest.raises(ValueError, match="status"):
+        exporter.scrape()
+
+
+def test_a_status_of_endless_depth(program):
+    def ask(path, read):
+        return read(b"[" * 100_000) if path == "/status" else program.ask(path, read)
+
+    with pytest.raises(ValueError, match="status"):
+        Exporter(ask).scrape()
+
+
 def test_it_is_asked_again_and_again_until_the_end():
     told, enough = [], threading.Event()
     answers = iter(["one", ExporterError("nobody\nthere"), "two"])

@@ -53,7 +53,7 @@ def test_what_is_held_stays_and_goes_on_from_there(looked, shop):
 def test_a_lost_exporter_is_told_and_its_numbers_stay(looked, shop):
     first, second = shop(2.0, calls=30, looks=2), shop(9.0, calls=37, looks=3)
     screens = looked(first, Lost("no exporter answers there"), second)
-    assert screens[2][1] == "no exporter answers there (waiting for it)"
+    assert screens[2][1] == "waiting: no exporter answers there"
     assert [row(each) for each in screens] == ["-", "10", "10", "1"]
     assert "waiting" not in screens[3][1]
 

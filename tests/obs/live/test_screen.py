@@ -188,7 +188,7 @@ def test_messages(watched):
     watched.has_restarted = True
     assert message() == "the program has been started anew; counters begin at 0"
     watched.lost = "no exporter answers there"
-    assert message() == "no exporter answers there (waiting for it)"
+    assert message() == "waiting: no exporter answers there"
     assert styles(watched)[1] == "bad"
 
 
