@@ -111,8 +111,9 @@ class Pane:
         kept = {
             name: value
             for name, value in os.environ.items()
-            if name not in {"TMUX", "NO_COLOR", "COLUMNS", "LINES", "LC_ALL", "LANG"}
+            if name not in {"TMUX", "NO_COLOR", "COLUMNS", "LINES"}
         }
+        self._environment = {**kept, "LC_ALL": "C.UTF-8"}
         script = (
             'stty -a >before; "$@" 2>said & echo $! >pid; fg >/dev/null; echo "ENDED $?"; '
             "stty -a >after; exec cat"
@@ -121,13 +122,14 @@ class Pane:
             "new-session", "-d", "-x", "80", "-y", "24",
             "env", *(f"{name}={value}" for name, value in environment.items()),
             "bash", "-mc", script, "bash", *words,
-            cwd=folder, env={**kept, "LC_CTYPE": "C.UTF-8"},
+            cwd=folder,
         )  # fmt: skip
 
     def _run(self, *words, **how):
         return subprocess.run(
-            [*self._tmux, *words], capture_output=True, text=True, check=True, timeout=60, **how
-        ).stdout
+            [*self._tmux, *words], env=self._environment, capture_output=True, encoding="utf-8",
+            check=True, timeout=60, **how,
+        ).stdout  # fmt: skip
 
     def press(self, *keys):
         self._run("send-keys", *keys)
@@ -362,10 +364,18 @@ def test_a_terminal_that_has_gone(program, shop, tmp_path):
     assert (tmp_path / "said").read_text() == ""
 
 
-def test_a_terminal_that_nobody_knows(pane, program, shop):
-    view = pane(shop.url, TERM="no-such-terminal")
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("no-such-terminal", "is not known here ("),
+        ("", "is not known here ("),
+        ("dumb", "can only write line after line;"),
+    ],
+)
+def test_a_terminal_that_cannot_be_used(pane, program, shop, name, reason):
+    view = pane(shop.url, TERM=name)
     lines = view.wait_for_text(r"ENDED 2")
     assert lines[0] == "ENDED 2"
     (said,) = (view.folder / "said").read_text().splitlines()
-    assert said.startswith("ancestry-obs: the terminal 'no-such-terminal' is not known here (")
-    assert said.endswith("); set TERM to one that is, or use --once")
+    assert said.startswith(f"ancestry-obs: the terminal {name!r} {reason}")
+    assert said.endswith("; set TERM to another one, or use --once")

@@ -20,6 +20,7 @@ from ancestry_obs.live.rows import SUBJECTS
 from ancestry_obs.live.terminal import Terminal
 from ancestry_obs.live.view import View, chosen
 from ancestry_obs.live.watched import Watched
+from ancestry_obs.metrics_exporter.client import part_user
 
 if TYPE_CHECKING:
     import argparse
@@ -119,8 +120,10 @@ def _print(arguments: argparse.Namespace) -> None:
 
 def _begun(arguments: argparse.Namespace) -> tuple[View, Exporter, Watched]:
     view = _view(arguments)
-    exporter = Exporter(partial(ask, arguments.url or default_url()))
-    return view, exporter, Watched(exporter.scrape())
+    url = arguments.url or default_url()
+    exporter = Exporter(partial(ask, url))
+    # Behind a tunnel or a name the program does not know where it is asked.
+    return view, exporter, Watched(exporter.scrape(), part_user(url)[0])
 
 
 def _table(watched: Watched, view: View) -> str:
@@ -137,7 +140,7 @@ def _table(watched: Watched, view: View) -> str:
 def _as_dict(watched: Watched, view: View) -> dict[str, Any]:
     scrape = watched.scrape
     return {
-        "url": scrape.status.url,
+        "url": watched.address,
         "map": scrape.status.map,
         "restarted": watched.has_restarted,
         view.subject: [_row_as_dict(row, view) for row in chosen(watched.rows(view.subject), view)],

@@ -89,10 +89,9 @@ def _title(watched: Watched) -> str:
     for row in watched.rows("targets"):
         states[row.kind] = states.get(row.kind, 0) + 1
     told = ", ".join(f"{number:,} {state}" for state, number in sorted(states.items()))
-    place = status.url.removesuffix("/metrics")
     # A map of a package has a long path.
     name = status.map.replace("\\", "/").rpartition("/")[2]
-    return f"{place}  {name}  {told or 'no targets'}"
+    return f"{watched.address}  {name}  {told or 'no targets'}"
 
 
 def _message(watched: Watched, view: View, shown: int, number: int) -> Line:

@@ -177,13 +177,7 @@ class Terminal:
         # Curses takes the encoding from the locale.
         with suppress(locale.Error):
             locale.setlocale(locale.LC_ALL, "")
-        try:
-            curses.setupterm()
-        except curses.error as error:
-            raise ObservabilityError(
-                f"the terminal {os.environ.get('TERM', '')!r} is not known here ({error}); "
-                "set TERM to one that is, or use --once"
-            ) from error
+        self._check()
         self._window = curses.initscr()
         try:
             self._prepare()
@@ -195,6 +189,20 @@ class Terminal:
                     restore()
             with suppress(curses.error):
                 curses.endwin()
+
+    def _check(self) -> None:
+        """Refuse a terminal where curses would end the process, or could place nothing."""
+        name = os.environ.get("TERM", "")
+        remedy = "set TERM to another one, or use --once"
+        try:
+            self._curses.setupterm()
+        except self._curses.error as error:
+            text = f"the terminal {name!r} is not known here ({error}); {remedy}"
+            raise ObservabilityError(text) from error
+        if not self._curses.tigetstr("cup"):
+            raise ObservabilityError(
+                f"the terminal {name!r} can only write line after line; {remedy}"
+            )
 
     def _prepare(self) -> None:
         curses = self._curses

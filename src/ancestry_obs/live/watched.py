@@ -26,13 +26,15 @@ class Watched:
 
     Args:
         first: The first scrape.
+        address: What was asked for it, to be shown; where the program says itself if empty.
 
     Attributes:
         lost: Why the exporter does not answer; empty while it does.
         has_restarted: Whether the last scrape was the first of a new process.
     """
 
-    def __init__(self, first: Scrape) -> None:
+    def __init__(self, first: Scrape, address: str = "") -> None:
+        self.address = address or first.status.url.removesuffix("/metrics")
         self.lost = ""
         self.has_restarted = False
         self._before: Scrape | None = None

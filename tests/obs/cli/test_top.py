@@ -99,6 +99,21 @@ def test_a_program_that_ends_between_the_two_looks(command, url, between):
 
 
 @pytest.mark.live
+def test_the_exporter_of_this_machine(command, url, between, monkeypatch):
+    between(lambda: None)
+    address = url.removesuffix("/metrics")
+    monkeypatch.setenv("METRICS_EXPORT_PORT", address.rpartition(":")[2])
+    assert json.loads(command("top", "--json").out)["url"] == address
+
+
+@pytest.mark.live
+def test_no_password_is_shown(command, url, between):
+    between(lambda: None)
+    told = command("top", url.replace("http://", "http://ada:secret@"), "--json").out
+    assert json.loads(told)["url"] == url
+
+
+@pytest.mark.live
 def test_an_interrupt_before_the_second_look(command, url, between):
     def interrupt():
         raise KeyboardInterrupt
