@@ -107,10 +107,18 @@ def _message(watched: Watched, view: View, shown: int, number: int) -> Line:
     parts = [f"[{each}]" if each == view.subject else each for each in SUBJECTS]
     parts += ["since the start" if view.since_start else ""]
     parts += [f"filter {view.words!r}: {shown:,} of {number:,}" if view.words else ""]
+    warnings = [*_warnings(watched)]
+    return Line("  ".join(filter(None, [*parts, *warnings])), "warning" if warnings else "")
+
+
+def _warnings(watched: Watched) -> Iterator[str]:
+    status = watched.scrape.status
     if errors := watched.expression_errors():
-        parts.append(f"{errors:,.0f} failed expressions")
-        return Line("  ".join(filter(None, parts)), "warning")
-    return Line("  ".join(filter(None, parts)))
+        yield f"failed expressions: {errors:,.0f}"
+    if status.exporter_error:
+        yield f"exporter: {status.exporter_error}"
+    if status.end_error:
+        yield f"end: {status.end_error}"
 
 
 def _layout(view: View, width: int) -> _Layout:
@@ -184,7 +192,7 @@ def _detail(view: View, rows: Sequence[Row]) -> tuple[Line, Line]:
     told = [row.reason] if row.reason else []
     if row.expression_errors:
         told.append(
-            f"{row.expression_errors:,.3g} failed expressions{'' if view.since_start else '/s'}"
+            f"failed expressions{'' if view.since_start else '/s'}: {row.expression_errors:,.3g}"
         )
     return Line(row.name, "title"), Line("; ".join(told))
 

@@ -14,7 +14,7 @@ from ancestry_obs.live.watched import Watched
 
 AT_80 = """\
 http://127.0.0.1:9000  shop.toml  1 error, 1 idle, 2 installed
-[targets]  metrics  series  6 failed expressions
+[targets]  metrics  series  failed expressions: 6
 ▼CALLS/S FAIL/S    P50    P95    P99 STATE     HISTORY TARGET
       10      2  100ms  910ms  982ms installed       █ shop:charge
        0      -      -      -      - installed       ▁ shop:Cart.add
@@ -24,11 +24,11 @@ http://127.0.0.1:9000  shop.toml  1 error, 1 idle, 2 installed
 
 
 shop:charge
-3 failed expressions/s
+failed expressions/s: 3
 q end  Tab view  <> sort  r reverse  / filter  t totals  p hold  ? help"""
 AT_40 = """\
 http://127.0.0.1:9000  shop.toml  1 err…
-[targets]  metrics  series  6 failed ex…
+[targets]  metrics  series  failed expr…
 ▼CALLS/S    P95 STATE     TARGET
       10  910ms installed shop:charge
        0      - installed shop:Cart.add
@@ -38,7 +38,7 @@ http://127.0.0.1:9000  shop.toml  1 err…
 
 
 shop:charge
-3 failed expressions/s
+failed expressions/s: 3
 q end  Tab view  <> sort  r reverse  / …"""
 AT_200 = "▼CALLS/S FAIL/S    P50    P95    P99 STATE     HISTORY                        TARGET"
 LONG = "価格.管理:Bestellung.berechne_" + "sehr_" * 30 + "lang"
@@ -141,7 +141,7 @@ def test_the_chosen_row_is_on_the_screen(scraped):
 
 def test_totals(watched):
     lines = shown(watched, View(since_start=True))
-    assert lines[1] == "[targets]  metrics  series  since the start  6 failed expressions"
+    assert lines[1] == "[targets]  metrics  series  since the start  failed expressions: 6"
     assert lines[2].split()[:3] == ["▼CALLS", "FAILED", "P50"]
     assert lines[3].split()[:2] == ["100", "-"]
     assert "shop:Cart.add" in lines[3]
@@ -181,7 +181,7 @@ def test_messages(watched):
         return shown(watched, View(**view))[1]
 
     assert message(words="charge") == (
-        "[targets]  metrics  series  filter 'charge': 1 of 4  6 failed expressions"
+        "[targets]  metrics  series  filter 'charge': 1 of 4  failed expressions: 6"
     )
     assert message(words="char", is_typing=True) == "filter: char_"
     assert message(is_paused=True) == "held; p goes on"
@@ -190,6 +190,15 @@ def test_messages(watched):
     watched.lost = "no exporter answers there"
     assert message() == "waiting: no exporter answers there"
     assert styles(watched)[1] == "bad"
+
+
+def test_what_the_program_says_is_wrong_with_its_exporter(shop):
+    first = shop()
+    wrong = replaced(first.status, exporter_error="cannot register", end_error="none of ours")
+    seen = Watched(Scrape(0.0, first.metrics, wrong))
+    told = "[targets]  metrics  series  exporter: cannot register  end: none of ours"
+    assert shown(seen)[1] == told
+    assert styles(seen)[1] == "warning"
 
 
 def test_a_filter_that_nothing_has(watched):
