@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 from ancestry_obs.compiler import Advice, Aspect, Runtime, weave
 from ancestry_obs.exceptions import Where
 from ancestry_obs.expressions import BUILTIN_FUNCTIONS, parse
+from ancestry_obs.frozen import replaced
 from ancestry_obs.mapfile.specs import LabelSpec, MetricSpec, RecordSpec
 from ancestry_obs.patcher.super_calls import SuperCalls, SuperTest
 from ancestry_obs.recording import FULL, HistogramSeries, Store
@@ -136,6 +137,13 @@ def ours() -> tuple[Any, Callable[[], object]]:
     """The woven method; a round ends with a scrape's fold."""
     api, store = new_api(), Store()
     weave_in_place(api.request, ADVICE, Runtime(store))
+    return api(), store.fold
+
+
+def ours_sampled() -> tuple[Any, Callable[[], object]]:
+    """The same with every hundredth call timed."""
+    api, store = new_api(), Store()
+    weave_in_place(api.request, replaced(ADVICE, sample=0.01), Runtime(store))
     return api(), store.fold
 
 
@@ -264,6 +272,7 @@ VARIANTS: dict[str, tuple[Callable[[], tuple[Any, Callable[[], object]]], str, i
     "bare method": (bare, "", 1),
     "empty wrapt FunctionWrapper": (empty_wrapt, "wrapt", 1),
     "ours, fold included": (ours, "", 1),
+    "ours, sample = 0.01": (ours_sampled, "", 1),
     "bare override, through super()": (bare_through_super, "", 1),
     "ours, subclasses, through super()": (ours_through_super, "", 1),
     "prometheus_client, literal labels": (hand_written_literal, "prometheus_client", 1),

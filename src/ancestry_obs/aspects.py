@@ -56,6 +56,8 @@ def _instrument(
         metrics=tuple(metrics[record.metric] for record in instrument.records),
         functions=spec.functions_of(*instrument.records),
         subclasses=instrument.subclasses,
+        sample=instrument.sample,
+        is_budgeted=spec.budget is not None,
     )
     for target in instrument.targets:
         yield Pointcut(target, advice, instrument.subclasses, instrument.at)

@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 import ancestry_obs
 from ancestry_obs import instrumentation
-from ancestry_obs.checking.checker import over
+from ancestry_obs.checking.remarks import ends
 from ancestry_obs.cli import main
 from ancestry_obs.exceptions import MapError
 from ancestry_obs.mapfile import load
@@ -207,7 +207,7 @@ def test_what_is_no_date_is_refused(until):
     [(14.1, None), (14, "14 days"), (1.5, "2 days"), (1, "1 day"), (0.1, "1 day")],
 )
 def test_check_has_a_note_before(days, told):
-    notes = [*over(load(spec(date(2027, 1, 1))), END - days * 24 * 3600)]
+    notes = [*ends(load(spec(date(2027, 1, 1))), END - days * 24 * 3600)]
     when = f"over in {told}, on 2027-01-01; if it is to go on, move its date"
     assert notes == ([f"note: <mapping>: instrument[0]: {when}"] if told else [])
 

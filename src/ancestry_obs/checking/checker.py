@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from time import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from ancestry_obs.checking.answers import AnswerCache
 from ancestry_obs.checking.fitting import Fitting
 from ancestry_obs.checking.history import History
 from ancestry_obs.checking.modules import Finder, python_path
 from ancestry_obs.checking.program import Program
+from ancestry_obs.checking.remarks import ends, remarks
 from ancestry_obs.checking.renames import Renames
 from ancestry_obs.checking.survey import Survey, places_of
 from ancestry_obs.checking.tables import TableCache
 from ancestry_obs.checking.types import Typing
 from ancestry_obs.exceptions import Finding, Where
-from ancestry_obs.mapfile import worst_case_series
 from ancestry_obs.user_cache import user_cache
 
 if TYPE_CHECKING:
@@ -26,11 +25,7 @@ if TYPE_CHECKING:
     from ancestry_obs.checking.survey import Loss, Outcome, Place
     from ancestry_obs.mapfile import MapSpec
 
-__all__ = ["Checker", "Verdict", "over", "series", "without_totals"]
-
-_DAY: Final = 24 * 60 * 60
-_SOON: Final = 14
-"""Days before its end from which on an instrument has a note."""
+__all__ = ["Checker", "Verdict"]
 
 
 @dataclass
@@ -104,7 +99,7 @@ class Checker:
         if known is None and not verdict.has_losses:
             self.answers.put(spec, self.program, verdict.plain)
         # Time passes while the program stays the same.
-        verdict.notes = [*verdict.notes, *over(spec, time())]
+        verdict.notes = [*verdict.notes, *ends(spec, time())]
         return verdict
 
     def _check(self, spec: MapSpec) -> Verdict:
@@ -123,7 +118,7 @@ class Checker:
             if where is not None:
                 verdict.doubts.append((target, where, why))
         verdict.notes += [*_decorated(spec, outcomes), *_untold(survey.resolver.untold)]
-        verdict.notes += [*without_totals(spec), *_series(spec, fitting)]
+        verdict.notes += [*remarks(spec), *_series(spec, fitting)]
         return verdict
 
     def save(self) -> None:
@@ -218,45 +213,8 @@ def _untold(untold: dict[str, str]) -> Iterator[str]:
         yield f"note: {names} cannot be told from the source; use --import (first {name}: {why})"
 
 
-def over(spec: MapSpec, now: float) -> Iterator[str]:
-    """Yield a note for each instrument of a map that is over, or soon will be.
-
-    Args:
-        spec: the map.
-        now: seconds since the epoch.
-    """
-    for each in spec.instruments:
-        if each.is_over(now):
-            yield f"note: {each.where}: over since {each.end}; remove it, or move its date"
-        elif each.is_over(now + _SOON * _DAY):
-            days = math.ceil(((each.until or now) - now) / _DAY)
-            yield (
-                f"note: {each.where}: over in {days} day{'s' * (days > 1)}, on {each.end}; if "
-                "it is to go on, move its date"
-            )
-
-
-def without_totals(spec: MapSpec) -> Iterator[str]:
-    """Say which histograms have no sum."""
-    for metric in spec.metrics:
-        if metric.buckets and metric.buckets[0] < 0:
-            yield (
-                f"note: {metric.where}: with a negative bucket there are no {metric.name}_sum and "
-                f'{metric.name}_count; count by {metric.name}_bucket{{le="+Inf"}}'
-            )
-
-
 def _series(spec: MapSpec, fitting: Fitting) -> Iterator[str]:
-    yield from series(spec)
     for metric in spec.metrics:
         closer = fitting.series(metric)
         if closer is not None:
             yield f"note: {metric.name}: {closer:,} series at most, by what its labels can be"
-
-
-def series(spec: MapSpec) -> Iterator[str]:
-    """Say how many series there can be."""
-    counts = {metric.name: worst_case_series(metric) for metric in spec.metrics}
-    if counts:
-        total, largest = sum(counts.values()), max(counts, key=counts.__getitem__)
-        yield f"note: at most {total:,} series, of which {counts[largest]:,} of {largest}"

@@ -16,8 +16,8 @@ from pathlib import Path
 from time import time
 from typing import TYPE_CHECKING
 
-from ancestry_obs.checking.checker import over, series, without_totals
 from ancestry_obs.checking.modules import Finder
+from ancestry_obs.checking.remarks import ends, remarks
 from ancestry_obs.exceptions import Finding
 from ancestry_obs.explanation import Way
 from ancestry_obs.lifecycle import build
@@ -48,7 +48,7 @@ def examine(spec: MapSpec) -> tuple[list[Finding], list[str]]:
     with _installed(spec) as instrumentation:
         findings = _findings(spec, instrumentation, _places(spec))
         targets = instrumentation.status().targets
-    return findings, [*_notes(targets), *without_totals(spec), *series(spec), *over(spec, time())]
+    return findings, [*_notes(targets), *remarks(spec), *ends(spec, time())]
 
 
 def woven(spec: MapSpec, target: str) -> tuple[list[Way], list[Finding]]:

@@ -151,7 +151,7 @@ def _renamed(
 
 def _asked(spec: MapSpec, target: str) -> list[object]:
     return [
-        (each.records, each.subclasses, each.at, each.rare, each.until)
+        (each.records, each.subclasses, each.at, each.rare, each.until, each.sample)
         for each in spec.instruments
         if target in each.targets
     ]
@@ -174,6 +174,7 @@ def _keys(spec: MapSpec, target: str) -> Iterator[dict[str, str]]:
                 "subclasses": str(each.subclasses).lower(),
                 "rare": str(each.rare).lower(),
                 "until": each.end or "not given",
+                "sample": f"{each.sample:g}",
             }
 
 

@@ -6,11 +6,12 @@ from functools import cached_property, lru_cache
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from ancestry_obs.compiler.sampling import gaps
 from ancestry_obs.expressions.functions import BUILTIN_FUNCTIONS
 from ancestry_obs.frozen import field, frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Mapping
+    from collections.abc import Callable, Hashable, Iterator, Mapping
 
     from ancestry_obs.compiler.code_cache import CodeCache
     from ancestry_obs.expressions.parser import Expression
@@ -35,6 +36,8 @@ class Advice:
             advice for the same reason.
         subclasses: Whether overrides are targets too, so that a call which goes up through
             ``super()`` has to count once.
+        sample: The share of calls that are timed.
+        is_budgeted: Whether it may become less while the program runs; see `budget`.
     """
 
     records: tuple[RecordSpec, ...] = ()
@@ -44,12 +47,14 @@ class Advice:
     track: tuple[SampleSpec, ...] = ()
     functions: tuple[tuple[str, str], ...] = ()
     subclasses: bool = False
+    sample: float = 1.0
+    is_budgeted: bool = False
 
     # Kept, since an advice is a key for each of its targets and has a deep tree below it.
     @cached_property
     def _hash(self) -> int:
         parts = (self.records, self.metrics, self.before, self.after, self.track, self.functions)
-        return hash((parts, self.subclasses))
+        return hash((parts, self.subclasses, self.sample, self.is_budgeted))
 
     def __hash__(self) -> int:
         """Agree with the equality that the dataclass has."""
@@ -70,6 +75,30 @@ class Advice:
         """The label functions that the records' expressions call, sorted."""
         return tuple(sorted({name for each in self._expressions for name in each.functions}))
 
+    @cached_property
+    def times(self) -> bool:
+        """Whether a record wants to know how long a call took."""
+        histograms = {metric.name for metric in self.metrics if metric.type == "histogram"}
+        timed = [record for record in self.records if record.on != "call"]
+        return self.reads_seconds or any(
+            record.metric in histograms and record.value is None for record in timed
+        )
+
+    @cached_property
+    def reads_seconds(self) -> bool:
+        """Whether an expression has to know of each call how long it took."""
+        return any(
+            "elapsed" in each.names
+            for record in self.records
+            if record.on != "call"
+            for each in record.expressions
+        )
+
+    @property
+    def can_be_budgeted(self) -> bool:
+        """Whether a budget may have some calls counted without being timed."""
+        return self.is_budgeted and self.times and not self.reads_seconds
+
     @property
     def _expressions(self) -> tuple[Expression, ...]:
         return tuple(each for record in self.records for each in record.expressions)
@@ -89,7 +118,13 @@ def merge(advices: tuple[Advice, ...]) -> Advice:
         name: tuple(dict.fromkeys(item for each in advices for item in getattr(each, name)))
         for name in ("records", "metrics", "before", "after", "track", "functions")
     }
-    return Advice(**parts, subclasses=any(each.subclasses for each in advices))
+    return Advice(
+        **parts,
+        subclasses=any(each.subclasses for each in advices),
+        # A call that is timed for one is timed for all.
+        sample=max((each.sample for each in advices if each.times), default=1.0),
+        is_budgeted=any(each.is_budgeted for each in advices),
+    )
 
 
 @frozen(slots=False)
@@ -102,6 +137,7 @@ class Runtime:
         actions: What a hook's action name stands for; called without arguments.
         trackers: What takes a new instance for a sample.
         clock: Gives seconds, from any start, never going back.
+        gaps: Gives for the share of calls that are to be timed how many lie between two of them.
         shapes: What was written for one target and serves others like it.
         code_cache: Where code is kept for other processes, if anywhere.
     """
@@ -113,5 +149,6 @@ class Runtime:
     actions: Mapping[str, Callable[[], object]] = field(default_factory=dict)
     trackers: Mapping[SampleSpec, Callable[[object], object]] = field(default_factory=dict)
     clock: Callable[[], float] = perf_counter
+    gaps: Callable[[float], Iterator[int]] = gaps
     shapes: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)
     code_cache: CodeCache | None = field(default=None, repr=False, compare=False)

@@ -151,6 +151,11 @@ class Aspect(_Remembering):
         """What is wanted, as one."""
         return merge(self.advices)
 
+    @property
+    def is_sampled(self) -> bool:
+        """Whether some calls are counted without being timed."""
+        return self.advice.sample < 1 or self.advice.can_be_budgeted
+
     @cached_property
     def kind(self) -> Kind:
         """What a call gives: its result, or something that has to be run."""
@@ -327,6 +332,8 @@ class Aspect(_Remembering):
         if not any(stream.counts_calls for stream in streams):
             # Feeds nothing: only so that calls are counted whatever the records' conditions are.
             streams.append(Stream(moment="call", when=None, source="one", value=None))
+        for stream in streams:
+            stream.is_sampled = self.is_sampled
         return sorted(streams, key=lambda stream: not stream.counts_calls)
 
     def _part(self, index: int, stream: Stream) -> Part:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from ancestry_obs.expressions.emission import emit
 from ancestry_obs.recording.buffers import FULL
+from ancestry_obs.recording.sampled import UNTIMED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from ancestry_obs.compiler.signature import Names
     from ancestry_obs.expressions.parser import Expression
 
-__all__ = ["ObservationWriter", "indented", "labels_source", "written"]
+__all__ = ["ObservationWriter", "elapsed_line", "indented", "labels_source", "written"]
 
 
 class ObservationWriter:
@@ -212,6 +213,19 @@ class ObservationWriter:
             f"except {names.no_room}:",
             f"    {gate} = []",
         ]
+
+
+def elapsed_line(names: Names, *, is_sampled: bool) -> str:
+    """Write the line that finds out how long a call took.
+
+    Args:
+        names: Makes identifiers.
+        is_sampled: Whether it may be one that is not timed.
+    """
+    seconds = f"{names.clock}() - {names.started}"
+    if is_sampled:
+        seconds = f"{UNTIMED} if {names.started} is False else {seconds}"
+    return f"{names.elapsed} = {seconds}"
 
 
 def memo_of(recorder: str, side: str) -> str:

@@ -16,6 +16,7 @@ from ancestry_obs.frozen import define, field
 from ancestry_obs.recording.buffers import Buffer, LatestBuffer, SecondsBuffer
 from ancestry_obs.recording.failures import NO_ROOM, is_from_outside, shown, warn
 from ancestry_obs.recording.limits import ERROR, label_text
+from ancestry_obs.recording.sampled import SampledBuffer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -138,7 +139,9 @@ class Recorder:
     def _kind_of_buffer(self) -> type[Buffer]:
         if self.stream.kind == "gauge":
             return LatestBuffer
-        return SecondsBuffer if self.stream.source == "elapsed" else Buffer
+        if self.stream.source != "elapsed":
+            return Buffer
+        return SampledBuffer if self.stream.is_sampled else SecondsBuffer
 
     def sort_out(
         self,

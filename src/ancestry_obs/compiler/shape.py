@@ -21,6 +21,7 @@ from ancestry_obs.compiler.guards import UNBOUND, begin_quietly, isolated
 from ancestry_obs.compiler.keys import ABSENT, response_key
 from ancestry_obs.compiler.observation import labels_name, labels_source, miss_name
 from ancestry_obs.compiler.recorder import Recorder
+from ancestry_obs.compiler.sampling import Countdown
 from ancestry_obs.compiler.signature import binder
 from ancestry_obs.compiler.slow_path import evaluators_source, miss_source
 from ancestry_obs.compiler.statements import write, writes_failed
@@ -47,6 +48,7 @@ _BUILTINS: Final = (
     "float",
     "id",
     "len",
+    "next",
     "str",
     "type",
 )
@@ -73,6 +75,7 @@ class Shape:
         self._names = [f"{CONSTANT}{names.prefix}r{index}" for index in range(len(self._parts))]
         self._begin = CONSTANT + names.prefix
         self._bound = aspect.bound
+        self._is_sampled = aspect.is_sampled
         self._acts = any((aspect.advice.before, aspect.advice.after, aspect.advice.track))
         self._known: dict[int, tuple[CodeType, Unfilled | str]] = {}
         self.template = Template(write(aspect), names.prefix, tuple(aspect.placeholders.values()))
@@ -101,7 +104,7 @@ class Shape:
             **functions,
         }
         common |= _called(aspect, common)
-        common |= dict.fromkeys([names.call, names.inner, names.permit])
+        common |= dict.fromkeys([names.call, names.inner, names.permit, names.countdown])
         self.common = {CONSTANT + name: value for name, value in common.items()}
 
     def known(self, original: CodeType) -> Unfilled | str | None:
@@ -164,9 +167,19 @@ class Shape:
         if aspect.inner_test is not None:
             constants[self._begin + "inner"] = aspect.inner_test
             constants[self._begin + "permit"] = aspect.inner_test.permit
+        if self._is_sampled:
+            constants[self._begin + "countdown"] = _countdown(aspect)
         if self._bound:
             constants[self._begin + "bind"] = binder(aspect.shown, self._bound)
         return constants
+
+
+def _countdown(aspect: Aspect) -> Countdown:
+    sample = aspect.advice.sample
+    if sample == 1:
+        return Countdown()
+    drawn = aspect.runtime.gaps(sample)
+    return Countdown(next(drawn), drawn)
 
 
 def shape_of(aspect: Aspect) -> Shape:

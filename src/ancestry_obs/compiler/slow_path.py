@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from ancestry_obs.compiler.keys import ABSENT
 from ancestry_obs.compiler.observation import (
     ObservationWriter,
+    elapsed_line,
     indented,
     memo_of,
     miss_name,
@@ -176,7 +177,7 @@ def failed_source(
         f"{names.error} = {names.exception}()",
         f"if {started} is None{guard}:",
         "    return",
-        *([f"{names.elapsed} = {names.clock}() - {started}"] if is_timed else []),
+        *([elapsed_line(names, is_sampled=raised[0].stream.is_sampled)] if is_timed else []),
         *ObservationWriter(names, {name: name for name in variables}, steps=True).write(
             raised, "raise"
         ),

@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from ancestry_obs.compiler.aspect import SPECIAL
-from ancestry_obs.compiler.observation import ObservationWriter, indented
+from ancestry_obs.compiler.observation import ObservationWriter, elapsed_line, indented
 from ancestry_obs.compiler.slow_path import failed_source
 from ancestry_obs.frozen import frozen, replaced
 
@@ -125,7 +125,7 @@ class _Writer:
             return statements
         alone = replaced(
             statements,
-            entry=f"{names.started} = {names.clock}()" if self._timed else "",
+            entry="\n".join(self._starting()) if self._timed else "",
             leave="\n".join(self._leaving_alone()),
             failure="\n".join(self._failing_alone()),
         )
@@ -203,16 +203,43 @@ class _Writer:
             *self._early.write(self._begun, "call"),
             *(line for part in self._gates for line in self._early.write_gate(part)),
         ]
-        started = f"{names.clock}()" if self._timed else "True"
-        if self._ends() and guard and not begin:
-            return [*first, f"{names.started} = None if {guard} else {started}"]
+        starting = self._starting()
+        if self._ends() and guard and not begin and len(starting) == 1:
+            name, _, started = starting[0].partition(" = ")
+            return [*first, f"{name} = None if {guard} else {started}"]
         if self._ends():
-            begin += [f"{names.started} = {started}"]
+            begin += starting
         if not guard:
             return begin
         gates = [names(f"gate{part.index}") for part in self._gates]
         keep = f"{' = '.join([names.started, *gates])} = None"
         return [*first, f"if {guard}:", f"    {keep}", "else:", *indented(begin)]
+
+    def _starting(self) -> list[str]:
+        """Note when the call begins: False if that is not to be known."""
+        names = self._names
+        if not self._timed:
+            return [f"{names.started} = True"]
+        timed = f"{names.started} = {names.clock}()"
+        if not self._aspect.is_sampled:
+            return [timed]
+        left = f"{names.countdown}.left"
+        return [
+            # Threads may count it below 0 together.
+            f"if {left} > 0:",
+            f"    {left} -= 1",
+            f"    {names.started} = False",
+            "else:",
+            *indented(self._drawing(left)),
+            f"    {timed}",
+        ]
+
+    def _drawing(self, left: str) -> list[str]:
+        drawn = f"{left} = {self._names.next}({self._names.countdown}.gaps)"
+        if not self._aspect.advice.can_be_budgeted:
+            return [drawn]
+        # Between the look and the use there is no call and no loop, so that no thread comes there.
+        return [f"if {self._names.countdown}.gaps is not None:", f"    {drawn}"]
 
     def _taking(self) -> list[str]:
         names = self._names
@@ -302,7 +329,7 @@ class _Writer:
     def _elapsed(self) -> list[str]:
         names = self._names
         is_asked = any("elapsed" in part.variables for part in self._returned)
-        return [f"{names.elapsed} = {names.clock}() - {names.started}"] if is_asked else []
+        return [elapsed_line(names, is_sampled=self._aspect.is_sampled)] if is_asked else []
 
     def _afterwards(self) -> Iterator[str]:
         names, advice = self._names, self._aspect.advice

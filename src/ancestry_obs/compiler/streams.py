@@ -58,6 +58,7 @@ class Stream:
         kind: The metric type that does not share buffers, or ``buffered``.
         labels: The different label expressions of all sinks.
         sinks: What is fed.
+        is_sampled: Whether seconds are known of some calls only.
     """
 
     moment: str
@@ -67,6 +68,7 @@ class Stream:
     kind: str = "buffered"
     labels: list[Expression] = field(default_factory=list)
     sinks: list[Sink] = field(default_factory=list)
+    is_sampled: bool = False
 
     @property
     def counts_calls(self) -> bool:

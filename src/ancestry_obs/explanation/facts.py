@@ -111,7 +111,7 @@ def _feeds(spec: MapSpec) -> Iterator[tuple[str, Facts]]:
     for instrument in spec.instruments:
         of_all = {
             "at": instrument.at or "default", "subclasses": instrument.subclasses,
-            "rare": instrument.rare, "until": instrument.end,
+            "rare": instrument.rare, "until": instrument.end, "sample": instrument.sample,
         }  # fmt: skip
         for target in instrument.targets:
             for record in instrument.records:

@@ -72,6 +72,8 @@ def _made(made: dict[str, Any], margin: str) -> Iterator[str]:
         yield f"{margin}  overrides in subclasses too"
     if made.get("rare"):
         yield f"{margin}  rare: it may well be that nothing calls it"
+    if made.get("sample", 1) < 1:
+        yield f"{margin}  sample = {made['sample']:g}: all calls are counted, some are timed"
     if made.get("until"):
         yield f"{margin}  until {made['until']}"
     for name in ("when", "value", "hit"):

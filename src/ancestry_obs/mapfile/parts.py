@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 from ancestry_obs.expressions import BUILTIN_FUNCTIONS
 from ancestry_obs.mapfile.reader import Variables
 from ancestry_obs.mapfile.records import build_record
-from ancestry_obs.mapfile.specs import At, HookSpec, InstrumentSpec, SampleSpec
+from ancestry_obs.mapfile.specs import At, HookSpec, InstrumentSpec, RecordSpec, SampleSpec
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import date
 
     from ancestry_obs.mapfile.reader import Reader
@@ -41,7 +42,21 @@ def build_instrument(table: dict[str, Any], path: KeyPath, reader: Reader) -> In
     at: At = table.get("at") or ""
     where, rare = reader.report.where(path), bool(table.get("rare"))
     until = _seconds(table.get("until"))
-    return InstrumentSpec(tuple(targets), subclasses, at, records, where, rare, until)
+    sample = float(table.get("sample") or 1)
+    if sample < 1:
+        _check_sample(records, path, reader.report)
+    return InstrumentSpec(tuple(targets), subclasses, at, records, where, rare, until, sample)
+
+
+def _check_sample(records: Iterable[RecordSpec], path: KeyPath, report: Report) -> None:
+    """Refuse what has to know of each call how long it took."""
+    for index, record in enumerate(records):
+        if record.on != "call" and any("elapsed" in each.names for each in record.expressions):
+            report.add(
+                (*path, "sample"),
+                f"record[{index}] reads elapsed, which is not known of a call that is not timed",
+                "take sample out, or give that record an instrument of its own without it",
+            )
 
 
 def _seconds(moment: date | None) -> float | None:

@@ -10,6 +10,7 @@ record's labels are its metric's) are not here.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -23,10 +24,25 @@ if TYPE_CHECKING:
     from ancestry_obs.mapfile.report import Report
     from ancestry_obs.mapfile.toml_lines import KeyPath
 
-__all__ = ["Scalar", "Schema", "Shape", "choice", "flag", "is_accepted", "number", "text", "whole"]
+__all__ = [
+    "Scalar",
+    "Schema",
+    "Shape",
+    "choice",
+    "day_or_time",
+    "flag",
+    "is_accepted",
+    "number",
+    "percent",
+    "percentage",
+    "share",
+    "text",
+    "whole",
+]
 
 Schema = dict[str, Any]
 
+_PERCENTAGE: Final = r"^[0-9]{1,3}(\.[0-9]{1,6})?%$"
 _LEGIBLE: Final = 10**100
 _KINDS: Final = {str: "text", bool: "boolean", int: "number", float: "number"}
 
@@ -116,6 +132,37 @@ def number(meaning: str) -> Scalar:
         lambda value: type(value) in {int, float} and abs(value) <= sys.float_info.max,
         {"type": "number"},
     )
+
+
+def share(least: float) -> Scalar:
+    """Make the shape of a share: a number up to 1.
+
+    Args:
+        least: The least that is possible.
+    """
+    return Scalar(
+        f"a number from {least:g} to 1",
+        lambda value: type(value) in {int, float} and least <= value <= 1,
+        {"type": "number", "minimum": least, "maximum": 1},
+    )
+
+
+def percentage(most: int) -> Scalar:
+    """Make the shape of a percentage as text, above 0.
+
+    Args:
+        most: The largest that is possible, in per cent.
+    """
+    return Scalar(
+        f"a percentage above 0 and up to {most}, such as '1%'",
+        lambda value: isinstance(value, str) and 0 < percent(value) <= most,
+        {"type": "string", "pattern": _PERCENTAGE},
+    )
+
+
+def percent(text: str) -> float:
+    """Read a percentage; give 0 for what is none."""
+    return float(text[:-1]) if re.match(_PERCENTAGE, text) else 0.0
 
 
 def whole(least: int, most: int) -> Scalar:

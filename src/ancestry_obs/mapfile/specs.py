@@ -120,6 +120,7 @@ class InstrumentSpec:
         where: The place in the map.
         rare: Whether it is as it should be if none is called while others in their module are.
         until: When it is over, in seconds since the epoch.
+        sample: The share of calls that are timed.
     """
 
     targets: tuple[str, ...]
@@ -129,6 +130,7 @@ class InstrumentSpec:
     where: Where = field(compare=False)
     rare: bool = False
     until: float | None = None
+    sample: float = 1.0
 
     def is_over(self, now: float) -> bool:
         """Tell whether it measures nothing any more.
@@ -207,6 +209,7 @@ class MapSpec:
         hooks: Which actions are tied to which calls.
         functions: One's own label functions: name and ``module:callable``.
         source: The file as it was named, or ``<mapping>``.
+        budget: The share of a process's processor time that measuring may take, if it is limited.
     """
 
     metrics: tuple[MetricSpec, ...]
@@ -215,6 +218,7 @@ class MapSpec:
     hooks: tuple[HookSpec, ...]
     functions: tuple[tuple[str, str], ...]
     source: str = field(compare=False)
+    budget: float | None = None
 
     def functions_of(self, *parts: RecordSpec | SampleSpec) -> tuple[tuple[str, str], ...]:
         """Give those of one's own label functions that the expressions of some parts call."""

@@ -8,6 +8,7 @@ import pytest
 
 from ancestry_obs.compiler import Advice, Aspect, Runtime, weave, weave_callable
 from ancestry_obs.compiler.permits import Permit
+from ancestry_obs.compiler.sampling import gaps
 from ancestry_obs.exceptions import Where
 from ancestry_obs.expressions import BUILTIN_FUNCTIONS, parse
 from ancestry_obs.mapfile.specs import LabelSpec, MetricSpec, RecordSpec
@@ -91,13 +92,14 @@ class Loom:
     trackers: dict = field(default_factory=dict)
     metrics: dict = field(default_factory=dict)
     way: str = "inline"
+    gaps: object = gaps
     kept: Runtime | None = None
 
     @property
     def runtime(self):
         """A new one each time, unless one is to be kept as an installation does."""
         return self.kept or Runtime(
-            self.store, self.functions, self.actions, self.trackers, self.clock
+            self.store, self.functions, self.actions, self.trackers, self.clock, self.gaps
         )
 
     def metric(self, name, kind="counter", /, *, buckets=(0.5, 1.0, 2.0), **labels):

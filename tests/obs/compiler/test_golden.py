@@ -40,6 +40,17 @@ def times_and_counts_requests(loom):
     )
 
 
+def times_some(loom):
+    loom.metric("seconds", "histogram", endpoint=100)
+    loom.metric("requests_total", endpoint=100)
+    return loom.weave(
+        _method,
+        loom.record("seconds", endpoint="endpoint(url)"),
+        loom.record("requests_total", endpoint="endpoint(url)"),
+        sample=0.01,
+    )
+
+
 def looks_up_a_cache(loom):
     loom.metric("operations_total", service=9, endpoint=9, operation=("get", "set"))
     loom.metric("hit_ratio", "ratio", service=9, endpoint=9)
@@ -111,6 +122,7 @@ CASES = [
     passes_only,
     counts_at_call,
     times_and_counts_requests,
+    times_some,
     looks_up_a_cache,
     counts_on_conditions,
     flies_with_everything_else,

@@ -9,6 +9,7 @@ import asyncio
 import logging
 import os
 import signal
+from itertools import cycle
 
 import pytest
 from tests.obs.compiler.conftest import Loom
@@ -62,12 +63,13 @@ def run(function, request, url):
         list(answer)
 
 
-@pytest.fixture(params=["inline", "call"])
+@pytest.fixture(params=["inline", "call", "sampled"])
 def measured(request):
     """Weaves every kind of stream into a function; gives it and what it has recorded."""
+    is_sampled = request.param == "sampled"
 
     def measure(function):
-        loom = Loom(way=request.param)
+        loom = Loom(way="inline" if is_sampled else request.param, gaps=lambda _: cycle([0, 1]))
         loom.metric("seconds", "histogram", name=9)
         loom.metric("calls_total", url=9)
         loom.metric("sizes", "histogram", url=9)
@@ -82,6 +84,7 @@ def measured(request):
             loom.record("hits", hit="url == 'A'", url="url", when="request.user == 'Ann'"),
             loom.record("flying", on="call"),
             loom.record("last", value="length(url)"),
+            sample=0.5 if is_sampled else 1.0,
         )
         return loom, woven.function
 

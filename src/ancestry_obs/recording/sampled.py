@@ -1,0 +1,83 @@
+"""Calls of which only some were timed: each of the others counts as one that was.
+
+All calls are in the buffer, so that a histogram's count is exact; what its buckets and its sum are
+is known of the timed ones alone, and they stand for the rest. Which ones are timed does not depend
+on how long they take, so that no bucket is favoured.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from ancestry_obs.recording.buffers import Buffer
+
+if TYPE_CHECKING:
+    from ancestry_obs.recording.buffers import Overflow, Probe
+    from ancestry_obs.recording.series import CounterSeries, HistogramSeries, Series
+
+__all__ = ["UNTIMED", "SampledBuffer"]
+
+UNTIMED: Final = -1.0
+"""Stands in a buffer for the seconds of a call that was not timed: no clock gives it."""
+
+
+class SampledBuffer(Buffer):
+    """A buffer of elapsed seconds, where they are known, which only histograms take."""
+
+    __slots__ = ()
+
+    def __init__(
+        self,
+        probe: Probe,
+        fed: tuple[Series, ...],
+        counted: tuple[CounterSeries, ...] = (),
+        overflows: tuple[Overflow, ...] = (),
+    ) -> None:
+        # One for each series, be it fed twice.
+        known: dict[int, Any] = {}
+        for series in fed:
+            known.setdefault(id(series), _Completed(series))  # type: ignore[arg-type] # histograms
+        super().__init__(probe, tuple(known[id(each)] for each in fed), counted, overflows)
+
+
+class _Completed:
+    """A histogram that takes values for the calls without one.
+
+    Args:
+        series: The histogram.
+
+    Attributes:
+        last: The latest seconds that are known, if any are.
+        waiting: How many calls there were before the first one that was timed.
+    """
+
+    __slots__ = ("last", "series", "waiting")
+
+    def __init__(self, series: HistogramSeries) -> None:
+        self.series = series
+        self.last: float | None = None
+        self.waiting = 0
+
+    def after(
+        self, chunk: list[float], state: tuple[Any, float | None, int] | None = None
+    ) -> tuple[tuple[Any, float | None, int], int]:
+        """Work out what comes of a chunk, as `HistogramSeries.after` does."""
+        series, last, waiting = state or (None, self.last, self.waiting)
+        timed = [seconds for seconds in chunk if seconds >= 0.0]
+        if timed:
+            each, more = divmod(len(chunk) + waiting, len(timed))
+            # The order is the program's: what comes first is no longer or shorter for that.
+            values = timed * each + timed[:more]
+            last, waiting = timed[-1], 0
+        elif last is None:
+            return (series, None, waiting + len(chunk)), 0
+        else:
+            values = [last] * len(chunk)
+        series, dropped = self.series.after_seconds(values, series)
+        return (series, last, waiting), dropped
+
+    def put(self, state: tuple[Any, float | None, int]) -> None:
+        """Be what `after` gave."""
+        series, self.last, self.waiting = state
+        if series is not None:
+            self.series.put(series)
