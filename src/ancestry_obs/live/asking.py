@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Asking", "Exporter"]
 
-_STATES = "ancestry_obs_target_info"
+# What a target's state and reason follow from.
+_TELLING = ("ancestry_obs_target_info", "ancestry_obs_sampled")
 _SCRAPES = "ancestry_obs_scrape_seconds"
 
 
@@ -37,7 +38,8 @@ class Exporter:
     """An exporter as what it tells at each moment.
 
     The page `/status` costs the program more than `/metrics` does, since it looks for who holds
-    what could only be given a proxy: it is asked for again where a state is another one.
+    what could only be given a proxy: it is asked for again where a state is another one,
+    another target is sampled, or there are other metrics.
 
     Args:
         ask: Gives what a function makes of one of its pages, or raises an `ExporterError`.
@@ -58,12 +60,14 @@ class Exporter:
         """
         metrics = self._ask("/metrics", read_page)
         at = self._clock()
-        states = frozenset(metrics[_STATES].values) if _STATES in metrics else frozenset()
+        # A reload may have brought other metrics.
+        told = [frozenset(metrics[name].values) for name in _TELLING if name in metrics]
+        told.append(frozenset(metrics))
         looks = sum(metrics[_SCRAPES].values.values()) if _SCRAPES in metrics else 0.0
         # Another process may have another map.
-        if self._known is None or self._known[0] != states or looks < self._looks:
+        if self._known is None or self._known[0] != told or looks < self._looks:
             status, feeds = self._ask("/status", _read_status)
-            self._known = states, status, feeds
+            self._known = told, status, feeds
         self._looks = looks
         return Scrape(at, metrics, self._known[1], self._known[2])
 

@@ -28,14 +28,14 @@ class Program:
     """Answers as an exporter does, and counts what it is asked for."""
 
     def __init__(self):
-        self.state, self.looks, self.asked = "installed", 0, []
+        self.state, self.looks, self.asked, self.more = "installed", 0, [], ""
         self.page = Status(enabled=True, map="a.toml").as_dict() | {"feeds": [FEED]}
 
     def ask(self, path, read):
         self.asked.append(path)
         self.looks += path == "/metrics"
         pages = {
-            "/metrics": PAGE.format(state=self.state, looks=self.looks),
+            "/metrics": PAGE.format(state=self.state, looks=self.looks) + self.more,
             "/status": json.dumps(self.page),
         }
         return read(pages[path].encode())
@@ -66,6 +66,23 @@ def test_the_dear_page_is_asked_for_where_a_state_is_another(exporter, program):
     program.state = "idle"
     assert exporter.scrape().status is not first.status
     assert program.asked[3:] == ["/metrics", "/status"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("# TYPE ancestry_obs_sampled gauge\n", 'ancestry_obs_sampled{target="a:b"} 1\n'),
+        ("", "# TYPE jobs_total counter\n"),
+    ],
+    ids=["sampled", "reloaded"],
+)
+def test_it_is_asked_for_where_something_else_is_told(exporter, program, before, after):
+    program.more = before
+    first = exporter.scrape()
+    program.more += after
+    second = exporter.scrape()
+    assert second.status is not first.status
+    assert exporter.scrape().status is second.status
 
 
 def test_it_is_asked_for_where_another_process_answers(exporter, program):
