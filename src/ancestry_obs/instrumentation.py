@@ -402,7 +402,10 @@ class Instrumentation:
         )
 
     def _status_page(self) -> dict[str, object]:
-        return self.status().as_dict()
+        from ancestry_obs.feeds import feeds  # noqa: PLC0415 - as in `status`
+
+        told = feeds(self._spec, self._settings.metrics_namespace)
+        return {**self.status().as_dict(), "feeds": [each.as_dict() for each in told]}
 
 
 class _Weaver:
