@@ -61,8 +61,7 @@ class Exporter:
         metrics = self._ask("/metrics", read_page)
         at = self._clock()
         # A reload may have brought other metrics.
-        told = [frozenset(metrics[name].values) for name in _TELLING if name in metrics]
-        told.append(frozenset(metrics))
+        told = frozenset(metrics), [e.values.keys() for n, e in metrics.items() if n in _TELLING]
         looks = sum(metrics[_SCRAPES].values.values()) if _SCRAPES in metrics else 0.0
         # Another process may have another map.
         if self._known is None or self._known[0] != told or looks < self._looks:
