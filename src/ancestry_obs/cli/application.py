@@ -10,7 +10,18 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
-from ancestry_obs.cli import check, dashboards, diff, explain, listing, rules, run, schema, status
+from ancestry_obs.cli import (
+    check,
+    cost,
+    dashboards,
+    diff,
+    explain,
+    listing,
+    rules,
+    run,
+    schema,
+    status,
+)
 from ancestry_obs.exceptions import ObservabilityError
 from ancestry_obs.version import __version__
 
@@ -19,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-_COMMANDS = (run, check, diff, listing, explain, status, schema, dashboards, rules)
+_COMMANDS = (run, check, cost, diff, listing, explain, status, schema, dashboards, rules)
 _USAGE = 2
 
 
