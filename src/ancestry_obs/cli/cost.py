@@ -102,7 +102,7 @@ def _sorted_out(arguments: argparse.Namespace) -> argparse.Namespace:
 def _measured(spec: MapSpec, file: str, words: Sequence[str], rounds: int) -> Cost:
     runs = Command(file, words, spec)
     _tell("warming up")
-    runs.plain()
+    modules = runs.modules()
     runs.woven()
     pairs, prices = [], []
     for number in range(1, rounds + 1):
@@ -115,10 +115,9 @@ def _measured(spec: MapSpec, file: str, words: Sequence[str], rounds: int) -> Co
             woven = runs.woven()
             plain = runs.plain()
         pairs.append((plain, woven))
-        prices.append(runs.captured().prices)
+        prices.append(runs.captured(plain.processor).prices)
     _tell("starting a Python that does nothing")
-    nothing = Command(sys.executable, [sys.executable, "-c", ""], spec)
-    rest = unseen(nothing, _ROUNDS_OF_NOTHING)
+    rest = unseen(spec, modules, _ROUNDS_OF_NOTHING)
     _tell("")
     return estimate(pairs, prices, rest)
 

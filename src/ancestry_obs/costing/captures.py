@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Captured", "Captures", "begun", "captures", "raised", "returned"]
 
-_OURS: Final = "<ancestry-obs"
-
 
 @define()
 class Captured:
@@ -97,7 +95,7 @@ def _end(caller: FrameType, seconds: float, result: object, error: BaseException
 
 def _target_of(frame: FrameType) -> FrameType:
     """Give the frame of the target: a condition may be evaluated in a function of the toolkit's."""
-    while frame.f_code.co_filename.startswith(_OURS) and not _recorders(frame.f_code):
+    while not _recorders(frame.f_code):
         outer = frame.f_back
         if outer is None:
             break

@@ -128,12 +128,12 @@ def estimate(
     Args:
         pairs: a run without the map and one with it, each.
         prices: what `pricing` has left in each process of each run that captured calls.
-        unseen: what starting and ending a Python takes beyond what was timed, in seconds.
+        unseen: what starting and ending a Python takes beyond what is timed in it, in seconds.
     """
     processor = slowdown([(plain.processor, woven.processor) for plain, woven in pairs])
     wall = slowdown([(plain.wall, woven.wall) for plain, woven in pairs])
     runs = [woven for _, woven in pairs]
-    startup = median(each.startup + each.started * unseen for each in runs)
+    startup = median(each.seen + each.started * unseen for each in runs)
     priced = [*map(_by_target, prices)]
     seconds = median(each.wall for each in runs)
     names = dict.fromkeys(name for each in runs for name in each.targets)

@@ -11,6 +11,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,25 +35,39 @@ if TYPE_CHECKING:
 
 __all__ = ["Command", "MeasuredRun", "unseen"]
 
+# What a Python of the run does first; then it gets the `sitecustomize` that it would have had.
 _STARTUP: Final = """\
-import os, sys, time
-began = time.thread_time()
+import os, sys
 here = os.path.dirname(__file__)
 while here in sys.path:
     sys.path.remove(here)
 sys.path_importer_cache.pop(here, None)
-try:
-    from ancestry_obs.costing import {module}
-    {module}.begin({arguments})
-except ImportError:
-    pass
+{step}
 del sys.modules["sitecustomize"]
 import sitecustomize
 """
-_MODULES: Final = {
-    "stopwatch": "{folder!r}, began",
-    "pricing": "{folder!r}",
-}
+_STEP: Final = """\
+try:
+    from ancestry_obs.costing import {module}
+    {module}.begin({folder!r}{more})
+except ImportError:
+    pass
+"""
+_LIST: Final = """\
+def leave_modules():
+    with open({folder!r} + "/%d.modules" % os.getpid(), "w") as file:
+        file.write(" ".join(list(sys.modules)))
+import atexit
+atexit.register(leave_modules)
+"""
+_IMPORTS: Final = """\
+from importlib import import_module
+for name in {names!r}:
+    try:
+        import_module(name)
+    except Exception:
+        pass
+"""
 # What lets metrics out, or would let the program install a map by itself.
 _OUTLETS: Final = ("textfile", "push_url", "file_sd")
 
@@ -65,7 +80,7 @@ class MeasuredRun:
         processor: the processor time of all its processes, in seconds.
         wall: from its beginning to its end, in seconds.
         targets: what is told of each target of the map; none without one.
-        startup: what starting, weaving and ending took of the processor time.
+        seen: the processor time of what `stopwatch` times, in seconds.
         started: how many Pythons were started; those that were forked not among them.
         prices: what `pricing` has left, for each process.
     """
@@ -73,7 +88,7 @@ class MeasuredRun:
     processor: float
     wall: float
     targets: dict[str, Target] = field(default_factory=dict)
-    startup: float = 0.0
+    seen: float = 0.0
     started: int = 0
     prices: list[dict[str, Any]] = field(default_factory=list)
 
@@ -113,35 +128,40 @@ class Command:
         """
         return self._follow("with the map", self._spec, "stopwatch")
 
-    def captured(self) -> MeasuredRun:
+    def captured(self, seconds: float) -> MeasuredRun:
         """Run it with the map, and find out what measuring a call of each target takes.
+
+        Args:
+            seconds: its processor time without the map.
 
         Raises:
             LaunchError: as for `plain`.
         """
-        return self._follow("with the map, capturing calls", capturing(self._spec), "pricing")
+        return self._follow(
+            "with the map, capturing calls", capturing(self._spec), "pricing", f", {seconds!r}"
+        )
 
-    def _follow(self, how: str, spec: MapSpec, module: str) -> MeasuredRun:
-        with (
-            tempfile.TemporaryDirectory(prefix="ancestry-obs-cost-") as own,
-            _run_of((self._settings, spec)) as folder,
-        ):
-            arguments = _MODULES[module].format(folder=own)
-            start = Path(own, "start")
-            start.mkdir()
-            text = _STARTUP.format(module=module, arguments=arguments)
-            Path(start, "sitecustomize.py").write_text(text)
-            found = new_run.followed(os.environ, folder)
-            found["PYTHONPATH"] = os.pathsep.join([str(start), found["PYTHONPATH"]])
-            run = self._run(how, found)
+    def modules(self) -> set[str]:
+        """Run it without the map; give the standard library's modules that each Python of it has.
+
+        Raises:
+            LaunchError: as for `plain`.
+        """
+        with _start(_LIST) as (own, path):
+            paths = [path, *filter(None, [os.environ.get("PYTHONPATH")])]
+            self._run("without the map", {"PYTHONPATH": os.pathsep.join(paths)})
+            found = [set(each.read_text().split()) for each in Path(own).glob("*.modules")]
+        names = set.intersection(*found) if found else set()
+        return {each for each in names if each.partition(".")[0] in sys.stdlib_module_names}
+
+    def _follow(self, how: str, spec: MapSpec, module: str, more: str = "") -> MeasuredRun:
+        what = self._settings, spec
+        with _start(_STEP, module=module, more=more) as (own, path), _run_of(what) as folder:
+            variables = new_run.followed(os.environ, folder)
+            variables["PYTHONPATH"] = os.pathsep.join([path, variables["PYTHONPATH"]])
+            run = self._run(how, variables)
             run.targets = run_folder.RunFolder(folder).others()[0].reached()
-            for path in sorted(Path(own).iterdir()):
-                if path.suffix == stopwatch.ENDING:
-                    seconds, started = path.read_text().split()
-                    run.startup += float(seconds)
-                    run.started += int(started)
-                elif path.suffix == pricing.ENDING:
-                    run.prices.append(json.loads(path.read_text()))
+            _take_in(run, own)
         return run
 
     def _run(self, how: str, variables: Mapping[str, str]) -> MeasuredRun:
@@ -170,6 +190,28 @@ class Command:
 
 
 @contextmanager
+def _start(step: str, **names: str) -> Iterator[tuple[str, str]]:
+    """Make a folder for what processes leave, and one for PYTHONPATH with a step to do first."""
+    with tempfile.TemporaryDirectory(prefix="ancestry-obs-cost-") as own:
+        path = Path(own, "start")
+        path.mkdir()
+        text = _STARTUP.format(step=step.format(folder=own, **names))
+        Path(path, "sitecustomize.py").write_text(text)
+        yield own, str(path)
+
+
+def _take_in(run: MeasuredRun, folder: str) -> None:
+    """Add up what the processes of a run have left."""
+    for path in sorted(Path(folder).iterdir()):
+        if path.suffix == stopwatch.ENDING:
+            seconds, started = path.read_text().split()
+            run.seen += float(seconds)
+            run.started += int(started)
+        elif path.suffix == pricing.ENDING:
+            run.prices.append(json.loads(path.read_text()))
+
+
+@contextmanager
 def _run_of(what: object) -> Iterator[str]:
     """Make the folder of a run, which stays until its totals have been read."""
     folder = run_folder.create(what)
@@ -191,22 +233,28 @@ def _waited(process: subprocess.Popen[bytes]) -> tuple[int, float]:
     return process.returncode, usage.ru_utime + usage.ru_stime
 
 
-def unseen(command: Command, rounds: int) -> float:
-    """Give what starting and ending take that no clock in the process sees, in seconds.
+def unseen(spec: MapSpec, modules: set[str], rounds: int) -> float:
+    """Give what a Python takes longer to start and to end, other than what is timed in it.
 
-    Python takes longer to end, with more modules to take apart.
+    It is that of a program that does nothing: neither the imports that the program makes anyway nor
+    how long it takes to take so many modules apart can be seen from within.
 
     Args:
-        command: a Python that does nothing.
+        spec: the map.
+        modules: what the program imports anyway.
         rounds: how often to run it, without the map and with it.
+
+    Returns:
+        Seconds of processor time.
     """
+    text = _IMPORTS.format(names=sorted(modules))
+    command = Command(sys.executable, [sys.executable, "-c", text], spec)
     command.plain()
     command.woven()
-    seconds: list[float] = []
-    for _ in range(rounds):
-        plain, woven = command.plain(), command.woven()
-        seconds.append(woven.processor - plain.processor - woven.startup)
-    return max(0.0, median(seconds))
+    pairs = [(command.plain(), command.woven()) for _ in range(rounds)]
+    return max(
+        0.0, median(woven.processor - plain.processor - woven.seen for plain, woven in pairs)
+    )
 
 
 def _failure(words: Sequence[str], how: str, code: int, said: Any) -> str:  # noqa: ANN401  a file

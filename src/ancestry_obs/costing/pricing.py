@@ -43,25 +43,26 @@ _LEAST_SHARE: Final = 0.001
 _GUESS_NS: Final = 1000
 
 
-def begin(folder: str) -> None:
+def begin(folder: str, seconds: float) -> None:
     """See to it that this process, and each that is forked from it, leaves its prices at its end.
 
     Args:
         folder: where to leave them.
+        seconds: the processor time of the command without the map: capturing calls takes longer
+            than they do.
     """
     said: list[int] = []
 
     def end() -> None:
         if os.getpid() not in said:
             said.append(os.getpid())
-            _leave(folder)
+            _leave(folder, min(process_time(), seconds) * _NANO)
 
     atexit.register(end)
     Endings(end, lambda: None).watch()
 
 
-def _leave(folder: str) -> None:
-    taken = process_time() * _NANO
+def _leave(folder: str, taken: float) -> None:
     rows: dict[str, Any] = {}
     for report in _reports():
         found = captures.get(report.target)
@@ -86,7 +87,7 @@ def _row(report: TargetReport, found: Captures, taken: float) -> dict[str, Any]:
     Args:
         report: what is known of it.
         found: its calls.
-        taken: the processor time of the process, in nanoseconds.
+        taken: the processor time of the process without the map, in nanoseconds.
     """
     woven: Any = report.woven[-1]
     call = median(each.seconds for each in found.kept)

@@ -1,7 +1,8 @@
-"""What starting and ending take in a process that is measured, other than calls do.
+"""What weaving, handing over and ending take in a process that is measured.
 
-Works in each process of a run with the map. It is told when it was first asked for, since importing
-the toolkit is a part of it. Times are this thread's processor time, in seconds.
+Works in each process of a run with the map. Not timed is what comes before there is a map: most of
+it is importing modules of the standard library, many of which the program would import anyway.
+Times are processor time, in seconds.
 """
 
 from __future__ import annotations
@@ -25,9 +26,9 @@ or the process was forked (0)."""
 class _Stopwatch:
     """Adds up times; what is timed within something that is timed counts once."""
 
-    def __init__(self, folder: str, seconds: float) -> None:
+    def __init__(self, folder: str) -> None:
         self._folder = folder
-        self._seconds = seconds
+        self._seconds = 0.0
         self._started = 0
         self._is_running = False
         self._ending = 0.0
@@ -94,19 +95,18 @@ class _Stopwatch:
         self._seconds, self._started = 0.0, 0
 
 
-def begin(folder: str, began: float) -> None:
+def begin(folder: str) -> None:
     """Time the toolkit from now on; to be called before the process joins its run.
 
     Args:
         folder: where to leave what it came to.
-        began: this thread's processor time when there was nothing of the toolkit yet.
     """
-    from ancestry_obs import process_start  # noqa: PLC0415  it is what is timed
+    from ancestry_obs import process_start  # noqa: PLC0415  it is not to be imported for nothing
 
-    watch = _Stopwatch(folder, thread_time() - began)
+    watch = _Stopwatch(folder)
     # Python does last what was registered first.
     atexit.register(watch.end)
-    join = watch.timed(process_start.begin)
+    join = process_start.begin
 
     def begin_process(folder: str) -> None:
         join(folder)
