@@ -144,8 +144,10 @@ def _lines(name: str, cost: Cost) -> Iterator[str]:
     yield ""
     yield from _verdict(cost)
     yield from _not_worth(cost)
+    if cost.unmeasured:
+        yield coloured("Not measured:", "bold")
     for target, reason in cost.unmeasured.items():
-        yield f"not measured: {target} ({reason})"
+        yield from (f"  {target}", f"    {reason}")
 
 
 def _measured_row(slowdown: Slowdown) -> tuple[str, ...]:
@@ -192,8 +194,10 @@ def _verdict(cost: Cost) -> Iterator[str]:
         yield f"The slowdown is lost in the noise ({low} to {high}), so that the sum, {sum_},"
         yield "cannot be compared with it: take a longer run, or more --rounds."
     lacking = [each for each in cost.targets if each.price is None]
+    if lacking:
+        yield coloured("Not in the sum:", "bold")
     for each in lacking:
-        yield f"not in the sum: {each.target} ({each.reason})"
+        yield from (f"  {each.target}", f"    {each.reason}")
 
 
 def _not_worth(cost: Cost) -> Iterator[str]:
@@ -202,9 +206,9 @@ def _not_worth(cost: Cost) -> Iterator[str]:
         return
     yield coloured("Not worth it:", "bold")
     for each in found:
-        yield f"  {each.target}"
-        yield f"    {each.why_not}"
-    yield "Leave such a target out, measure what calls it, or time some of its calls: sample = 0.01"
+        yield from (f"  {each.target}", f"    {each.why_not}")
+    yield "Leave such a target out, or measure what calls it, or only some of its calls:"
+    yield "  sample = 0.01"
 
 
 def _seconds(seconds: float) -> str:

@@ -36,7 +36,7 @@ _NANO: Final = 1e9
 _CALLS: Final = 4
 _ROUNDS: Final = 9
 # How long a batch of calls takes, of a target that matters, and of one that does not.
-_BATCH_NS: Final = 4_000_000
+_BATCH_NS: Final = 2_000_000
 _SHORT_BATCH_NS: Final = 200_000
 _MOST_TIMES: Final = 8192
 _LEAST_SHARE: Final = 0.001
