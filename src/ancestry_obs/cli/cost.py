@@ -10,6 +10,7 @@ from ancestry_obs.cli.output import counted, say, say_json, table
 from ancestry_obs.cli.verdicts import coloured
 from ancestry_obs.costing.estimate import DEAR_SHARE, SEEN_SHARE, SHORT_CALL, estimate
 from ancestry_obs.costing.measured_run import Command, unseen
+from ancestry_obs.exceptions import LaunchError
 from ancestry_obs.mapfile import load
 
 if TYPE_CHECKING:
@@ -68,7 +69,10 @@ def command(arguments: argparse.Namespace) -> int:
     arguments = _sorted_out(arguments)
     spec = load(arguments.map)
     found = command_line.find(arguments.program)
-    cost = _measured(spec, found.file, found.words, arguments.rounds)
+    try:
+        cost = _measured(spec, found.file, found.words, arguments.rounds)
+    except KeyboardInterrupt:
+        raise LaunchError("interrupted before all rounds were over; nothing is told") from None
     if arguments.json:
         say_json(_as_dict(cost))
     else:

@@ -124,9 +124,15 @@ class Command:
         """Run it with the map.
 
         Raises:
-            LaunchError: as for `plain`.
+            LaunchError: as for `plain`; or nothing of it was measured.
         """
-        return self._follow("with the map", self._spec, "stopwatch")
+        run = self._follow("with the map", self._spec, "stopwatch")
+        if not run.started:
+            raise LaunchError(
+                f"{' '.join(self._words)}: no Python of it was measured; is there one, and is "
+                "'ancestry-obs[prometheus]' installed for it?"
+            )
+        return run
 
     def captured(self, seconds: float) -> MeasuredRun:
         """Run it with the map, and find out what measuring a call of each target takes.

@@ -139,6 +139,25 @@ def test_what_cannot_be_run(project, command):
         assert len(done.err.splitlines()) == 1
 
 
+def test_a_command_without_a_python(project, command):
+    done = command("cost", "shop.toml", "--", "true")
+    assert (done.code, done.out) == (REFUSED, "")
+    assert done.err == (
+        "ancestry-obs: true: no Python of it was measured; is there one, and is "
+        "'ancestry-obs[prometheus]' installed for it?\n"
+    )
+
+
+def test_who_presses_ctrl_c_sees_no_traceback(project, command, monkeypatch):
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cost_command, "_measured", interrupt)
+    done = command("cost", "shop.toml", "--", "shop.py")
+    assert (done.code, done.out) == (REFUSED, "")
+    assert "interrupted before all rounds were over" in done.err
+
+
 @pytest.fixture
 def report(project, command, monkeypatch):
     """Print the report of given figures."""
