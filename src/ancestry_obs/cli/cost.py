@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ancestry_obs.cli import command_line
 from ancestry_obs.cli.output import counted, say, say_json, table
 from ancestry_obs.cli.verdicts import coloured
-from ancestry_obs.costing.estimate import DEAR_SHARE, SEEN_SHARE, SHORT_CALL, estimate
+from ancestry_obs.costing.estimate import DEAR_SHARE, LEAST_PAIRS, SEEN_SHARE, SHORT_CALL, estimate
 from ancestry_obs.costing.measured_run import Command, unseen
 from ancestry_obs.exceptions import LaunchError
 from ancestry_obs.mapfile import load
@@ -185,10 +185,14 @@ def _shortened(target: str) -> str:
 
 def _verdict(cost: Cost) -> Iterator[str]:
     measured = cost.processor
-    sum_, low, high = (
-        f"{measured.share(each):.1%}" for each in (cost.total, measured.low, measured.high)
+    sum_, more, low, high = (
+        f"{measured.share(each):.1%}"
+        for each in (cost.total, measured.more, measured.low, measured.high)
     )
-    if cost.agreement == "agrees":
+    if cost.pairs < LEAST_PAIRS:
+        yield f"The sum is {sum_}, the slowdown measured {more}. Whether they agree is not known:"
+        yield f"it takes --rounds {LEAST_PAIRS} or more to see how large the noise is."
+    elif cost.agreement == "agrees":
         yield f"The sum, {sum_}, agrees with the slowdown measured: {low} to {high}."
     elif cost.agreement == "differs":
         yield coloured(

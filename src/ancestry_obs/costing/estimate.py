@@ -27,10 +27,12 @@ SHORT_CALL: Final = 10.0
 SEEN_SHARE: Final = 0.001
 """...where the target takes this share of the run."""
 
+LEAST_PAIRS: Final = 3
+"""Fewer pairs do not show how large the noise is."""
+
 _CONFIDENCE: Final = 0.9
-_LEAST_PAIRS: Final = 3
 _NANO: Final = 1e9
-_NOT_CAPTURED: Final = "no call of it ended in a process that could tell"
+_NOT_CAPTURED: Final = "a hook or a sample alone, or no call of it ended where that can be told"
 
 Agreement = Literal["agrees", "differs", "unknown"]
 
@@ -106,12 +108,9 @@ class Cost:
 
     @property
     def agreement(self) -> Agreement:
-        """Whether the sum is what was measured: unknown where the noise is as large as that.
-
-        Two pairs do not show how large the noise is.
-        """
+        """Whether the sum is what was measured: unknown where the noise is as large as that."""
         measured = self.processor
-        if self.pairs < _LEAST_PAIRS:
+        if self.pairs < LEAST_PAIRS:
             return "unknown"
         if measured.low <= 0:
             return "unknown" if self.total <= measured.high else "differs"
@@ -203,7 +202,8 @@ def _target(
     if not any(known):
         reason = next((row["reason"] for each in rows for row in each), _NOT_CAPTURED)
         return TargetCost(name, calls, calls / seconds, None, None, 0.0, reason=reason)
-    price = median(_mean(each, "price") for each in known if each)
+    # A few calls more or less are lost in the noise, and nothing is cheaper for being measured.
+    price = max(0.0, median(_mean(each, "price") for each in known if each))
     call = median(_mean(each, "seconds") for each in known if each) * _NANO
     share = run.share(calls * price / _NANO)
     why_not = _why_not(share, price, call)

@@ -199,7 +199,7 @@ wall time       11.00 s  600.0 ms   5.5%  4.5% to 6.4%
 The sum, 6.0%, agrees with the slowdown measured: 5.0% to 7.0%.
 Not in the sum:
   a_package.with_a_long_name.of_a_module:AndAClass.with_a_long_name_too
-    no call of it ended in a process that could tell
+    a hook or a sample alone, or no call of it ended where that can be told
 Not worth it:
   shop:price
     it takes 5.0% of the run
@@ -223,6 +223,7 @@ def test_the_report(report):
         ((0.5, 0.6, 0.7), "The sum, 6.0%, agrees with the slowdown measured: 5.0% to 7.0%."),
         ((0.1, 0.2, 0.3), "The sum, 6.0%, differs from the slowdown measured: 1.0% to 3.0%."),
         ((-0.1, 0.2, 0.8), "The slowdown is lost in the noise (-1.0% to 8.0%), so that the sum, "),
+        ((0.5, 0.7), "The sum is 6.0%, the slowdown measured 6.0%. Whether they agree is not"),
     ],
 )
 def test_what_is_said_of_the_agreement(report, differences, line):

@@ -114,7 +114,14 @@ def test_what_is_not_installed_is_told():
     assert estimate(runs, [], 0.0).unmeasured == {"a:b": "error: no such name"}
 
 
+def test_no_price_is_below_nothing():
+    (target,) = estimate(pairs_of(1, hot=1), [[{"hot": row(-100.0)}]], 0.0).targets
+    assert (target.price, target.share) == (0.0, 0.0)
+
+
 def test_a_target_of_which_nothing_was_captured():
     (target,) = estimate(pairs_of(1, hot=1), [[{}]], 0.0).targets
     assert (target.price, target.share) == (None, 0.0)
-    assert target.reason == "no call of it ended in a process that could tell"
+    assert (
+        target.reason == "a hook or a sample alone, or no call of it ended where that can be told"
+    )
