@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ancestry_obs.cli import command_line
 from ancestry_obs.cli.output import counted, say, say_json, table
 from ancestry_obs.cli.verdicts import coloured
-from ancestry_obs.costing.estimate import DEAR_SHARE, LEAST_PAIRS, SEEN_SHARE, SHORT_CALL, estimate
-from ancestry_obs.costing.measured_run import Command, unseen
+from ancestry_obs.costing.conventions import DEAR_SHARE, LEAST_PAIRS, SEEN_SHARE, SHORT_CALL
 from ancestry_obs.exceptions import LaunchError
 from ancestry_obs.mapfile import load
 
@@ -104,6 +103,10 @@ def _sorted_out(arguments: argparse.Namespace) -> argparse.Namespace:
 
 
 def _measured(spec: MapSpec, file: str, words: Sequence[str], rounds: int) -> Cost:
+    # Every command waits for what is imported with this module.
+    from ancestry_obs.costing.estimate import estimate  # noqa: PLC0415  see above
+    from ancestry_obs.costing.measured_run import Command, unseen  # noqa: PLC0415  see above
+
     runs = Command(file, words, spec)
     _tell("warming up")
     modules = runs.modules()

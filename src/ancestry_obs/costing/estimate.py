@@ -9,6 +9,7 @@ from math import comb
 from statistics import fmean, median
 from typing import TYPE_CHECKING, Final, Literal
 
+from ancestry_obs.costing.conventions import DEAR_SHARE, LEAST_PAIRS, SEEN_SHARE, SHORT_CALL
 from ancestry_obs.frozen import define
 
 if TYPE_CHECKING:
@@ -18,17 +19,6 @@ if TYPE_CHECKING:
     from ancestry_obs.costing.measured_run import MeasuredRun
 
 __all__ = ["Agreement", "Cost", "Slowdown", "TargetCost", "estimate", "slowdown"]
-
-DEAR_SHARE: Final = 0.01
-"""From this share of the run on, a target is not worth it."""
-
-SHORT_CALL: Final = 10.0
-"""A call that is shorter than so many times its price is not worth it..."""
-SEEN_SHARE: Final = 0.001
-"""...where the target takes this share of the run."""
-
-LEAST_PAIRS: Final = 3
-"""Fewer pairs do not show how large the noise is."""
 
 _CONFIDENCE: Final = 0.9
 _NANO: Final = 1e9

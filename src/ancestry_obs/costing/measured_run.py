@@ -19,8 +19,8 @@ from statistics import median
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
-from ancestry_obs.costing import pricing, stopwatch
 from ancestry_obs.costing.capturing_map import capturing
+from ancestry_obs.costing.conventions import PRICES, SECONDS
 from ancestry_obs.exceptions import LaunchError
 from ancestry_obs.frozen import define, field
 from ancestry_obs.process_tree import new_run, run_folder
@@ -209,11 +209,11 @@ def _start(step: str, **names: str) -> Iterator[tuple[str, str]]:
 def _take_in(run: MeasuredRun, folder: str) -> None:
     """Add up what the processes of a run have left."""
     for path in sorted(Path(folder).iterdir()):
-        if path.suffix == stopwatch.ENDING:
+        if path.suffix == SECONDS:
             seconds, started = path.read_text().split()
             run.seen += float(seconds)
             run.started += int(started)
-        elif path.suffix == pricing.ENDING:
+        elif path.suffix == PRICES:
             run.prices.append(json.loads(path.read_text()))
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ancestry_obs import lifecycle
 from ancestry_obs.costing.between import steps_for
 from ancestry_obs.costing.captures import captures
+from ancestry_obs.costing.conventions import PRICES
 from ancestry_obs.costing.stand_ins import shown_signature, stand_ins
 from ancestry_obs.process_tree.endings import Endings
 
@@ -27,10 +28,7 @@ if TYPE_CHECKING:
     from ancestry_obs.costing.stand_ins import StandIns
     from ancestry_obs.patcher import TargetReport
 
-__all__ = ["ENDING", "begin", "price_of"]
-
-ENDING: Final = ".prices"
-"""What the name of a file with prices ends in."""
+__all__ = ["begin", "price_of"]
 
 _NANO: Final = 1e9
 _CALLS: Final = 4
@@ -68,7 +66,7 @@ def _leave(folder: str, taken: float) -> None:
         found = captures.get(report.target)
         if found is not None and found.kept:
             rows[report.target] = _row(report, found, taken)
-    path = f"{folder}/{os.getpid()}-{monotonic_ns()}{ENDING}"
+    path = f"{folder}/{os.getpid()}-{monotonic_ns()}{PRICES}"
     Path(path).write_text(json.dumps(rows))
 
 

@@ -11,16 +11,14 @@ import atexit
 import os
 from time import monotonic_ns, thread_time
 
+from ancestry_obs.costing.conventions import SECONDS
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any, Final
+    from typing import Any
 
-__all__ = ["ENDING", "begin"]
-
-ENDING: Final = ".seconds"
-"""What the name of a file ends in that has such a time, and whether Python was started for it (1)
-or the process was forked (0)."""
+__all__ = ["begin"]
 
 
 class _Stopwatch:
@@ -89,7 +87,7 @@ class _Stopwatch:
         if self._ending:
             self._seconds += thread_time() - self._ending
             self._ending = 0.0
-        path = f"{self._folder}/{os.getpid()}-{monotonic_ns()}{ENDING}"
+        path = f"{self._folder}/{os.getpid()}-{monotonic_ns()}{SECONDS}"
         with open(path, "w") as file:  # noqa: PTH123  pathlib costs more
             file.write(f"{self._seconds} {self._started}")
         self._seconds, self._started = 0.0, 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from types import SimpleNamespace
 
@@ -137,6 +138,19 @@ def test_what_cannot_be_run(project, command):
         assert (done.code, done.out) == (REFUSED, ""), words
         assert message in done.err
         assert len(done.err.splitlines()) == 1
+
+
+def test_the_other_commands_import_nothing_of_it(environment):
+    text = "import sys, ancestry_obs.cli.application; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", text], env=environment, capture_output=True, text=True, check=True
+    )
+    loaded = set(done.stdout.split())
+    assert "ancestry_obs.cli.cost" in loaded
+    costing = {each for each in loaded if each.startswith("ancestry_obs.costing")}
+    assert costing == {"ancestry_obs.costing", "ancestry_obs.costing.conventions"}
+    # The base install has no wrapt.
+    assert "wrapt" not in loaded
 
 
 def test_a_command_without_a_python(project, command):
