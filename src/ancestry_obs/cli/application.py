@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from ancestry_obs.cli import (
     check,
+    cost,
     dashboards,
     diff,
     explain,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-_COMMANDS = (run, check, diff, listing, explain, status, top, schema, dashboards, rules)
+_COMMANDS = (run, check, cost, diff, listing, explain, status, top, schema, dashboards, rules)
 _USAGE = 2
 
 

@@ -36,7 +36,7 @@ class Advice:
             advice for the same reason.
         subclasses: Whether overrides are targets too, so that a call which goes up through
             ``super()`` has to count once.
-        sample: The share of calls that are timed.
+        sample: The share of calls that are to be timed; see `share`.
         is_budgeted: Whether it may become less while the program runs; see `budget`.
     """
 
@@ -93,6 +93,11 @@ class Advice:
             if record.on != "call"
             for each in record.expressions
         )
+
+    @property
+    def share(self) -> float:
+        """The share of calls that are timed here."""
+        return 1.0 if self.reads_seconds else self.sample
 
     @property
     def can_be_budgeted(self) -> bool:

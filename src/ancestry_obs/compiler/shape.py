@@ -175,10 +175,10 @@ class Shape:
 
 
 def _countdown(aspect: Aspect) -> Countdown:
-    sample = aspect.advice.sample
-    if sample == 1:
+    share = aspect.advice.share
+    if share == 1:
         return Countdown()
-    drawn = aspect.runtime.gaps(sample)
+    drawn = aspect.runtime.gaps(share)
     return Countdown(next(drawn), drawn)
 
 
