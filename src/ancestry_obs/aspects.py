@@ -57,6 +57,7 @@ def _instrument(
         functions=spec.functions_of(*instrument.records),
         subclasses=instrument.subclasses,
         sample=instrument.sample,
+        is_budgeted=spec.budget is not None,
     )
     for target in instrument.targets:
         yield Pointcut(target, advice, instrument.subclasses, instrument.at)

@@ -67,8 +67,11 @@ class TargetStatus:
         Args:
             reason: Why that is remarkable.
         """
-        told = f"{self.reason}; {reason}" if self.reason else reason
-        return replaced(self, state="idle", reason=told)
+        return replaced(self.remarked(reason), state="idle")
+
+    def remarked(self, remark: str) -> TargetStatus:
+        """Give this one with something more that is remarkable."""
+        return replaced(self, reason=f"{self.reason}; {remark}" if self.reason else remark)
 
     def with_copy(self, other: TargetStatus) -> TargetStatus:
         """Give this one together with a second copy of the same target.

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
     from prometheus_client import CollectorRegistry
 
+    from ancestry_obs.budget import Budget
     from ancestry_obs.collector import Collector, Reading
     from ancestry_obs.collector.summary import Row
     from ancestry_obs.compiler import Advice, Woven
@@ -86,6 +87,7 @@ class Instrumentation:
         self._ends: list[float] = []
         self._ended = 0
         self._expectation = _expectation(spec)
+        self._budget = _budget(spec)
         self._is_closed = False
         self._settings = settings
         self._store = Store(settings.metrics_namespace)
@@ -109,7 +111,11 @@ class Instrumentation:
         )
         self._declare(spec)
         self._self_metrics = SelfMetrics(
-            self._store, self._targets, version, lambda: self._expectation
+            self._store,
+            self._targets,
+            version,
+            lambda: self._expectation,
+            lambda: self._budget.gauges() if self._budget else {},
         )
         self._run: Run | None = None
         self._member = self._join(run) if run is not None else None
@@ -199,6 +205,8 @@ class Instrumentation:
         for name in changes.metrics_removed:
             self._store.drop(name)
         self._declare(spec)
+        if spec.budget != self._spec.budget:
+            self._budget = _budget(spec)
         self._spec = spec
         self._weave()
         self._store.tidy(changes.metrics_removed)
@@ -358,8 +366,14 @@ class Instrumentation:
         if _passed(self._ends, now) != self._ended:
             self._weave()
         targets: dict[str, TargetStatus] = {}
-        for report in self._patcher.report(holders=holders):
+        reports = self._patcher.report(holders=holders)
+        if self._budget is not None:
+            woven = ((each.target, cast("Sequence[Woven]", each.woven)) for each in reports)
+            self._budget.review(woven)
+        for report in reports:
             each = _status_of(report, errors.pop(report.target, 0))
+            if self._budget is not None and each.target in self._budget.sampled:
+                each = each.remarked("a hundredth of its calls is timed, for the map's budget")
             known = targets.get(each.target)
             targets[each.target] = known.with_copy(each) if known else each
         for instrument in self._spec.instruments:
@@ -388,7 +402,10 @@ class Instrumentation:
         )
 
     def _status_page(self) -> dict[str, object]:
-        return self.status().as_dict()
+        from ancestry_obs.feeds import feeds  # noqa: PLC0415 - as in `status`
+
+        told = feeds(self._spec, self._settings.metrics_namespace)
+        return {**self.status().as_dict(), "feeds": [each.as_dict() for each in told]}
 
 
 class _Weaver:
@@ -476,6 +493,14 @@ def _expectation(spec: MapSpec, before: Mapping[str, int] | None = None) -> Expe
         for is_rare in (False, True)
     }
     return Expectation(patterns[False], patterns[True], before)
+
+
+def _budget(spec: MapSpec) -> Budget | None:
+    if spec.budget is None:
+        return None
+    from ancestry_obs.budget import Budget  # noqa: PLC0415  few maps have one
+
+    return Budget(spec.budget)
 
 
 def _passed(ends: list[float], now: float) -> int:

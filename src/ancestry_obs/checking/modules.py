@@ -108,7 +108,8 @@ class Finder:
     def where(self, name: str) -> str:
         """Tell where a module that is not there was looked for, in few words."""
         package = self.find(name.rpartition(".")[0]) if "." in name else None
-        folders = [_short(each) for each in (package.folders if package else self.path)]
+        # A folder may be on the path twice, and under two names.
+        folders = [*dict.fromkeys(map(_short, package.folders if package else self.path))]
         if package is not None and not package.folders:
             return f"{package.name!r} is no package"
         # What is installed matters more than the standard library.

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from ancestry_obs.cli import (
     check,
+    cost,
     dashboards,
     diff,
     explain,
@@ -21,6 +22,7 @@ from ancestry_obs.cli import (
     schema,
     status,
     suggest,
+    top,
 )
 from ancestry_obs.exceptions import ObservabilityError
 from ancestry_obs.version import __version__
@@ -30,7 +32,20 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-_COMMANDS = (run, suggest, check, diff, listing, explain, status, schema, dashboards, rules)
+_COMMANDS = (
+    run,
+    suggest,
+    check,
+    cost,
+    diff,
+    listing,
+    explain,
+    status,
+    top,
+    schema,
+    dashboards,
+    rules,
+)
 _USAGE = 2
 
 

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ancestry_obs.explanation import Way
-    from ancestry_obs.mapfile import MapSpec
-    from ancestry_obs.monitoring import Catalogue, Plan
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -53,7 +51,11 @@ def command(arguments: argparse.Namespace) -> int:
         facts = metric_facts(spec, catalogue, plan, found)
         _say(arguments, facts, metric_lines(facts))
         return 0
-    told = [_target(spec, catalogue, plan, target, arguments.name) for target in found]
+    told = []
+    for target, (ways, findings) in zip(found, woven(spec, found), strict=True):
+        chosen = _chosen(ways, target, arguments.name)
+        facts = target_facts(spec, catalogue, plan, target, chosen)
+        told.append({**facts, "not_woven": [str(finding) for finding in findings]})
     _say(arguments, {"targets": told}, _of_all(told))
     return 0
 
@@ -66,21 +68,13 @@ def _say(arguments: argparse.Namespace, facts: dict[str, Any], lines: Iterator[s
         say(line)
 
 
-def _target(
-    spec: MapSpec, catalogue: Catalogue, plan: Plan, target: str, word: str
-) -> dict[str, Any]:
-    """Tell of a target; of one function alone where the word is one that a glob takes in."""
-    ways, findings = woven(spec, target)
-    if word != target and "*" not in word:
-        ways = [_named(word, ways, target)]
-    facts = target_facts(spec, catalogue, plan, target, ways)
-    return {**facts, "not_woven": [str(finding) for finding in findings]}
-
-
-def _named(word: str, ways: list[Way], target: str) -> Way:
+def _chosen(ways: list[Way], target: str, word: str) -> list[Way]:
+    """Give one function alone where the word is one that a glob takes in."""
+    if word == target or "*" in word:
+        return ways
     for way in ways:
         if way.target == word:
-            return way
+            return [way]
     known = [way.target for way in ways]
     raise TargetError(
         f"{target!r} leads to no function {word!r}; {nearest(word, known)}"

@@ -26,7 +26,7 @@ from ancestry_obs.recording.failures import came_from_outside
 from ancestry_obs.settings import ObservabilitySettings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from ancestry_obs.compiler.weaving import Woven
     from ancestry_obs.exceptions import Where
@@ -51,21 +51,27 @@ def examine(spec: MapSpec) -> tuple[list[Finding], list[str]]:
     return findings, [*_notes(targets), *remarks(spec), *ends(spec, time())]
 
 
-def woven(spec: MapSpec, target: str) -> tuple[list[Way], list[Finding]]:
-    """Tell how the functions that a target of the map leads to are woven.
+def woven(spec: MapSpec, targets: Iterable[str]) -> list[tuple[list[Way], list[Finding]]]:
+    """Tell how the functions that targets of the map lead to are woven.
 
     Args:
         spec: a map without mistakes of its own.
-        target: as the map writes it.
+        targets: as the map writes them.
 
     Returns:
-        How each is woven, and why one is not.
+        For each target how each of its functions is woven, and why one is not.
     """
-    patterns = {target, *(each.initializer for each in spec.samples if each.target == target)}
     with _installed(spec) as instrumentation:
-        places = {name: where for name, where in _places(spec).items() if name in patterns}
-        findings = _findings(spec, instrumentation, places)
-        return [_way(each) for each in instrumentation.reports(patterns)], findings
+        return [_woven(spec, instrumentation, target) for target in targets]
+
+
+def _woven(
+    spec: MapSpec, instrumentation: Instrumentation, target: str
+) -> tuple[list[Way], list[Finding]]:
+    patterns = {target, *(each.initializer for each in spec.samples if each.target == target)}
+    places = {name: where for name, where in _places(spec).items() if name in patterns}
+    findings = _findings(spec, instrumentation, places)
+    return [_way(each) for each in instrumentation.reports(patterns)], findings
 
 
 def _way(report: TargetReport) -> Way:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import ssl
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
 
@@ -18,11 +18,21 @@ from ancestry_obs.settings import ObservabilitySettings
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable
+
+_T = TypeVar("_T")
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Declare the command's arguments."""
     parser = commands.add_parser("status", help="ask a running program for its targets' states")
+    add_url(parser)
+    parser.add_argument("--json", action="store_true", help="print what the exporter answers")
+    parser.set_defaults(command=command)
+
+
+def add_url(parser: argparse.ArgumentParser) -> None:
+    """Declare the argument that names an exporter."""
     parser.add_argument(
         "url",
         metavar="URL",
@@ -30,8 +40,6 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="its exporter, such as http://127.0.0.1:9000; if left out, this machine's at "
         "METRICS_EXPORT_PORT",
     )
-    parser.add_argument("--json", action="store_true", help="print what the exporter answers")
-    parser.set_defaults(command=command)
 
 
 def command(arguments: argparse.Namespace) -> int:
@@ -63,7 +71,7 @@ def default_url() -> str:
 
 
 def fetch(url: str) -> Status:
-    """Ask an exporter.
+    """Ask an exporter for its status.
 
     Args:
         url: any page of the exporter, with or without scheme and path.
@@ -71,10 +79,24 @@ def fetch(url: str) -> Status:
     Raises:
         ExporterError: nothing answers there, or something that is no exporter of ours.
     """
-    page = _status_page(url)
+    return ask(url, "/status", lambda page: Status.from_dict(json.loads(page)))
+
+
+def ask(url: str, path: str, read: Callable[[bytes], _T]) -> _T:
+    """Ask an exporter for one of its pages.
+
+    Args:
+        url: any page of the exporter, with or without scheme and path.
+        path: of the page.
+        read: makes something of the page, or raises a ValueError where it is none of ours.
+
+    Raises:
+        ExporterError: nothing answers there, or something that is no exporter of ours.
+    """
+    page = _page(url, path)
     shown, user = part_user(page)
     try:
-        return Status.from_dict(json.loads(get(page)))
+        return read(get(page))
     except HTTPError as error:
         with error:
             raise ExporterError(f"{shown}: {_refusal(error.code, user)}") from error
@@ -105,7 +127,7 @@ def _silence(reason: object) -> str:
     return f"no exporter answers there ({reason}); is the program running with metrics on?"
 
 
-def _status_page(url: str) -> str:
+def _page(url: str, path: str) -> str:
     try:
         parts = urlsplit(url if "://" in url else f"http://{url}")
         # The port is only checked when it is asked for.
@@ -116,7 +138,7 @@ def _status_page(url: str) -> str:
         raise ExporterError(
             f"{_shown(url)}: is no http address; write one such as http://127.0.0.1:9000"
         )
-    return f"{parts.scheme}://{parts.netloc}/status"
+    return f"{parts.scheme}://{parts.netloc}{path}"
 
 
 def _shown(url: str) -> str:

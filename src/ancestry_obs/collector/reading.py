@@ -101,7 +101,11 @@ class Reading:
 
 
 def read(
-    store: Store, samples: Samples, targets: Iterable[TargetState], counts: Mapping[str, int]
+    store: Store,
+    samples: Samples,
+    targets: Iterable[TargetState],
+    counts: Mapping[str, int],
+    gauges: Callable[[], Mapping[str, Sampled]] = dict,
 ) -> Reading:
     """Read live instances, fold, and copy every number.
 
@@ -111,6 +115,7 @@ def read(
             of the program. Whoever holds a lock of that may wait for the store.
         targets: The targets of this moment, whose states are under the patcher's lock: as above.
         counts: Other counts, by name.
+        gauges: Gives other numbers of this moment, by full name; asked last.
     """
     families = store.families()
     sampled = samples.read(families)
@@ -123,7 +128,7 @@ def read(
     )
     # A target may be named by several patterns; a series must not occur twice.
     once = {each.target: each for each in targets}.values()
-    return Reading(columns, sampled, once, failures, overflows, counts)
+    return Reading(columns, {**sampled, **gauges()}, once, failures, overflows, counts)
 
 
 class Run:
@@ -243,7 +248,8 @@ def _within(
     """Give the metrics of a reading as all processes have them, within the labels' limits."""
     metrics = whole.limited(shown)
     columns: list[Columns] = []
-    sampled: dict[str, Sampled] = {}
+    # What is of no family has no limits.
+    sampled = dict(whole.samples)
     for each in reading.columns:
         family = each.family
         key, limits = key_of(family)

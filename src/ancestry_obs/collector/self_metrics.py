@@ -19,12 +19,23 @@ if TYPE_CHECKING:
 
     from ancestry_obs.collector.reading import TargetState
     from ancestry_obs.collector.samples import Samples
+    from ancestry_obs.process_tree.totals import Sampled
     from ancestry_obs.recording import Store
 
 __all__ = ["SelfMetrics"]
 
 _PREFIX = "ancestry_obs"
 _NANO = 1_000_000_000
+_GAUGES = (
+    (
+        "sampled", ("target",),
+        "Processes that time a hundredth of a target's calls, to keep the map's budget.",
+    ),
+    (
+        "overhead_ratio", (),
+        "Estimated share of the processor time that measuring takes, where it is largest.",
+    ),
+)  # fmt: skip
 _NOTHING = Reading([], {}, (), {}, {}, {})
 
 
@@ -36,6 +47,7 @@ class SelfMetrics:
         targets: Gives the targets of this moment.
         version: The toolkit's.
         expectation: Gives which targets are called where their module is in use.
+        gauges: Gives what else is told, by full name.
 
     Attributes:
         scrapes: How many there were.
@@ -50,11 +62,13 @@ class SelfMetrics:
         targets: Callable[[], Iterable[TargetState]],
         version: str,
         expectation: Callable[[], Expectation] = Expectation,
+        gauges: Callable[[], Mapping[str, Sampled]] = dict,
     ) -> None:
         self._store = store
         self._targets = targets
         self._version = version
         self._expectation = expectation
+        self._gauges = gauges
         self.begin_child()
         _ALL.add(self)
 
@@ -80,7 +94,7 @@ class SelfMetrics:
 
     def read(self, samples: Samples) -> Reading:
         """Read everything that was measured in this process; see `collector.reading.read`."""
-        return read(self._store, samples, self._targets(), self._counts())
+        return read(self._store, samples, self._targets(), self._counts(), self._gauges)
 
     def blocks(self, reading: Reading = _NOTHING) -> list[Block]:
         """Give the blocks of this moment.
@@ -127,6 +141,11 @@ class SelfMetrics:
                 [((), (reading.processes,))],
             ),
             self._scrapes(counts),
+            *(
+                _block(name, "gauge", text, labels, [(k, (n,)) for k, n in sampled[1].items()])
+                for name, labels, text in _GAUGES
+                for sampled in [reading.sampled.get(f"{_PREFIX}_{name}", ("", {}))]
+            ),
         ]  # fmt: skip
 
     def _counts(self) -> dict[str, int]:

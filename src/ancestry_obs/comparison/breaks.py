@@ -1,8 +1,8 @@
 """What asks for metrics, and two catalogues of them -> what asks for something that is gone.
 
-Expressions are read as far as that takes: which words are names, which are in quotes, and what a
-label is compared with. What a matcher's regular expression means is not looked into, but for a list
-of values, as the generated ones have them.
+Expressions are read as far as that takes: which words are names, which are in quotes, in matchers
+and in lists of labels, and what a label is compared with. What a matcher's regular expression
+means is not looked into, but for a list of values, as the generated ones have them.
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ _SUFFIXES: Final = {"histogram": ("_bucket", "_sum", "_count"), "summary": ("_su
 _WORD: Final = re.compile(r"[A-Za-z_:][\w:]*")
 _QUOTED: Final = re.compile(r"\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'|`[^`]*`")
 _MATCHER: Final = re.compile(r"(\w+)\s*(=~|!~|!=|=)\s*(\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*')")
+_GROUPING: Final = re.compile(
+    r"\b(?:by|without|on|ignoring|group_left|group_right)\s*\(([^)]*)\)", re.IGNORECASE
+)
 _LITERALS: Final = re.compile(r"[\w|]+")
 _RULE: Final = "rule "
 _BOUND: Final = "le"
@@ -83,6 +86,13 @@ def _words(expression: str) -> set[str]:
     return set(_WORD.findall(_QUOTED.sub(" ", expression)))
 
 
+def _labels(expression: str, name: str) -> set[str]:
+    """Give the labels that are asked of a metric: by a matcher of it, or in any list of labels."""
+    plain = _QUOTED.sub(" ", expression)
+    matchers = re.findall(rf"(?<![\w:]){re.escape(name)}\s*\{{([^}}]*)", plain)
+    return {word for text in [*matchers, *_GROUPING.findall(plain)] for word in _WORD.findall(text)}
+
+
 def _metrics(catalogue: Catalogue) -> Iterator[Metric]:
     return (catalogue[name] for name in catalogue.names)
 
@@ -92,14 +102,14 @@ def _series(metric: Metric) -> tuple[str, ...]:
 
 
 def _reasons(expression: str, before: dict[str, Metric], after: dict[str, Metric]) -> Iterator[str]:
-    words = _words(expression)
-    for name in sorted(words & before.keys()):
+    for name in sorted(_words(expression) & before.keys()):
         old, new = before[name], after.get(name)
         if new is None:
             yield f"{name} is gone"
             continue
+        labels = _labels(expression, name)
         for label in old.label_names:
-            if label in words and label not in new.label_names:
+            if label in labels and label not in new.label_names:
                 yield f"{name} has no label {label} any more"
         yield from _lost_values(name, expression, _values(old), _values(new))
 

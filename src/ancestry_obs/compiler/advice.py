@@ -36,7 +36,8 @@ class Advice:
             advice for the same reason.
         subclasses: Whether overrides are targets too, so that a call which goes up through
             ``super()`` has to count once.
-        sample: The share of calls that are timed.
+        sample: The share of calls that are to be timed; see `share`.
+        is_budgeted: Whether it may become less while the program runs; see `budget`.
     """
 
     records: tuple[RecordSpec, ...] = ()
@@ -47,12 +48,13 @@ class Advice:
     functions: tuple[tuple[str, str], ...] = ()
     subclasses: bool = False
     sample: float = 1.0
+    is_budgeted: bool = False
 
     # Kept, since an advice is a key for each of its targets and has a deep tree below it.
     @cached_property
     def _hash(self) -> int:
         parts = (self.records, self.metrics, self.before, self.after, self.track, self.functions)
-        return hash((parts, self.subclasses, self.sample))
+        return hash((parts, self.subclasses, self.sample, self.is_budgeted))
 
     def __hash__(self) -> int:
         """Agree with the equality that the dataclass has."""
@@ -77,12 +79,30 @@ class Advice:
     def times(self) -> bool:
         """Whether a record wants to know how long a call took."""
         histograms = {metric.name for metric in self.metrics if metric.type == "histogram"}
+        timed = [record for record in self.records if record.on != "call"]
+        return self.reads_seconds or any(
+            record.metric in histograms and record.value is None for record in timed
+        )
+
+    @cached_property
+    def reads_seconds(self) -> bool:
+        """Whether an expression has to know of each call how long it took."""
         return any(
-            (record.metric in histograms and record.value is None)
-            or any("elapsed" in each.names for each in record.expressions)
+            "elapsed" in each.names
             for record in self.records
             if record.on != "call"
+            for each in record.expressions
         )
+
+    @property
+    def share(self) -> float:
+        """The share of calls that are timed here."""
+        return 1.0 if self.reads_seconds else self.sample
+
+    @property
+    def can_be_budgeted(self) -> bool:
+        """Whether a budget may have some calls counted without being timed."""
+        return self.is_budgeted and self.times and not self.reads_seconds
 
     @property
     def _expressions(self) -> tuple[Expression, ...]:
@@ -108,6 +128,7 @@ def merge(advices: tuple[Advice, ...]) -> Advice:
         subclasses=any(each.subclasses for each in advices),
         # A call that is timed for one is timed for all.
         sample=max((each.sample for each in advices if each.times), default=1.0),
+        is_budgeted=any(each.is_budgeted for each in advices),
     )
 
 

@@ -154,7 +154,7 @@ class Aspect(_Remembering):
     @property
     def is_sampled(self) -> bool:
         """Whether some calls are counted without being timed."""
-        return self.advice.sample < 1
+        return self.advice.share < 1 or self.advice.can_be_budgeted
 
     @cached_property
     def kind(self) -> Kind:

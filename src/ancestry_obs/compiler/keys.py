@@ -29,8 +29,11 @@ __all__ = ["ABSENT", "Key", "may_call_program", "plan_keys", "response_key"]
 
 # What they ask of a value is its type, or the status of a response.
 _HARMLESS_FUNCTIONS: Final = frozenset(
-    {"endpoint", "lower", "ok", "outcome", "status_family", "type_name", "upper"}
-)
+    {
+        "endpoint", "first_word", "full_type_name", "host", "lower", "ok", "outcome", "path_prefix",
+        "startswith", "status_family", "strip", "type_name", "upper",
+    }
+)  # fmt: skip
 _HARMLESS_NODES: Final = (
     ast.BoolOp, ast.Call, ast.Constant, ast.IfExp, ast.Name, ast.Not, ast.UnaryOp,
     ast.boolop, ast.expr_context,

@@ -31,11 +31,11 @@ class Countdown:
 
     Args:
         left: The calls until then.
-        gaps: Gives how many there are the next time; never ends.
+        gaps: Gives how many there are the next time, and never ends; None while all are timed.
     """
 
-    left: int
-    gaps: Iterator[int]
+    left: int = 0
+    gaps: Iterator[int] | None = None
 
 
 def gaps(share: float, draw: Callable[[], float] | None = None) -> Iterator[int]:

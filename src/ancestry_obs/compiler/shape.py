@@ -75,7 +75,7 @@ class Shape:
         self._names = [f"{CONSTANT}{names.prefix}r{index}" for index in range(len(self._parts))]
         self._begin = CONSTANT + names.prefix
         self._bound = aspect.bound
-        self._sample = aspect.advice.sample
+        self._is_sampled = aspect.is_sampled
         self._acts = any((aspect.advice.before, aspect.advice.after, aspect.advice.track))
         self._known: dict[int, tuple[CodeType, Unfilled | str]] = {}
         self.template = Template(write(aspect), names.prefix, tuple(aspect.placeholders.values()))
@@ -167,12 +167,19 @@ class Shape:
         if aspect.inner_test is not None:
             constants[self._begin + "inner"] = aspect.inner_test
             constants[self._begin + "permit"] = aspect.inner_test.permit
-        if self._sample < 1:
-            gaps = aspect.runtime.gaps(self._sample)
-            constants[self._begin + "countdown"] = Countdown(next(gaps), gaps)
+        if self._is_sampled:
+            constants[self._begin + "countdown"] = _countdown(aspect)
         if self._bound:
             constants[self._begin + "bind"] = binder(aspect.shown, self._bound)
         return constants
+
+
+def _countdown(aspect: Aspect) -> Countdown:
+    share = aspect.advice.share
+    if share == 1:
+        return Countdown()
+    drawn = aspect.runtime.gaps(share)
+    return Countdown(next(drawn), drawn)
 
 
 def shape_of(aspect: Aspect) -> Shape:

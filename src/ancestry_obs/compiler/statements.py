@@ -230,9 +230,16 @@ class _Writer:
             f"    {left} -= 1",
             f"    {names.started} = False",
             "else:",
-            f"    {left} = {names.next}({names.countdown}.gaps)",
+            *indented(self._drawing(left)),
             f"    {timed}",
         ]
+
+    def _drawing(self, left: str) -> list[str]:
+        drawn = f"{left} = {self._names.next}({self._names.countdown}.gaps)"
+        if not self._aspect.advice.can_be_budgeted:
+            return [drawn]
+        # Between the look and the use there is no call and no loop, so that no thread comes there.
+        return [f"if {self._names.countdown}.gaps is not None:", f"    {drawn}"]
 
     def _taking(self) -> list[str]:
         names = self._names

@@ -26,6 +26,7 @@ from ancestry_obs.compiler.code import (
     unfilled,
 )
 from ancestry_obs.compiler.inlining import NOT_YET, READ, inlined, woven_tree
+from ancestry_obs.compiler.sampling import Countdown
 from ancestry_obs.compiler.shape import shape_of
 from ancestry_obs.compiler.sources import Source, source_of
 from ancestry_obs.compiler.statements import passing_text
@@ -87,6 +88,13 @@ class Woven:
                 return f"# {error}"
         text = ast.unparse(ast.fix_missing_locations(tree))
         return _TAKEN_OUT.sub(r"return \1", _STANDS_FOR.sub(lambda found: found[1], text))
+
+    @property
+    def countdown(self) -> Countdown | None:
+        """What says which calls are timed, where not all need be and it is not retired."""
+        if not self.recorders:
+            return None
+        return next((each for each in self.code.co_consts if type(each) is Countdown), None)
 
     @property
     def parts(self) -> tuple[object, ...]:

@@ -20,9 +20,14 @@ __all__ = [
     "BUILTIN_FUNCTIONS",
     "arguments_of",
     "bucket",
+    "clamp",
+    "first_word",
+    "full_type_name",
     "get",
+    "host",
     "ok",
     "outcome",
+    "path_prefix",
     "status_family",
     "type_name",
 ]
@@ -109,6 +114,85 @@ def bucket(value: float, *bounds: float) -> str:
     return f">{bounds[-1]}"
 
 
+def first_word(text: str) -> str:
+    """Give a text up to its first blank, such as the verb of a statement in SQL.
+
+    Args:
+        text: The text; blanks in front are passed over.
+
+    Returns:
+        The word; empty if there is none.
+
+    Raises:
+        TypeError: It is no text.
+    """
+    words = str.split(text, None, 1)
+    return words[0] if words else ""
+
+
+def host(url: str) -> str:
+    """Give the host of a URL, in lower case, without user and port.
+
+    Args:
+        url: The URL; without a scheme it has a host only if it begins with two slashes (RFC 3986,
+            section 4.2).
+
+    Returns:
+        The host; empty if there is none.
+
+    Raises:
+        TypeError: It is no text.
+    """
+    scheme, mark, rest = str.partition(url, "//")
+    if not mark or (scheme and not scheme.endswith(":")):
+        return ""
+    for end in "/?#":
+        rest = rest.partition(end)[0]
+    name = rest.rpartition("@")[2]
+    if name.startswith("["):
+        return name.partition("]")[0].removeprefix("[").lower()
+    return name.partition(":")[0].lower()
+
+
+def path_prefix(path: str, segments: int) -> str:
+    """Give the first parts of a path.
+
+    Args:
+        path: A path, or a URL, of which the path is taken.
+        segments: How many parts.
+
+    Returns:
+        ``/v1/items`` for two parts of ``https://example.org/v1/items/17?page=2``.
+
+    Raises:
+        TypeError: It is no text.
+    """
+    plain = str.partition(path, "?")[0].partition("#")[0]
+    scheme, mark, rest = plain.partition("://")
+    if mark and "/" not in scheme:
+        plain = rest.partition("/")[2]
+    parts = [part for part in plain.split("/") if part][: max(segments, 0)]
+    return "/" + "/".join(parts)
+
+
+def full_type_name(value: object) -> str:
+    """Name the type of a value with its module: ``requests.exceptions.ReadTimeout``.
+
+    OpenTelemetry's ``error.type`` is written so. Types that are built in have no module in it.
+    """
+    kind = type(value)
+    return (
+        kind.__qualname__
+        if kind.__module__ == "builtins"
+        else f"{kind.__module__}.{kind.__qualname__}"
+    )
+
+
+def clamp(value: float, low: float, high: float) -> float:
+    """Give a number, or the bound that it is beyond."""
+    return min(max(value, low), high)
+
+
 def get(mapping: Mapping[object, object], key: object, default: object = None) -> object:
     """Read a key of a mapping, such as a keyword in ``**options``, or give the default."""
     return mapping[key] if key in mapping else default  # noqa: SIM401 - .get may be overridden
@@ -138,21 +222,45 @@ def arguments_of(function: str) -> tuple[int, int | None]:
     Returns:
         Both numbers; the second is `None` where there is no limit.
     """
-    return {"bucket": (2, None), "get": (2, 3), "pid": (0, 0)}.get(function, (1, 1))
+    return _ARGUMENTS.get(function, (1, 1))
+
+
+_ARGUMENTS: Final[Mapping[str, tuple[int, int | None]]] = {
+    "bucket": (2, None),
+    "clamp": (3, 3),
+    "get": (2, 3),
+    "max": (2, None),
+    "min": (2, None),
+    "path_prefix": (2, 2),
+    "pid": (0, 0),
+    "round": (1, 2),
+    "startswith": (2, 2),
+    "strip": (1, 2),
+}
 
 
 BUILTIN_FUNCTIONS: Final[Mapping[str, Callable[..., object]]] = MappingProxyType(
     {
         "bucket": bucket,
+        "clamp": clamp,
         "endpoint": endpoint,
+        "first_word": first_word,
+        "full_type_name": full_type_name,
         "get": get,
+        "host": host,
         "length": len,
         "lower": str.lower,
+        "max": max,
+        "min": min,
         "number": float,
         "ok": ok,
         "outcome": outcome,
+        "path_prefix": path_prefix,
         "pid": os.getpid,
+        "round": round,
+        "startswith": str.startswith,
         "status_family": status_family,
+        "strip": str.strip,
         "text": str,
         "type_name": type_name,
         "upper": str.upper,

@@ -13,8 +13,11 @@ __all__ = ["TEXT_FUNCTIONS", "is_text", "literal", "outcomes"]
 
 # Built-in functions that return a str or raise; a map cannot take their names for its own.
 TEXT_FUNCTIONS: Final = frozenset(
-    {"bucket", "endpoint", "lower", "outcome", "status_family", "text", "type_name", "upper"}
-)
+    {
+        "bucket", "endpoint", "first_word", "full_type_name", "host", "lower", "outcome",
+        "path_prefix", "status_family", "strip", "text", "type_name", "upper",
+    }
+)  # fmt: skip
 
 
 def literal(node: ast.expr) -> tuple[object, ...]:

@@ -85,7 +85,7 @@ def _targets(spec: MapSpec) -> dict[str, list[object]]:
             functions = spec.functions_of(*instrument.records)
             wanted = (
                 *(instrument.records, instrument.subclasses, instrument.at),
-                *(instrument.rare, instrument.until, instrument.sample, functions),
+                *(instrument.rare, instrument.until, instrument.sample, spec.budget, functions),
             )
             asked.setdefault(target, []).append(wanted)
     for sample in spec.samples:

@@ -8,8 +8,18 @@ from __future__ import annotations
 
 from typing import Any, Final, get_args
 
+from ancestry_obs.mapfile.buckets import NAMED
 from ancestry_obs.mapfile.containers import Array, Either, Field, Named, Table
-from ancestry_obs.mapfile.shapes import choice, day_or_time, flag, number, share, text, whole
+from ancestry_obs.mapfile.shapes import (
+    choice,
+    day_or_time,
+    flag,
+    number,
+    percentage,
+    share,
+    text,
+    whole,
+)
 from ancestry_obs.mapfile.specs import Aggregate, At, MetricType, Moment
 
 __all__ = ["ACTIONS", "LABEL_BOUNDS", "MAP", "VERSION", "json_schema"]
@@ -18,6 +28,8 @@ VERSION: Final = 1
 ACTIONS: Final = ("exporter.start", "exporter.stop")
 _MOST_VALUES: Final = 10_000
 _LEAST_SAMPLE: Final = 0.001
+_MOST_BUDGET: Final = 50
+_MOST_STEPS: Final = 20
 
 # Colons are for recording rules; "obs_" would meet the toolkit's own ancestry_obs_* metrics.
 _METRIC_NAME: Final = "^(?!__|obs_)[a-zA-Z_][a-zA-Z0-9_]*$"
@@ -59,14 +71,29 @@ _LABEL: Final = Either(
     ),
 )
 
+_BUCKETS: Final = Either(
+    choice(tuple(NAMED)),
+    Table(
+        {
+            "from": Field(number("a number above 0"), "The first bound.", required=True),
+            "to": Field(number("a number above from"), "The last bound.", required=True),
+            "per_decade": Field(
+                whole(1, _MOST_STEPS),
+                "How many there are between a number and ten times that; 3 makes 1, 2, 5, 10.",
+                required=True,
+            ),
+        }
+    ),
+)
+
 _METRIC: Final = Table(
     {
         "type": Field(choice(get_args(MetricType)), "What is kept of the records.", required=True),
         "help": Field(text("one sentence"), "What the metric means.", required=True),
         "labels": Field(Named(_LABEL, _LABEL_NAME, _LABEL_RULE), "Each label with its bound."),
         "buckets": Field(
-            Array(number("a finite number; +Inf is added by itself")),
-            "A histogram's upper bounds, ascending, without +Inf.",
+            Either(Array(number("a finite number; +Inf is added by itself")), _BUCKETS),
+            "A histogram's upper bounds, ascending, without +Inf; or a name or a range for them.",
         ),
     },
     extra={
@@ -143,6 +170,11 @@ _HOOK: Final = Table(
 MAP: Final = Table(
     {
         "version": Field(whole(VERSION, VERSION), "The version of this language.", required=True),
+        "budget": Field(
+            percentage(_MOST_BUDGET),
+            "How much of a process's processor time measuring may take before the dearest targets "
+            "are timed for a hundredth of their calls.",
+        ),
         "metrics": Field(Named(_METRIC, _METRIC_NAME, _METRIC_RULE), "The metrics by name."),
         "instrument": Field(Array(_INSTRUMENT, least=0), "What is recorded where."),
         "sample": Field(Array(_SAMPLE, least=0), "Gauges read from live instances at a scrape."),

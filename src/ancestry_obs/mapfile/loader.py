@@ -25,6 +25,7 @@ from ancestry_obs.mapfile.parts import (
 )
 from ancestry_obs.mapfile.reader import Reader
 from ancestry_obs.mapfile.report import Report
+from ancestry_obs.mapfile.shapes import percent
 from ancestry_obs.mapfile.specs import MapSpec
 from ancestry_obs.mapfile.toml_lines import parse_toml, syntax_error_line
 
@@ -152,6 +153,7 @@ def _build(data: Mapping[str, Any], report: Report, source: str) -> MapSpec:
         hooks=hooks,
         functions=tuple(functions.items()),
         source=source,
+        budget=percent(tables.get("budget") or "") / 100 or None,
     )
 
 

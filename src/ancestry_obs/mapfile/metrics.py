@@ -10,6 +10,7 @@ from itertools import pairwise
 from math import prod
 from typing import TYPE_CHECKING, Any, Final
 
+from ancestry_obs.mapfile.buckets import bounds_of
 from ancestry_obs.mapfile.language import LABEL_BOUNDS
 from ancestry_obs.mapfile.specs import LabelSpec, MetricSpec
 
@@ -114,12 +115,16 @@ def _buckets(
     kind: str | None, table: Mapping[str, Any], path: KeyPath, report: Report
 ) -> tuple[float, ...]:
     if kind == "histogram" and "buckets" not in table:
-        report.add(path, "a histogram has no buckets", "write buckets = [0.1, 1, 10], for example")
+        report.add(
+            path,
+            "a histogram has no buckets",
+            'write buckets = "latency", or [0.1, 1, 10], for example',
+        )
     if kind not in {"histogram", None} and "buckets" in table:
         report.add(
             (*path, "buckets"), f"a {kind} has buckets", "take them out, or make it a histogram"
         )
-    bounds = tuple(bound for bound in table.get("buckets") or () if bound is not None)
+    bounds = bounds_of(table.get("buckets") or [], (*path, "buckets"), report)
     for lower, upper in pairwise(bounds):
         if lower >= upper:
             message = f"the bucket {upper} comes after {lower}"

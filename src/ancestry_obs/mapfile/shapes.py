@@ -10,6 +10,7 @@ record's labels are its metric's) are not here.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -32,6 +33,8 @@ __all__ = [
     "flag",
     "is_accepted",
     "number",
+    "percent",
+    "percentage",
     "share",
     "text",
     "whole",
@@ -39,6 +42,7 @@ __all__ = [
 
 Schema = dict[str, Any]
 
+_PERCENTAGE: Final = r"^[0-9]{1,3}(\.[0-9]{1,6})?%$"
 _LEGIBLE: Final = 10**100
 _KINDS: Final = {str: "text", bool: "boolean", int: "number", float: "number"}
 
@@ -141,6 +145,24 @@ def share(least: float) -> Scalar:
         lambda value: type(value) in {int, float} and least <= value <= 1,
         {"type": "number", "minimum": least, "maximum": 1},
     )
+
+
+def percentage(most: int) -> Scalar:
+    """Make the shape of a percentage as text, above 0.
+
+    Args:
+        most: The largest that is possible, in per cent.
+    """
+    return Scalar(
+        f"a percentage above 0 and up to {most}, such as '1%'",
+        lambda value: isinstance(value, str) and 0 < percent(value) <= most,
+        {"type": "string", "pattern": _PERCENTAGE},
+    )
+
+
+def percent(text: str) -> float:
+    """Read a percentage; give 0 for what is none."""
+    return float(text[:-1]) if re.match(_PERCENTAGE, text) else 0.0
 
 
 def whole(least: int, most: int) -> Scalar:

@@ -209,6 +209,7 @@ class MapSpec:
         hooks: Which actions are tied to which calls.
         functions: One's own label functions: name and ``module:callable``.
         source: The file as it was named, or ``<mapping>``.
+        budget: The share of a process's processor time that measuring may take, if it is limited.
     """
 
     metrics: tuple[MetricSpec, ...]
@@ -217,6 +218,7 @@ class MapSpec:
     hooks: tuple[HookSpec, ...]
     functions: tuple[tuple[str, str], ...]
     source: str = field(compare=False)
+    budget: float | None = None
 
     def functions_of(self, *parts: RecordSpec | SampleSpec) -> tuple[tuple[str, str], ...]:
         """Give those of one's own label functions that the expressions of some parts call."""

@@ -89,6 +89,8 @@ SELF_METRICS: Final = (
     _own("series", "gauge", "Recorded series of each metric.", "metric"),
     _own("exporter_failures_total", "counter", "Times that no exporter could be started."),
     _own("handover_failures_total", "counter", "Times that a process could not hand over."),
+    _own("sampled", "gauge", "Processes that time a share of a target's calls only.", "target"),
+    _own("overhead_ratio", "gauge", "Share of the processor time that measuring takes."),
     _own("processes", "gauge", "Processes whose numbers are on this page."),
     _own("scrape_seconds", "summary", "Time that scrapes took to read, fold and write."),
 )  # fmt: skip

@@ -16,7 +16,17 @@ def test_the_version(command):
 def test_help_names_every_command(command):
     helped = command("--help")
     assert helped.code == 0
-    for name in ("run", "check", "list", "explain", "status", "schema", "dashboards", "rules"):
+    for name in (
+        "run",
+        "check",
+        "list",
+        "explain",
+        "status",
+        "top",
+        "schema",
+        "dashboards",
+        "rules",
+    ):
         assert re.search(rf"^    {name}\b", helped.out, re.MULTILINE)
 
 

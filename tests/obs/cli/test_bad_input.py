@@ -19,6 +19,7 @@ COMMANDS = {
     "check --import": ("check", "--import", "{}"),
     "check --fix": ("check", "--fix", "{}"),
     "check --json": ("check", "--json", "{}"),
+    "cost": ("cost", "{}", "--", "shop.py"),
     "list": ("list", "{}"),
     "list --json": ("list", "--json", "{}"),
     "explain": ("explain", "{}", "shop:price"),
@@ -26,6 +27,15 @@ COMMANDS = {
     "rules": ("rules", "{}"),
     "rules -o": ("rules", "{}", "-o", "written.yml"),
 }
+# Those that ask a running program.
+ASKING = {
+    "status": ("status",),
+    "status --json": ("status", "--json"),
+    "top": ("top",),
+    "top --json": ("top", "--json"),
+}
+# `cost` runs a program where the map is fine.
+READING = {name: words for name, words in COMMANDS.items() if name != "cost"}
 # What each command says of a file that cannot be a map; one with text in it is `check`'s to judge.
 UNREADABLE = {
     "missing.toml": (None, "no such file; maps that ship: "),
@@ -131,7 +141,7 @@ def test_what_never_ends(project, command, words):
     assert "/dev/zero: cannot be read: it has more than 16 million characters" in line
 
 
-@pytest.mark.parametrize("words", COMMANDS.values(), ids=COMMANDS)
+@pytest.mark.parametrize("words", READING.values(), ids=READING)
 def test_a_byte_order_mark_is_no_mistake(project, command, words):
     map_text = project.path.joinpath("shop.toml").read_text()
     (project.path / "marked.toml").write_text(map_text, "utf-8-sig")
@@ -209,7 +219,7 @@ def test_a_plan_that_is_none(project, command, words, kind):
     assert "shop.monitoring.toml:" in line
 
 
-@pytest.mark.parametrize("words", COMMANDS.values(), ids=COMMANDS)
+@pytest.mark.parametrize("words", READING.values(), ids=READING)
 def test_a_package_that_is_not_there(project, command, words):
     text = project.map.replace("shop:", "nowhere.at_all:")
     (project.path / "away.toml").write_text(text)
@@ -262,27 +272,29 @@ def server():
 
 @pytest.mark.live
 @pytest.mark.parametrize("kind", ANSWERS)
-@pytest.mark.parametrize("options", [(), ("--json",)], ids=["text", "json"])
-def test_status_of_what_is_no_exporter(command, server, kind, options):
+@pytest.mark.parametrize("words", ASKING.values(), ids=ASKING)
+def test_what_is_no_exporter(command, server, kind, words):
     answer, message = ANSWERS[kind]
     url = server(answer)
-    line = refusal(command("status", *options, url))
-    assert f"{url}/status: " in line
+    line = refusal(command(*words, url))
+    assert f"{url}/{'metrics' if words[0] == 'top' else 'status'}: " in line
     assert message in line
 
 
 @pytest.mark.live
-def test_status_of_who_says_nothing(command, server, monkeypatch):
+@pytest.mark.parametrize("words", ASKING.values(), ids=ASKING)
+def test_who_says_nothing(command, server, monkeypatch, words):
     asked = client.get
     monkeypatch.setattr(status, "get", lambda page: asked(page, seconds=0.2))
-    line = refusal(command("status", server(None)))
+    line = refusal(command(*words, server(None)))
     assert "no exporter answers there" in line
     assert "is the program running with metrics on?" in line
 
 
 @pytest.mark.live
 @pytest.mark.parametrize("began", [b"", b"HTTP/1.1 200 OK\r\nX: "], ids=["status", "header"])
-def test_an_answer_that_never_ends(command, monkeypatch, began):
+@pytest.mark.parametrize("words", ASKING.values(), ids=ASKING)
+def test_an_answer_that_never_ends(command, monkeypatch, began, words):
     asked = client.get
     monkeypatch.setattr(status, "get", lambda page: asked(page, seconds=0.3))
     over = threading.Event()
@@ -301,12 +313,13 @@ def test_an_answer_that_never_ends(command, monkeypatch, began):
 
         thread = threading.Thread(target=drip)
         thread.start()
-        line = refusal(command("status", f"http://127.0.0.1:{listener.getsockname()[1]}"))
+        line = refusal(command(*words, f"http://127.0.0.1:{listener.getsockname()[1]}"))
         over.set()
         thread.join()
     assert "not done within 0.3 seconds" in line or "timed out" in line
 
 
 @pytest.mark.parametrize("url", ["http://", "ftp://h/", "http://h:0", "http://h:x", "file:///a"])
-def test_status_of_what_is_no_url(command, url):
-    assert "is no http address; write one such as" in refusal(command("status", url))
+@pytest.mark.parametrize("words", ASKING.values(), ids=ASKING)
+def test_what_is_no_url(command, url, words):
+    assert "is no http address; write one such as" in refusal(command(*words, url))

@@ -111,6 +111,25 @@ def test_a_label_that_goes_breaks_who_names_it(diff):
     assert change["details"] == ["label route is gone", "label path is new"]
 
 
+def test_a_word_that_is_no_label_there_breaks_nothing(diff, tmp_path):
+    rules = """
+      groups:
+        - name: words
+          rules:
+            - alert: AnotherMetric
+              expr: shop_requests_total > 1 and up{route="x"} == route
+            - alert: AnotherMatcher
+              expr: other_shop_requests_total{route="x"} + shop_requests_total
+            - alert: Grouped
+              expr: sum BY (method, route) (shop_requests_total)
+            - alert: Matched
+              expr: shop_requests_total {method="GET",route=~".+"} > 1
+    """
+    (tmp_path / "rules.yml").write_text(dedent(rules))
+    _, told = diff(*OTHER_LABEL)
+    assert {*broken(told)} == {"alert Grouped", "alert Matched"}
+
+
 def test_a_value_that_goes_breaks_who_asks_for_it(diff):
     code, told = diff((', "PUT"]', "]"))
     gone = ['shop_requests_total has no method="PUT" any more']

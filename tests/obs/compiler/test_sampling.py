@@ -108,6 +108,16 @@ def test_a_call_that_is_timed_for_one_instrument_is_timed_for_all(loom):
     assert "clock" not in loom.weave(function, advices=(counts,), sample=0.1).source
 
 
+def test_what_has_to_know_each_call_s_seconds_has_them(loom):
+    loom.metric("seconds", "histogram")
+    loom.metric("slow_total")
+    records = loom.record("seconds"), loom.record("slow_total", when="elapsed > 0")
+    woven = loom.weave(function, *records, sample=0.01)
+    for _ in range(5):
+        woven.function(1)
+    assert loom.read("slow_total") == {(): 5}
+
+
 def test_a_countdown_that_threads_have_brought_below_0_ends(loom):
     loom.gaps = lambda _: cycle([-1, 0])
     woven = loom.counting(function, sample=0.5)

@@ -15,9 +15,14 @@ from ancestry_obs.expressions import BUILTIN_FUNCTIONS, parse
 from ancestry_obs.expressions.functions import (
     arguments_of,
     bucket,
+    clamp,
+    first_word,
+    full_type_name,
     get,
+    host,
     ok,
     outcome,
+    path_prefix,
     status_family,
     type_name,
 )
@@ -156,7 +161,10 @@ def test_functions_that_python_has_already(name, argument, value):
 
 
 def test_the_functions_taken_for_text_give_text():
-    examples = {"bucket": (1, 2), "endpoint": ("/x",), "outcome": (None,), "status_family": (200,)}
+    examples = {
+        "bucket": (1, 2), "endpoint": ("/x",), "outcome": (None,), "status_family": (200,),
+        "path_prefix": ("/x", 1),
+    }  # fmt: skip
     for name in TEXT_FUNCTIONS:
         assert type(BUILTIN_FUNCTIONS[name](*examples.get(name, ("x",)))) is str
 
@@ -165,6 +173,10 @@ def test_every_function_can_be_called_from_an_expression():
     for name in BUILTIN_FUNCTIONS:
         arguments = ", ".join("a" * arguments_of(name)[0])
         assert parse(f"{name}({arguments})").functions == {name}
+
+
+# What takes any number, or more than one that is shown.
+FREE = {"text", "number", "bucket", "min", "max"}
 
 
 def call(function, count):
@@ -177,7 +189,7 @@ def call(function, count):
         signature.bind(*range(count))
 
 
-@pytest.mark.parametrize("name", sorted(BUILTIN_FUNCTIONS.keys() - {"text", "number", "bucket"}))
+@pytest.mark.parametrize("name", sorted(BUILTIN_FUNCTIONS.keys() - FREE))
 @pytest.mark.parametrize("count", range(5))
 def test_the_numbers_of_arguments_are_those_that_the_functions_take(name, count):
     least, most = arguments_of(name)
@@ -197,3 +209,104 @@ def test_the_table_cannot_be_changed_from_outside():
 def test_pid():
     assert BUILTIN_FUNCTIONS["pid"]() == os.getpid()
     assert arguments_of("pid") == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("SELECT * FROM t", "SELECT"),
+        ("  insert\n\tinto t", "insert"),
+        ("one", "one"),
+        ("", ""),
+        (" \n", ""),
+    ],
+)
+def test_first_word(text, word):
+    assert first_word(text) == word
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("https://example.org/v1", "example.org"),
+        ("https://Example.ORG:8443/v1?x=//other", "example.org"),
+        ("https://ann:secret@example.org:80", "example.org"),
+        ("https://ann:p%40ss@[2001:DB8::1]:8080/a@b", "2001:db8::1"),
+        ("http://example.org?next=http://other.org", "example.org"),
+        ("http://example.org#x@y", "example.org"),
+        ("//example.org/path", "example.org"),
+        ("postgresql+psycopg://db.internal/shop", "db.internal"),
+        ("/v1/items//x", ""),
+        ("example.org/v1", ""),
+        ("mailto:ann@example.org", ""),
+        ("unix:///var/run/x", ""),
+        ("https://", ""),
+        ("", ""),
+    ],
+)
+def test_host(url, name):
+    assert host(url) == name
+
+
+@given(st.text())
+def test_a_host_has_neither_path_nor_user(text):
+    assert not {*host(f"https://u:p@{text}/path?q")} & {"/", "?", "#", "@"}
+
+
+@pytest.mark.parametrize(
+    ("path", "segments", "prefix"),
+    [
+        ("/v1/items/17?page=2", 2, "/v1/items"),
+        ("https://example.org/v1/items/17", 1, "/v1"),
+        ("https://example.org", 2, "/"),
+        ("https://example.org?next=/a/b", 2, "/"),
+        ("/redirect/http://other.org/x", 3, "/redirect/http:/other.org"),
+        ("v1/items", 5, "/v1/items"),
+        ("//v1//items//", 2, "/v1/items"),
+        ("/v1#/a", 2, "/v1"),
+        ("/v1/items", 0, "/"),
+        ("/v1/items", -1, "/"),
+        ("", 1, "/"),
+    ],
+)
+def test_path_prefix(path, segments, prefix):
+    assert path_prefix(path, segments) == prefix
+
+
+class OwnError(Exception):
+    class InnerError(Exception):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("value", "name"),
+    [
+        (TimeoutError(), "TimeoutError"),
+        (None, "NoneType"),
+        (OwnError(), f"{__name__}.OwnError"),
+        (OwnError.InnerError(), f"{__name__}.OwnError.InnerError"),
+        (concurrent.futures.CancelledError(), "concurrent.futures._base.CancelledError"),
+    ],
+)
+def test_full_type_name(value, name):
+    assert full_type_name(value) == name
+
+
+@pytest.mark.parametrize(
+    ("value", "result"), [(-1, 0), (0, 0), (2.5, 2.5), (5, 5), (5.1, 5), (float("inf"), 5)]
+)
+def test_clamp(value, result):
+    assert clamp(value, 0, 5) == result
+
+
+@pytest.mark.parametrize("function", ["first_word", "host", "strip", "startswith", "path_prefix"])
+def test_what_is_no_text_is_refused_without_asking_it(function):
+    class Asked:
+        def __getattr__(self, name):
+            raise AssertionError(name)
+
+        __str__ = split = strip = partition = __getattr__
+
+    more = {"startswith": ("a",), "path_prefix": (1,)}.get(function, ())
+    with pytest.raises(TypeError):
+        BUILTIN_FUNCTIONS[function](Asked(), *more)

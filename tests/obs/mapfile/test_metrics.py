@@ -109,7 +109,7 @@ def test_similar_names_do_not_clash():
         ([1, 1], "the bucket 1 comes after 1; write each bound once, in ascending order"),
         ([2, 1.5], "the bucket 1.5 comes after 2; write each bound once, in ascending order"),
         ([], ("found an empty array; allowed is a non-empty array, each item a finite number; "
-         "+Inf is added by itself")),
+         "+Inf is added by itself; or one of latency, size; or a table with from, to, per_decade")),
     ],
 )  # fmt: skip
 def test_buckets_ascend(findings_of, buckets, finding):
@@ -118,12 +118,18 @@ def test_buckets_ascend(findings_of, buckets, finding):
     assert findings_of(bad) == [f": metrics.x.buckets: {finding}"]
 
 
+_NO_BUCKETS = (
+    ': metrics.y: a histogram has no buckets; write buckets = "latency", or [0.1, 1, 10], for '
+    "example"
+)
+
+
 def test_buckets_belong_to_histograms(findings_of):
     bad = declare()
     bad["metrics"] = {"x": metric("gauge", buckets=[1]), "y": {"type": "histogram", "help": "H."}}
     assert findings_of(bad) == [
         ": metrics.x.buckets: a gauge has buckets; take them out, or make it a histogram",
-        ": metrics.y: a histogram has no buckets; write buckets = [0.1, 1, 10], for example",
+        _NO_BUCKETS,
     ]
 
 
