@@ -11,17 +11,16 @@ from __future__ import annotations
 
 import logging
 from functools import partial
-from time import perf_counter, process_time
+from time import perf_counter, process_time, thread_time
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ancestry_obs.compiler import Advice, Aspect, Runtime, weave
-from ancestry_obs.compiler.sampling import gaps
 from ancestry_obs.exceptions import Where
 from ancestry_obs.expressions import parse
 from ancestry_obs.mapfile.specs import LabelSpec, MetricSpec, RecordSpec
 from ancestry_obs.recording import Store
-from ancestry_obs.recording.failures import warn
+from ancestry_obs.recording.failures import came_from_outside, shown, warn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -39,7 +38,9 @@ OVERHEAD: Final = "ancestry_obs_overhead_ratio"
 _SHARE: Final = 0.01
 """Of the calls of a target that is sampled."""
 _LEAST: Final = 0.25
-"""Seconds of processor time that a review has to judge by."""
+"""Seconds of processor time that a review has to judge by;"""
+_TIMES: Final = 100
+"""and so many times what a review itself takes."""
 _ROOM: Final = 0.8
 """A target goes back if no more than this of the budget is used then,"""
 _PATIENCE: Final = 3
@@ -60,11 +61,13 @@ class Prices(NamedTuple):
     clock: float
 
     def of(self, woven: Woven) -> float:
-        """Give what a call of some woven code costs if it is timed."""
+        """Give what a call of some woven code costs if a budget has nothing done about it."""
         streams = [each.stream for each in woven.recorders]
         labels = sum(not label.is_constant for each in streams for label in each.labels)
-        is_timed = any(each.source == "elapsed" for each in streams)
-        return self.record * len(streams) + self.label * labels + self.clock * is_timed
+        timed = float(any(each.source == "elapsed" for each in streams))
+        if woven.countdown is not None:
+            timed *= woven.countdown.share
+        return self.record * len(streams) + self.label * labels + self.clock * timed
 
 
 class _Load(NamedTuple):
@@ -93,7 +96,7 @@ class Budget:
             None.
 
     Attributes:
-        share: The share.
+        share: The share; another map may change it.
         overhead: The share that is used, by the last review.
     """
 
@@ -109,10 +112,12 @@ class Budget:
         self._prices: Prices | None = None
         self._processor = processor or process_time
         self._at = self._processor()
-        self._calls: dict[str, int] = {}
-        # How many reviews in a row each of those that are sampled could have gone back.
-        self._sampled: dict[str, int] = {}
-        self._has_warned = False
+        self._least = _LEAST
+        self._calls: dict[str, int] | None = None
+        # How many reviews in a row each of those that are sampled could have gone back. Never
+        # changed but put anew: a page may be read meanwhile.
+        self._sampled: Mapping[str, int] = {}
+        self._said: set[str] = set()
 
     @property
     def sampled(self) -> frozenset[str]:
@@ -129,115 +134,126 @@ class Budget:
     def review(self, targets: Iterable[tuple[str, Sequence[Woven]]]) -> None:
         """Estimate what measuring has cost since the last time, and sample more or less.
 
+        Whatever goes wrong is said once, and leaves everything as it is.
+
         Args:
-            targets: Those that are installed, with what is woven there.
+            targets: Those that are installed, with what is woven there; a name may come again.
         """
-        now = self._processor()
-        used = now - self._at
-        if 0 <= used < _LEAST:
-            return
-        loads, calls = self._loads(targets, used)
+        woven: dict[str, list[Woven]] = {}
+        for name, some in targets:
+            woven.setdefault(name, []).extend(some)
+        try:
+            self._review(woven)
+        except Exception as error:
+            if came_from_outside(error):
+                raise
+            self._say("the map's budget is not kept: %s", shown(error))
+        self._sampled = {name: n for name, n in self._sampled.items() if name in woven}
+        for name, some in woven.items():
+            _sample(some, is_wanted=name in self._sampled)
+
+    def _review(self, woven: Mapping[str, list[Woven]]) -> None:
+        began, before = self._processor(), self._calls
+        used, self._at = began - self._at, began
         # A forked child begins with no processor time used.
-        is_first, self._at, self._calls = used < 0 or not self._calls, now, calls
-        if not is_first:
-            self._decide(loads)
-        for load in loads:
-            _sample(load.woven, is_wanted=load.target in self._sampled)
+        if 0 <= used < self._least:
+            self._at = began - used
+            return
+        self._calls = {name: sum(each.calls() for each in some) for name, some in woven.items()}
+        if before is not None and used > 0:
+            self._decide([*self._loads(woven, before, self._calls, used)])
+        self._least = max(_LEAST, _TIMES * (self._processor() - began))
 
     def _loads(
-        self, targets: Iterable[tuple[str, Sequence[Woven]]], used: float
-    ) -> tuple[list[_Load], dict[str, int]]:
-        if self._prices is None:
-            self._prices = self._ask_prices()
-        prices, calls, loads = self._prices, {}, []
-        for name, all_woven in targets:
-            calls[name] = sum(each.calls() for each in all_woven)
-            new = calls[name] - self._calls.get(name, 0)
-            price = max((prices.of(each) for each in all_woven), default=0.0)
-            can = [each for each in all_woven if _is_free(each, name in self._sampled)]
-            saving = prices.clock * (1 - _SHARE) if can else 0.0
-            if new > 0 and used > 0:
-                loads.append(_Load(name, can, new * price / used, new * saving / used))
-            elif can:
-                loads.append(_Load(name, can, 0.0, 0.0))
-        return loads, calls
+        self,
+        woven: Mapping[str, list[Woven]],
+        before: Mapping[str, int],
+        calls: Mapping[str, int],
+        used: float,
+    ) -> Iterator[_Load]:
+        prices = self._prices = self._prices or self._ask_prices()
+        for name, some in woven.items():
+            free = [each for each in some if each.countdown and each.countdown.is_free]
+            new = max(calls[name] - before.get(name, 0), 0)
+            price = max(map(prices.of, some), default=0.0)
+            saving = prices.clock * (1 - _SHARE) if free else 0.0
+            yield _Load(name, free, new * price / used, new * saving / used)
 
     def _decide(self, loads: list[_Load]) -> None:
-        known = {each.target for each in loads}
-        self._sampled = {name: n for name, n in self._sampled.items() if name in known}
-        overhead = sum(each.timed - each.saving * (each.target in self._sampled) for each in loads)
+        sampled = {each.target: self._sampled.get(each.target) for each in loads if each.woven}
+        kept = {name: n for name, n in sampled.items() if n is not None}
+        overhead = sum(each.timed - each.saving * (each.target in kept) for each in loads)
         for each in sorted(loads, key=lambda load: -load.saving):
-            if overhead > self.share and each.saving and each.target not in self._sampled:
-                self._sampled[each.target] = 0
+            if overhead > self.share and each.saving and each.target not in kept:
+                kept[each.target] = 0
                 overhead -= each.saving
         for each in sorted(loads, key=lambda load: load.saving):
-            if each.target in self._sampled:
+            if each.target in kept:
                 has_room = overhead + each.saving <= _ROOM * self.share
-                self._sampled[each.target] = self._sampled[each.target] + 1 if has_room else 0
-                if self._sampled[each.target] >= _PATIENCE:
-                    del self._sampled[each.target]
+                kept[each.target] = kept[each.target] + 1 if has_room else 0
+                if kept[each.target] >= _PATIENCE:
+                    del kept[each.target]
                     overhead += each.saving
-        self.overhead = overhead
-        self._tell(loads)
-
-    def _tell(self, loads: list[_Load]) -> None:
-        if self.overhead <= self.share:
-            self._has_warned = False
-        elif not self._has_warned:
-            self._has_warned = True
-            hottest = max(loads, key=lambda load: load.timed)
-            warn(
-                _LOG,
+        self._sampled, self.overhead = kept, overhead
+        if overhead > self.share:
+            self._say(
                 "measuring takes about %.2g%% of the processor time, which is more than the map's "
                 "budget of %.2g%%, with every target sampled that can be; most of it goes to %s",
-                self.overhead * 100,
+                overhead * 100,
                 self.share * 100,
-                hottest.target,
+                max(loads, key=lambda load: load.timed).target,
             )
 
+    def _say(self, text: str, *more: object) -> None:
+        """Say it once in a process: metrics tell how it goes on."""
+        if text not in self._said:
+            self._said.add(text)
+            warn(_LOG, text, *more)
 
-def _is_free(woven: Woven, is_ours: bool) -> bool:  # noqa: FBT001 - of one caller
-    """Whether it can be sampled, and the map has not said how much."""
-    countdown = woven.countdown
-    return countdown is not None and (is_ours or countdown.gaps is None)
 
-
-def _sample(all_woven: Iterable[Woven], *, is_wanted: bool) -> None:
-    for woven in all_woven:
+def _sample(some: Iterable[Woven], *, is_wanted: bool) -> None:
+    for woven in some:
         countdown = woven.countdown
-        if countdown is None or is_wanted is (countdown.gaps is not None):
+        if countdown is None or not countdown.is_free:
             continue
-        if is_wanted:
-            countdown.gaps = gaps(_SHARE)
-        else:
-            # In this order: what looks in between is timed.
-            countdown.gaps, countdown.left = None, 0
+        if is_wanted is (countdown.gaps is None):
+            countdown.time(_SHARE if is_wanted else 1)
 
 
 def _stub(text: object) -> object:
     return text
 
 
+_CALLS: Final = 250
+_ROUNDS: Final = 20
+
+
 def measured_prices() -> Prices:
-    """Measure what a call costs here and now: a function that does nothing, woven and bare."""
-    bare = _fastest(_stub)
-    timed, labelled, sampled = map(_fastest, _woven_stubs())
-    return Prices(max(sampled - bare, 0.0), max(labelled - timed, 0.0), max(timed - sampled, 0.0))
+    """Measure what a call costs here and now: a function that does nothing, woven and bare.
+
+    In processor time, the fastest of some rounds in turn: what else runs only adds to it.
+    """
+    functions: list[Callable[[object], object]] = [_stub, *_woven_stubs(), _looks_at_the_clock]
+    fastest = [float("inf")] * len(functions)
+    for _ in range(_ROUNDS):
+        for place, function in enumerate(functions):
+            fastest[place] = min(fastest[place], _seconds(function))
+    bare, timed, labelled, sampled, looks = fastest
+    # Whatever the differences come to, two looks at the clock cost what they cost.
+    clock = max(timed - sampled, looks - bare)
+    return Prices(max(sampled - bare, 0.0), max(labelled - timed, 0.0), max(clock, 0.0))
 
 
-_CALLS: Final = 500
-_ROUNDS: Final = 7
+def _looks_at_the_clock(_: object) -> object:
+    return perf_counter() - perf_counter()
 
 
-def _fastest(function: Callable[[object], object]) -> float:
-    def round_of_calls() -> float:
-        started = perf_counter()
-        for _ in calls:
-            function("a")
-        return (perf_counter() - started) / _CALLS
-
+def _seconds(function: Callable[[object], object]) -> float:
     calls = range(_CALLS)
-    return min(round_of_calls() for _ in range(_ROUNDS))
+    started = thread_time()
+    for _ in calls:
+        function("a")
+    return (thread_time() - started) / _CALLS
 
 
 def _woven_stubs() -> Iterator[FunctionType]:

@@ -205,8 +205,10 @@ class Instrumentation:
         for name in changes.metrics_removed:
             self._store.drop(name)
         self._declare(spec)
-        if spec.budget != self._spec.budget:
+        if self._budget is None or spec.budget is None:
             self._budget = _budget(spec)
+        else:
+            self._budget.share = spec.budget
         self._spec = spec
         self._weave()
         self._store.tidy(changes.metrics_removed)

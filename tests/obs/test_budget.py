@@ -123,10 +123,10 @@ def test_what_cannot_be_sampled_is_left_and_told_once(caplog):
     (told,) = caplog.messages
     assert told.startswith("measuring takes about 3.2% of the processor time, which is more than")
     assert told.endswith("most of it goes to reader")
-    # Where it has been kept in between, it is news again.
+    # The metrics tell how it goes on.
     program.review()
     program.review(reader=9000)
-    assert len(caplog.messages) == 2
+    assert len(caplog.messages) == 1
 
 
 def test_a_review_waits_for_something_to_judge_by():
@@ -151,6 +151,58 @@ def test_code_that_is_woven_anew_is_sampled_too():
     assert program.woven["a"].woven.countdown.gaps is not None
 
 
+def test_two_of_one_name_are_one_target():
+    program = Program(a=dict(FREE), b=dict(FREE))
+    pair = [("m:a", [each.woven]) for each in program.woven.values()]
+    budget = Budget(0.01, lambda: PRICES, program.processor)
+    program.processor.used += 1.0
+    budget.review(pair)
+    for name in ("a", "b"):
+        for _ in range(1000):
+            program.woven[name].function("x")
+    program.processor.used += 1.0
+    budget.review(pair)
+    assert budget.overhead == pytest.approx(0.006)
+    program.processor.used += 1.0
+    budget.review(pair)
+    assert budget.overhead == 0
+
+
+def test_what_the_map_samples_costs_what_it_costs():
+    program = Program(a=FREE | {"sample": 0.25})
+    program.review(a=1000)
+    assert program.budget.overhead == pytest.approx(1000 * 1.5 * MICRO)
+
+
+def test_a_review_that_fails_is_said_once_and_changes_nothing(caplog):
+    program = Program(a=dict(FREE))
+    program.review(a=5000)
+
+    def fail():
+        raise RuntimeError("no prices")
+
+    program.budget._prices, program.budget._ask_prices = None, fail
+    for _ in range(2):
+        assert program.review(a=5000) == {"a"}
+    assert caplog.messages == ["the map's budget is not kept: RuntimeError: no prices"]
+    assert program.timed("a") < 50
+
+
+def test_a_review_takes_no_more_than_its_part(monkeypatch):
+    program = Program(a=dict(FREE))
+    prices = program.budget._ask_prices
+
+    def slow():
+        program.processor.used += 0.02
+        return prices()
+
+    program.budget._ask_prices = slow
+    program.review(a=100)
+    # It took 20 ms, so that the next one comes after 2 s.
+    assert program.review(1.9, a=9000) == set()
+    assert program.review(0.2) == {"a"}
+
+
 def test_prices_are_measured():
     prices = measured_prices()
     assert all(0 <= each < 1e-3 for each in prices)
@@ -158,7 +210,10 @@ def test_prices_are_measured():
     assert prices.clock > 0
 
 
-@pytest.mark.parametrize("text", ["0%", "51%", "1", "1 %", "-1%", "1%%", "", "1e1%", "٣%", 1, 0.01])
+@pytest.mark.parametrize(
+    "text",
+    ["0%", "0.0%", "51%", "50.1%", "1%\n", "1", "1 %", "-1%", "1%%", "", "1e1%", "٣%", 1, 0.01],
+)
 def test_what_is_no_budget_is_refused(text):
     with pytest.raises(MapError, match=r"budget: found .*allowed is a percentage above 0 and up"):
         load({**SPEC, "budget": text})
@@ -210,6 +265,13 @@ def test_a_program_whose_measuring_is_too_dear(make_module, monkeypatch):
         ancestry_obs.reload({**SPEC, "instrument": [other], "budget": "1%"})
         review(0)
         assert "budget" in review(4500)["budget_shop:work"]
+        # Another budget is the same one with another limit.
+        ancestry_obs.reload({**SPEC, "instrument": [other], "budget": "50%"})
+        assert value("ancestry_obs_sampled", target="budget_shop:work") == 1
+        assert ["budget" in each for each in (review(0) and review(0) and review(0)).values()] == [
+            False
+        ]
+        assert value("ancestry_obs_sampled", target="budget_shop:work") is None
         ancestry_obs.reload(SPEC)
         assert review(10_000)["budget_shop:work"] == ""
         assert value("ancestry_obs_overhead_ratio") is None

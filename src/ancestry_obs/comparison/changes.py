@@ -175,6 +175,7 @@ def _keys(spec: MapSpec, target: str) -> Iterator[dict[str, str]]:
                 "rare": str(each.rare).lower(),
                 "until": each.end or "not given",
                 "sample": f"{each.sample:g}",
+                "budget": "not given" if spec.budget is None else f"{spec.budget:.3%}",
             }
 
 

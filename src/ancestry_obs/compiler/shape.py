@@ -30,14 +30,14 @@ from ancestry_obs.recording.failures import NO_ROOM
 from ancestry_obs.recording.limits import label_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from ancestry_obs.compiler.aspect import Aspect, Part
     from ancestry_obs.compiler.code import Unfilled
     from ancestry_obs.compiler.recorder import Evaluators
     from ancestry_obs.compiler.signature import Names
 
-__all__ = ["Shape", "shape_of"]
+__all__ = ["Shape", "countdown_among", "shape_of"]
 
 _MOST: Final = 1024
 _MOST_KNOWN: Final = 64
@@ -168,18 +168,16 @@ class Shape:
             constants[self._begin + "inner"] = aspect.inner_test
             constants[self._begin + "permit"] = aspect.inner_test.permit
         if self._is_sampled:
-            constants[self._begin + "countdown"] = _countdown(aspect)
+            countdown = Countdown(aspect.runtime.gaps, aspect.advice.share)
+            constants[self._begin + "countdown"] = countdown
         if self._bound:
             constants[self._begin + "bind"] = binder(aspect.shown, self._bound)
         return constants
 
 
-def _countdown(aspect: Aspect) -> Countdown:
-    share = aspect.advice.share
-    if share == 1:
-        return Countdown()
-    drawn = aspect.runtime.gaps(share)
-    return Countdown(next(drawn), drawn)
+def countdown_among(constants: Iterable[object]) -> Countdown | None:
+    """Give what counts down to the next call that is timed, of one target's constants."""
+    return next((each for each in constants if type(each) is Countdown), None)
 
 
 def shape_of(aspect: Aspect) -> Shape:

@@ -235,11 +235,15 @@ class _Writer:
         ]
 
     def _drawing(self, left: str) -> list[str]:
-        drawn = f"{left} = {self._names.next}({self._names.countdown}.gaps)"
+        names = self._names
         if not self._aspect.advice.can_be_budgeted:
-            return [drawn]
-        # Between the look and the use there is no call and no loop, so that no thread comes there.
-        return [f"if {self._names.countdown}.gaps is not None:", f"    {drawn}"]
+            return [f"{left} = {names.next}({names.countdown}.gaps)"]
+        # Looked at once: a budget may take them away at any time.
+        return [
+            f"{names.started} = {names.countdown}.gaps",
+            f"if {names.started} is not None:",
+            f"    {left} = {names.next}({names.started})",
+        ]
 
     def _taking(self) -> list[str]:
         names = self._names

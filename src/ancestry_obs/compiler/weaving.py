@@ -26,8 +26,7 @@ from ancestry_obs.compiler.code import (
     unfilled,
 )
 from ancestry_obs.compiler.inlining import NOT_YET, READ, inlined, woven_tree
-from ancestry_obs.compiler.sampling import Countdown
-from ancestry_obs.compiler.shape import shape_of
+from ancestry_obs.compiler.shape import countdown_among, shape_of
 from ancestry_obs.compiler.sources import Source, source_of
 from ancestry_obs.compiler.statements import passing_text
 from ancestry_obs.exceptions import CompileError
@@ -41,6 +40,7 @@ if TYPE_CHECKING:
     from ancestry_obs.compiler.code import Unfilled
     from ancestry_obs.compiler.definitions import Key
     from ancestry_obs.compiler.recorder import Recorder
+    from ancestry_obs.compiler.sampling import Countdown
     from ancestry_obs.compiler.shape import Shape
     from ancestry_obs.recording.buffers import Probe
 
@@ -61,12 +61,14 @@ class Woven:
         code: The woven code.
         recorders: What records there; each call leaves one float at the first one.
         why_called: Why the original is called instead of being woven into; empty where it is not.
+        countdown: What says which calls are timed, where not all need be; None when it is retired.
     """
 
     aspect: Aspect
     code: CodeType
     recorders: Sequence[Recorder]
     why_called: str = ""
+    countdown: Countdown | None = None
     _calls: Probe = field(init=False)
     _recorder: weakref.ref[Recorder] | None = None
     _before: int = 0
@@ -88,13 +90,6 @@ class Woven:
                 return f"# {error}"
         text = ast.unparse(ast.fix_missing_locations(tree))
         return _TAKEN_OUT.sub(r"return \1", _STANDS_FOR.sub(lambda found: found[1], text))
-
-    @property
-    def countdown(self) -> Countdown | None:
-        """What says which calls are timed, where not all need be and it is not retired."""
-        if not self.recorders:
-            return None
-        return next((each for each in self.code.co_consts if type(each) is Countdown), None)
 
     @property
     def parts(self) -> tuple[object, ...]:
@@ -137,6 +132,7 @@ class Woven:
         # The recorders live as long as code that has them; only their count is of interest now.
         self._recorder = weakref.ref(self.recorders[0])
         self.recorders = ()
+        self.countdown = None
         del self.aspect, self.code
 
     def is_in(self, code: CodeType) -> bool:
@@ -187,7 +183,7 @@ def weave_callable(aspect: Aspect) -> tuple[FunctionType, Woven]:
     code = _calling(aspect, shape)
     named = filled(unfilled(code, code), code, own, shape.common)
     return FunctionType(named, {"__builtins__": __builtins__}), Woven(
-        aspect, named, recorders, "it is no function"
+        aspect, named, recorders, "it is no function", countdown_among(own.values())
     )
 
 
@@ -292,7 +288,8 @@ def _bound(aspect: Aspect, inline: Unfilled | str) -> Woven:
     if is_made_later:
         finished = embed(finished, {id(next(codes_in(finished))): aspect.known_code})
     aspect.forget()
-    return Woven(aspect if reason else _let_go(aspect), finished, recorders, reason)
+    known = aspect if reason else _let_go(aspect)
+    return Woven(known, finished, recorders, reason, countdown_among(own.values()))
 
 
 def _let_go(aspect: Aspect) -> Aspect:

@@ -144,14 +144,24 @@ def host(url: str) -> str:
         TypeError: It is no text.
     """
     scheme, mark, rest = str.partition(url, "//")
-    if not mark or (scheme and not scheme.endswith(":")):
+    if not mark or (scheme and not _is_scheme(scheme)):
         return ""
-    for end in "/?#":
+    # As browsers take it: a backslash is a slash.
+    for end in "/?#\\":
         rest = rest.partition(end)[0]
     name = rest.rpartition("@")[2]
     if name.startswith("["):
         return name.partition("]")[0].removeprefix("[").lower()
     return name.partition(":")[0].lower()
+
+
+def _is_scheme(text: str) -> bool:
+    """Whether a text is a scheme with its colon (RFC 3986, section 3.1)."""
+    name = text[:-1].translate(_MARKS)
+    return text.endswith(":") and name.isascii() and name.isalnum()
+
+
+_MARKS: Final = str.maketrans("", "", "+-.")
 
 
 def path_prefix(path: str, segments: int) -> str:
@@ -168,8 +178,8 @@ def path_prefix(path: str, segments: int) -> str:
         TypeError: It is no text.
     """
     plain = str.partition(path, "?")[0].partition("#")[0]
-    scheme, mark, rest = plain.partition("://")
-    if mark and "/" not in scheme:
+    scheme, mark, rest = plain.partition("//")
+    if mark and (not scheme or _is_scheme(scheme)):
         plain = rest.partition("/")[2]
     parts = [part for part in plain.split("/") if part][: max(segments, 0)]
     return "/" + "/".join(parts)

@@ -59,9 +59,10 @@ def _range(first: float, last: float, steps: int) -> list[float]:
     bounds: list[float] = []
     for number in range(_MOST + 1):
         decade, step = divmod(number, len(within))
-        # Three digits: no bound has the dust of a power of ten, and no two are alike.
-        bound = float(f"{first * within[step] * 10.0**decade:.3g}")
+        # Three digits: no bound but the first has the dust of a power of ten.
+        bound = float(f"{first * within[step] * 10.0**decade:.3g}") if number else float(first)
         if bound >= last:
             break
-        bounds.append(bound)
+        if not bounds or bound > bounds[-1]:
+            bounds.append(bound)
     return [*bounds, float(last)]

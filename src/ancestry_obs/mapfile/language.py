@@ -28,7 +28,6 @@ VERSION: Final = 1
 ACTIONS: Final = ("exporter.start", "exporter.stop")
 _MOST_VALUES: Final = 10_000
 _LEAST_SAMPLE: Final = 0.001
-_MOST_BUDGET: Final = 50
 _MOST_STEPS: Final = 20
 
 # Colons are for recording rules; "obs_" would meet the toolkit's own ancestry_obs_* metrics.
@@ -171,7 +170,7 @@ MAP: Final = Table(
     {
         "version": Field(whole(VERSION, VERSION), "The version of this language.", required=True),
         "budget": Field(
-            percentage(_MOST_BUDGET),
+            percentage(),
             "How much of a process's processor time measuring may take before the dearest targets "
             "are timed for a hundredth of their calls.",
         ),

@@ -42,7 +42,7 @@ __all__ = [
 
 Schema = dict[str, Any]
 
-_PERCENTAGE: Final = r"^[0-9]{1,3}(\.[0-9]{1,6})?%$"
+_PERCENTAGE: Final = r"(?![0.]*%)([0-4]?[0-9](\.[0-9]{1,6})?|50(\.0{1,6})?)%"
 _LEGIBLE: Final = 10**100
 _KINDS: Final = {str: "text", bool: "boolean", int: "number", float: "number"}
 
@@ -147,22 +147,18 @@ def share(least: float) -> Scalar:
     )
 
 
-def percentage(most: int) -> Scalar:
-    """Make the shape of a percentage as text, above 0.
-
-    Args:
-        most: The largest that is possible, in per cent.
-    """
+def percentage() -> Scalar:
+    """Make the shape of a percentage as text, above 0 and up to 50."""
     return Scalar(
-        f"a percentage above 0 and up to {most}, such as '1%'",
-        lambda value: isinstance(value, str) and 0 < percent(value) <= most,
-        {"type": "string", "pattern": _PERCENTAGE},
+        "a percentage above 0 and up to 50, such as '1%'",
+        lambda value: isinstance(value, str) and percent(value) > 0,
+        {"type": "string", "pattern": f"^{_PERCENTAGE}$"},
     )
 
 
 def percent(text: str) -> float:
-    """Read a percentage; give 0 for what is none."""
-    return float(text[:-1]) if re.match(_PERCENTAGE, text) else 0.0
+    """Read a percentage as `percentage` has it; give 0 for what is none."""
+    return float(text[:-1]) if re.fullmatch(_PERCENTAGE, text, re.ASCII) else 0.0
 
 
 def whole(least: int, most: int) -> Scalar:

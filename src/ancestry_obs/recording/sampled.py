@@ -1,13 +1,13 @@
 """Calls of which only some were timed: each of the others counts as one that was.
 
-All calls are in the buffer, so that a histogram's count is exact; what its buckets and its sum are
-is known of the timed ones alone, and they stand for the rest. Which ones are timed does not depend
-on how long they take, so that no bucket is favoured.
+All calls are in the buffer; what a histogram's buckets and its sum are is known of the timed ones
+alone, and they stand for the rest. Which ones are timed does not depend on how long they take, so
+that no bucket is favoured. As long as no call of a series was timed, its calls wait.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from ancestry_obs.recording.buffers import Buffer
 
@@ -19,6 +19,8 @@ __all__ = ["UNTIMED", "SampledBuffer"]
 
 UNTIMED: Final = -1.0
 """Stands in a buffer for the seconds of a call that was not timed: no clock gives it."""
+
+_State: TypeAlias = "tuple[tuple[list[int], float] | None, float | None, int]"
 
 
 class SampledBuffer(Buffer):
@@ -33,11 +35,16 @@ class SampledBuffer(Buffer):
         counted: tuple[CounterSeries, ...] = (),
         overflows: tuple[Overflow, ...] = (),
     ) -> None:
-        # One for each series, be it fed twice.
-        known: dict[int, Any] = {}
-        for series in fed:
-            known.setdefault(id(series), _Completed(series))  # type: ignore[arg-type] # histograms
-        super().__init__(probe, tuple(known[id(each)] for each in fed), counted, overflows)
+        completed: Any = tuple(map(_completed, fed))
+        super().__init__(probe, completed, counted, overflows)
+
+
+def _completed(series: Any) -> _Completed:  # noqa: ANN401 - a histogram
+    """Give what completes a histogram: one for all that feed it, now and after a reload."""
+    if series.completed is None:
+        series.completed = _Completed(series)
+    found: _Completed = series.completed
+    return found
 
 
 class _Completed:
@@ -58,9 +65,7 @@ class _Completed:
         self.last: float | None = None
         self.waiting = 0
 
-    def after(
-        self, chunk: list[float], state: tuple[Any, float | None, int] | None = None
-    ) -> tuple[tuple[Any, float | None, int], int]:
+    def after(self, chunk: list[float], state: _State | None = None) -> tuple[_State, int]:
         """Work out what comes of a chunk, as `HistogramSeries.after` does."""
         series, last, waiting = state or (None, self.last, self.waiting)
         timed = [seconds for seconds in chunk if seconds >= 0.0]
@@ -73,10 +78,10 @@ class _Completed:
             return (series, None, waiting + len(chunk)), 0
         else:
             values = [last] * len(chunk)
-        series, dropped = self.series.after_seconds(values, series)
-        return (series, last, waiting), dropped
+        after, dropped = self.series.after_seconds(values, series)
+        return (after, last, waiting), dropped
 
-    def put(self, state: tuple[Any, float | None, int]) -> None:
+    def put(self, state: _State) -> None:
         """Be what `after` gave."""
         series, self.last, self.waiting = state
         if series is not None:

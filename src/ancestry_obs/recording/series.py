@@ -32,14 +32,16 @@ class HistogramSeries:
     Attributes:
         counts: Observations per bucket, *not* cumulative; the last one is ``+Inf``.
         sum: The sum of all observations.
+        completed: What takes the calls that were not timed, where there are any; see `sampled`.
     """
 
-    __slots__ = ("bounds", "counts", "sum")
+    __slots__ = ("bounds", "completed", "counts", "sum")
 
     def __init__(self, bounds: tuple[float, ...]) -> None:
         self.bounds = bounds
         self.counts = [0] * (len(bounds) + 1)
         self.sum = 0.0
+        self.completed: object = None
 
     def after(
         self, chunk: list[float], state: tuple[list[int], float] | None = None

@@ -51,6 +51,11 @@ def times_some(loom):
     )
 
 
+def times_what_a_budget_says(loom):
+    loom.metric("seconds", "histogram")
+    return loom.weave(_method, loom.record("seconds"), is_budgeted=True)
+
+
 def looks_up_a_cache(loom):
     loom.metric("operations_total", service=9, endpoint=9, operation=("get", "set"))
     loom.metric("hit_ratio", "ratio", service=9, endpoint=9)
@@ -123,6 +128,7 @@ CASES = [
     counts_at_call,
     times_and_counts_requests,
     times_some,
+    times_what_a_budget_says,
     looks_up_a_cache,
     counts_on_conditions,
     flies_with_everything_else,

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import random
+import sys
 from bisect import bisect_left
 from itertools import accumulate, cycle, islice
 from math import sqrt
@@ -12,7 +15,7 @@ from statistics import fmean, pstdev
 import pytest
 from tests.obs.compiler.conftest import Loom
 
-from ancestry_obs.compiler.sampling import gaps
+from ancestry_obs.compiler.sampling import Countdown, gaps
 
 CALLS = 60_000
 SHARE = 0.02
@@ -136,10 +139,35 @@ def test_gaps_have_the_share_that_is_asked_for(share):
     assert abs(fmean(longer) - expected - expected) < 4 * spread / sqrt(len(longer)) + 1
 
 
-def test_gaps_come_again_and_again():
-    endless = gaps(0.1, Random(7).random)
-    first = [*islice(endless, 1024)]
-    assert [*islice(endless, 1024)] == first
+def test_gaps_take_no_random_number_of_the_program_s(monkeypatch):
+    # Another module of that name may stand in its place.
+    monkeypatch.setitem(sys.modules, "random", None)
+    state = random.getstate()
+    assert len({*islice(gaps(0.01), 100)}) > 1
+    assert random.getstate() == state
+
+
+def test_the_least_and_the_largest_number_give_a_gap():
+    assert next(gaps(0.001, lambda: 0.0)) == 0
+    assert next(gaps(0.001, lambda: 1 - 2**-53)) == 36_718
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork on this system")
+def test_each_forked_child_draws_anew():
+    countdown = Countdown(share=0.0001)
+    seen = set()
+    for _ in range(4):
+        read, write = os.pipe()
+        child = os.fork()
+        if not child:
+            os.write(write, str(countdown.left).encode())
+            os._exit(0)
+        os.close(write)
+        seen.add(os.read(read, 100))
+        os.close(read)
+        os.waitpid(child, 0)
+    # Once in a hundred million runs all are alike.
+    assert len(seen) > 1
 
 
 def _mixed(draw):
