@@ -167,6 +167,8 @@ class LabelFunctions(Mapping[str, Callable[..., object]]):
         except BaseException as error:
             if came_from_outside(error):
                 raise
+            if _is_under_way(error):
+                return self._once_there(name, path)
             raise CompileError(
                 f"functions.{name}: cannot import {path!r}: {_told(error)}; it has to be "
                 "'module:callable' of a module that can be imported"
@@ -174,6 +176,20 @@ class LabelFunctions(Mapping[str, Callable[..., object]]):
         if not callable(found):
             raise CompileError(f"functions.{name}: {path!r} is no callable but {found!r:.60}")
         return found  # type: ignore[no-any-return]  # callable() narrows Any to nothing better
+
+    def _once_there(self, name: str, path: str) -> Callable[..., object]:
+        """Give what imports a function when it is called.
+
+        What is measured is being imported, and the function's module wants to import it, too.
+        """
+        found: list[Callable[..., object]] = []
+
+        def call(*arguments: object) -> object:
+            if not found:
+                found.append(self._import(name, path))
+            return found[0](*arguments)
+
+        return call
 
     def _module(self, name: str) -> ModuleType:
         """Import a module, or that of the working folder where a program has no such one.
@@ -195,6 +211,17 @@ class LabelFunctions(Mapping[str, Callable[..., object]]):
             del sys.modules[package]
             raise
         return importlib.import_module(name)
+
+
+def _is_under_way(error: BaseException) -> bool:
+    """Whether an import failed since another one is not at its end."""
+    module: object = None
+    if isinstance(error, ImportError):
+        module = sys.modules.get(error.name or "")
+    elif isinstance(error, AttributeError):
+        module = error.obj
+    # As Python itself tells it, in the text of such an error.
+    return bool(getattr(getattr(module, "__spec__", None), "_initializing", False))
 
 
 def _told(error: BaseException) -> str:

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
+from pathlib import Path
+from textwrap import dedent
+
 APP = """
     from flask import Blueprint, Flask, jsonify
     from flask.views import MethodView
@@ -115,3 +121,52 @@ def test_what_an_application_registers(run_program):
 
 def test_the_program_without_a_map_answers_the_same(run_bare):
     assert run_bare(APP).result == ANSWERS
+
+
+def fenced(page, name):
+    """Give the example of a page under the name of its file."""
+    return re.search(rf"```\w+ {re.escape(name)}\n(.*?)```", page, re.DOTALL)[1]
+
+
+def test_the_recipe_of_the_pages(tmp_path):
+    page = (Path(__file__).parents[2] / "docs/faq.md").read_text("utf-8")
+    for name in ("labels.py", "flask.toml"):
+        (tmp_path / name).write_text(fenced(page, name))
+    (tmp_path / "app.py").write_text(dedent(STATUSES))
+    command = ("run", "--map", "flask.toml", "--port", "0", "--textfile", "page.prom", "--")
+    subprocess.run(
+        [sys.executable, "-m", "ancestry_obs", *command, "app.py"], cwd=tmp_path, check=True
+    )
+    seen = {
+        tuple(re.findall(r'="([^"]*)"', line)): float(line.split()[-1])
+        for line in (tmp_path / "page.prom").read_text().splitlines()
+        if line.startswith("ancestry_http_server_request_duration_seconds_count")
+    }
+    assert seen == {
+        ("GET", "/order/<int:number>", "2xx"): 2,
+        ("GET", "/order/<int:number>", "4xx"): 2,
+        ("GET", "/order/<int:number>", "error"): 1,
+        ("POST", "none", "4xx"): 1,
+    }
+
+
+STATUSES = """
+    from flask import Flask, abort
+
+    web = Flask(__name__)
+
+    @web.get("/order/<int:number>")
+    def order(number):
+        if number == 1:
+            abort(404)
+        if number == 2:
+            return {"number": number}, 409
+        if number == 3:
+            raise ValueError(number)
+        return "order"
+
+    client = web.test_client()
+    for number in (0, 0, 1, 2, 3):
+        client.get(f"/order/{number}")
+    client.post("/nowhere")
+"""

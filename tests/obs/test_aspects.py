@@ -1,7 +1,8 @@
 from __future__ import annotations
 
+import importlib
 import sys
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
@@ -138,6 +139,26 @@ class TestLabelFunctions:
         assert "labels" not in sys.modules
         assert functions["short"]("abc") == "a"
         assert functions["short"] is functions["short"]
+
+    @pytest.mark.parametrize("wanted", ["from half import late", "import half; half.late"])
+    def test_one_that_needs_what_is_being_imported_is_imported_at_its_first_call(
+        self, make_module, tmp_path, wanted
+    ):
+        make_module("half.part", "asked = []")
+        make_module("wanting", f"{wanted}\ndef short(text): return text[:1]")
+        functions = aspects.LabelFunctions((("short", "wanting:short"),))
+        weaving = []
+        sys.modules["weaving_now"] = SimpleNamespace(
+            weave=lambda: weaving.append(functions["short"])
+        )
+        text = "import weaving_now; weaving_now.weave()\nlate = 1\n"
+        (tmp_path / "half" / "__init__.py").write_text(text)
+        try:
+            importlib.import_module("half")
+        finally:
+            del sys.modules["weaving_now"]
+        assert weaving[0]("abc") == "a"
+        assert functions["short"] is weaving[0]
 
     def test_another_map_has_others(self, labels):
         functions = aspects.LabelFunctions((("short", "labels:Texts.short"),))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from ancestry_obs.checking.types import NoAttribute, Typing, is_text, values_of
 from ancestry_obs.exceptions import ExpressionError, Finding
 from ancestry_obs.expressions import BUILTIN_FUNCTIONS, check
+from ancestry_obs.mapfile.metrics import possible_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,11 +87,14 @@ class Fitting:
         """
         counts, is_closer = [], False
         for label in metric.labels:
-            declared = len(label.values) if label.values is not None else label.max_values or 0
+            declared, closer = possible_values(label), None
             values = self._values.get((metric.name, label.name))
-            closer = len(values) + 1 if values is not None else declared + 2
-            is_closer |= closer < declared + 2
-            counts.append(min(closer, declared + 2))
+            if values is not None:
+                # What the label does not list is `other`; an expression may fail.
+                listed = values if label.values is None else {*label.values} & values
+                closer = len({*listed, "error", *(["other"] if listed != values else [])})
+            is_closer |= closer is not None and closer < declared
+            counts.append(min(closer or declared, declared))
         own = len(metric.buckets) + 3 if metric.type == "histogram" else 1
         return prod(counts) * own if is_closer else None
 

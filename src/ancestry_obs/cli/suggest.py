@@ -65,7 +65,9 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     parser.add_argument("--json", action="store_true", help="print map and figures as JSON")
     parser.add_argument("package", metavar="PACKAGE", help="the package or module")
-    parser.add_argument("program", nargs=argparse.REMAINDER, metavar="COMMAND", help="what to run")
+    parser.add_argument(
+        "program", nargs=argparse.REMAINDER, metavar="-- COMMAND", help="what to run"
+    )
     parser.set_defaults(command=command, parser=parser)
 
 
@@ -173,7 +175,10 @@ def _by_calls(arguments: argparse.Namespace, words: list[str]) -> int:
 
 def _nothing_called(package: str, traced: Traced) -> str:
     if not traced.processes:
-        return "no Python process of the command was traced to its end"
+        return (
+            "no Python process of the command was traced to its end; if it was killed, end it "
+            "with Ctrl-C or SIGTERM"
+        )
     return f"the command called no function of {package!r}"
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ancestry_obs.mapfile.report import Report
     from ancestry_obs.mapfile.toml_lines import KeyPath
 
-__all__ = ["ALWAYS_POSSIBLE", "build_metrics", "worst_case_series"]
+__all__ = ["ALWAYS_POSSIBLE", "build_metrics", "possible_values", "worst_case_series"]
 
 # What a label can be beside its own values: past its bound, and after a failing expression.
 ALWAYS_POSSIBLE: Final = ("other", "error")
@@ -42,11 +42,12 @@ def worst_case_series(metric: MetricSpec) -> int:
     Returns:
         The number of label combinations; a histogram has its buckets, ``+Inf``, sum and count each.
     """
-    combinations = prod(map(_possible_values, metric.labels))
+    combinations = prod(map(possible_values, metric.labels))
     return combinations * (len(metric.buckets) + 3 if metric.type == "histogram" else 1)
 
 
-def _possible_values(label: LabelSpec) -> int:
+def possible_values(label: LabelSpec) -> int:
+    """Count the values that a label can have, those that any label has included."""
     if label.values is not None:
         return len({*label.values, *ALWAYS_POSSIBLE})
     return (label.max_values or 0) + len(ALWAYS_POSSIBLE)

@@ -62,10 +62,12 @@ class _Thread(_local):
     def __init__(self, every: list[_Kept]) -> None:
         self.stack: list[list[Any]] = []
         self.calls: dict[int, _Calls] = {}
-        every.append((self.stack, self.calls))
+        # Nanoseconds that went to counting.
+        self.spent = [0]
+        every.append((self.stack, self.calls, self.spent))
 
 
-_Kept = tuple[list[list[Any]], dict[int, _Calls]]
+_Kept = tuple[list[list[Any]], dict[int, _Calls], list[int]]
 
 
 class CallCounter:
@@ -86,27 +88,35 @@ class CallCounter:
 
     def forget(self) -> None:
         """Begin anew, such as in a child whose parent tells what was before."""
-        for stack, calls in self._every:
+        for stack, calls, spent in self._every:
             stack.clear()
             calls.clear()
+            spent[0] = 0
         self._began = perf_counter_ns()
 
     def take(self) -> dict[str, Any]:
         """Give what was counted since the beginning or the last time, as plain data.
 
         Returns:
-            ``ns`` that were traced, the ``path`` of the program's own file if it is of the package,
-            and ``rows``: of each thread and function.
+            ``ns`` that were traced, those that were ``spent`` on counting, the ``path`` of the
+            program's own file if it is of the package, and ``rows``: of each thread and function.
         """
         now = perf_counter_ns()
         rows = [
             _row(self.codes[key][0], each)
-            for _, calls in [*self._every]
+            for _, calls, _ in [*self._every]
             for key, each in [*calls.items()]
         ]
-        taken = {"ns": now - self._began, "path": self._main_path, "rows": rows}
+        taken = {
+            "ns": now - self._began, "spent": self.spent, "path": self._main_path, "rows": rows,
+        }  # fmt: skip
         self.forget()
         return taken
+
+    @property
+    def spent(self) -> int:
+        """Nanoseconds that went to counting, in all threads."""
+        return sum(spent[0] for *_, spent in self._every)
 
     def is_wanted(self, code: CodeType, frame: FrameType) -> bool:
         """Tell whether a function is the package's own, with a name that a map can say."""
@@ -129,6 +139,7 @@ class CallCounter:
 
     def enter(self, code: CodeType, frame: FrameType) -> None:
         """A call begins, with its arguments in the frame."""
+        asked = perf_counter_ns()
         calls = self.push(code)
         calls.calls += 1
         if calls.names and calls.calls <= _MOST_LOOKS:
@@ -139,6 +150,9 @@ class CallCounter:
             if (3, 12) <= sys.version_info < (3, 13):
                 # A copy, which would keep the arguments alive.
                 given.clear()
+        stack = self._thread.stack
+        stack[-1][2] = now = perf_counter_ns()
+        self._spend(now - asked, stack[-2] if len(stack) > 1 else None)
 
     def push(self, code: CodeType) -> _Calls:
         """A call begins or goes on: its time runs."""
@@ -168,11 +182,20 @@ class CallCounter:
 
     def returned(self, code: CodeType, result: object) -> None:
         """A call has returned."""
+        asked = perf_counter_ns()
         calls = self.pop(code)
         if calls is not None and not code.co_flags & _YIELDING:
             kind = _name_of(type(result))
             if kind in calls.results or len(calls.results) < _MOST_VALUES:
                 calls.results[kind] = calls.results.get(kind, 0) + 1
+        stack = self._thread.stack
+        self._spend(perf_counter_ns() - asked, stack[-1] if stack else None)
+
+    def _spend(self, nanoseconds: int, caller: list[Any] | None) -> None:
+        """Note what counting has taken, which is not the caller's own time either."""
+        self._thread.spent[0] += nanoseconds
+        if caller is not None:
+            caller[3] += nanoseconds
 
     def raised(self, code: CodeType) -> None:
         """A call has raised."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import median
 from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
@@ -28,12 +29,14 @@ _TARGET: Final = f"{_PACKAGE}:called"
 
 @dataclass(frozen=True)
 class Prices:
-    """Seconds for each call.
+    """What a call costs, in seconds.
 
     Args:
         measured: By a starter map without labels of the function's own.
         label: What each such label adds.
-        traced: By this command.
+        traced: For each second that this command spends on counting what it traces, the seconds
+            that Python takes to call it. A share, which does not depend on how fast the machine is
+            just then.
     """
 
     measured: float
@@ -57,7 +60,7 @@ def prices(clock: Callable[[], float] = perf_counter) -> Prices:
     tracer = Tracer(_PACKAGE)
     tracer.start()
     try:
-        traced = _seconds(clock) - plain
+        traced = _uncounted(clock, tracer, plain)
     finally:
         tracer.stop()
     return Prices(max(bare, 0.0), max(labelled - bare, 0.0), max(traced, 0.0))
@@ -71,6 +74,18 @@ def _woven(labels: list[Proposal], clock: Callable[[], float]) -> float:
         return _seconds(clock)
     finally:
         instrumentation.close()
+
+
+def _uncounted(clock: Callable[[], float], tracer: Tracer, plain: float) -> float:
+    """Give what tracing costs beside its counting, for each second of that, in the usual round."""
+    shares = []
+    for _ in range(_ROUNDS):
+        before, began = tracer.spent, clock()
+        for _ in range(_CALLS):
+            stub.called("stub")
+        took, spent = clock() - began, tracer.spent - before
+        shares.append((took - spent - plain * _CALLS) / spent)
+    return median(shares)
 
 
 def _seconds(clock: Callable[[], float]) -> float:

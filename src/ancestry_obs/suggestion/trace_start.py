@@ -8,13 +8,17 @@ from __future__ import annotations
 import atexit
 import marshal
 import os
+import signal
 import sys
 from time import monotonic_ns
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ancestry_obs.process_tree.endings import Endings
 from ancestry_obs.process_tree.new_run import check_private
 from ancestry_obs.suggestion.tracer import Tracer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["ENDING", "PACKAGE", "begin"]
 
@@ -50,6 +54,23 @@ def begin(folder: str) -> None:
     atexit.register(leave)
     os.register_at_fork(after_in_child=tracer.forget)
     Endings(leave, leave).watch()
+    _leave_at_termination(leave)
+
+
+def _leave_at_termination(leave: Callable[[], None]) -> None:
+    """Leave the counts where a signal ends the process; a server is ended so.
+
+    A program that has a handler of its own ends by itself.
+    """
+
+    def end(number: int, _: object) -> None:
+        leave()
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, end)
 
 
 def _leave(folder: str, tracer: Tracer) -> None:

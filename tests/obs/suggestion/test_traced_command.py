@@ -307,6 +307,22 @@ def test_the_exit_code_is_the_command_s(traced, last, code):
     assert ("prog:go" in found) == (code < 128)
 
 
+@pytest.mark.parametrize("number", ["SIGTERM", "SIGHUP"])
+def test_a_server_that_is_ended_leaves_its_counts(traced, number):
+    result, found = traced(f"""
+        import os, signal
+
+        def serve():
+            os.kill(os.getppid(), signal.{number})
+            while True:
+                signal.pause()
+
+        serve()
+    """)
+    assert result.code == 128 + getattr(signal, number)
+    assert [each.calls for each in found.values()] == [1]
+
+
 @pytest.mark.parametrize(("number", "code"), [("SIGTERM", 5), ("SIGHUP", 6), ("SIGINT", 0)])
 def test_signals_are_the_command_s(traced, number, code):
     # A terminal sends SIGINT to both, so that it is not passed on.

@@ -8,7 +8,7 @@ from ancestry_obs.suggestion.proposals import Proposal
 from ancestry_obs.suggestion.traced_command import Traced, TracedFunction
 from ancestry_obs.suggestion.weighing import ranked, run_seconds
 
-PRICES = Prices(measured=1e-6, label=2e-6, traced=1e-5)
+PRICES = Prices(measured=1e-6, label=2e-6, traced=1.5)
 LABEL = Proposal("kind", "kind", ("a", "b"))
 
 
@@ -17,7 +17,9 @@ def called(name, calls, seconds=0.0, own=0.0) -> TracedFunction:
 
 
 def rows(order, *functions, labels=()):
-    traced = Traced(0, list(functions), 10.0, 1, [])
+    # Of 10 s, tracing took 10 µs a call, of which 4 went to counting.
+    spent = 4e-6 * sum(each.calls for each in functions)
+    traced = Traced(0, list(functions), 10.0, spent, 1, [])
     candidates = [
         Candidate(each.target, "function", labels=list(labels), called=each) for each in functions
     ]
@@ -38,7 +40,6 @@ def test_the_order():
 
 def test_shares_are_of_the_traced_run_and_the_rest_of_one_without_tracing():
     (row,) = rows("time", called("add", 500_000, 8.0, 4.0))
-    # Of 10 s, tracing 500,000 calls took 5.
     assert (row.share, row.own) == (0.8, 0.4)
     assert row.rate == pytest.approx(100_000)
     assert row.overhead == pytest.approx(0.1)
@@ -56,7 +57,11 @@ def test_what_is_too_hot(calls, is_worth_it):
 
 
 def test_some_time_is_always_the_program_s():
-    assert run_seconds(Traced(0, [called("add", 10_000_000)], 10.0, 1, []), 1e-5) == 1.0
+    assert run_seconds(Traced(0, [], 10.0, 8.0, 1, []), 0.5) == 0.2
+
+
+def test_what_tracing_took_is_not_the_program_s():
+    assert run_seconds(Traced(0, [], 10.0, 2.0, 1, []), 0.5) == 7.0
 
 
 def test_why_something_is_left_out():
