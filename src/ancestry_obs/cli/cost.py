@@ -218,8 +218,8 @@ def _not_worth(cost: Cost) -> Iterator[str]:
     yield coloured("Not worth it:", "bold")
     for each in found:
         yield from (f"  {each.target}", f"    {each.why_not}")
-    yield "Leave such a target out, or measure what calls it, or only some of its calls:"
-    yield "  sample = 0.01"
+    yield "Leave such a target out, or measure what calls it. With sample = 0.01 in its instrument"
+    yield "it takes a fifth to a half less: the clock's part."
 
 
 def _seconds(seconds: float) -> str:

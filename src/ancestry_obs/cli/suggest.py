@@ -65,9 +65,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     parser.add_argument("--json", action="store_true", help="print map and figures as JSON")
     parser.add_argument("package", metavar="PACKAGE", help="the package or module")
-    parser.add_argument(
-        "program", nargs=argparse.REMAINDER, metavar="-- COMMAND", help="what to run"
-    )
+    parser.add_argument("program", nargs=argparse.REMAINDER, metavar="COMMAND", help="what to run")
     parser.set_defaults(command=command, parser=parser)
 
 

@@ -151,7 +151,7 @@ def _row_as_dict(row: Row, view: View) -> dict[str, Any]:
     quantiles = {
         f"p{share * 100:g}": None
         if found is None
-        else {"value": found.value, "is_least": found.is_least}
+        else {"value": found.value, "is_least": found.is_least, "below": found.below}
         for share, found in zip(QUANTILES, row.quantiles, strict=True)
     }
     if view.subject == "targets":

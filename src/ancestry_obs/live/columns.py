@@ -134,13 +134,16 @@ def _quantile(place: int) -> Callable[[Row], str]:
         found = row.quantiles[place]
         if found is None:
             return _NOTHING
-        return f"{_mark(row, found)}{(seconds_text if row.is_time else number_text)(found.value)}"
+        shown = found.value if found.below is None else found.below
+        return f"{_mark(row, found)}{(seconds_text if row.is_time else number_text)(shown)}"
 
     return text
 
 
 def _mark(row: Row, found: Quantile) -> str:
-    return ">" if found.is_least else "~" if row.is_shared else ""
+    if found.is_least or found.below is not None:
+        return ">" if found.is_least else "<"
+    return "~" if row.is_shared else ""
 
 
 def _quantile_key(place: int) -> Callable[[Row], _Key]:

@@ -28,10 +28,13 @@ class Quantile(NamedTuple):
     Args:
         value: What so many observations do not exceed.
         is_least: Whether it lies beyond the last bound, which `value` is then.
+        below: The first bound if it lies below that: then nothing more is known of it, and `value`
+            is a guess. None where it does not.
     """
 
     value: float
     is_least: bool = False
+    below: float | None = None
 
 
 def increase(before: float | None, after: float) -> float | None:
@@ -67,7 +70,7 @@ def quantile(share: float, buckets: Mapping[float, float]) -> Quantile | None:
 
     Example:
         >>> quantile(0.5, {1.0: 10, 2.0: 10, math.inf: 10})
-        Quantile(value=0.5, is_least=False)
+        Quantile(value=0.5, is_least=False, below=1.0)
     """
     total = buckets.get(math.inf, 0.0)
     if not total or not math.isfinite(total):
@@ -81,7 +84,9 @@ def quantile(share: float, buckets: Mapping[float, float]) -> Quantile | None:
             # As Prometheus has it: the first bucket begins at zero, unless it ends below.
             start = low if low is not None else min(0.0, bound)
             inside = (rank - below) / (count - below) if count > below else 1.0
-            return Quantile(start + (bound - start) * inside)
+            is_first = low is None and bound > 0
+            value = start + (bound - start) * inside
+            return Quantile(value, below=bound if is_first else None)
         low, below = bound, max(below, count)
     return None
 

@@ -204,4 +204,5 @@ def _help() -> Iterator[Line]:
     yield Line("")
     yield Line("  FAIL/S       calls that failed, where the map has a label or record for that")
     yield Line("  P50 P95 P99  what so many in a hundred calls do not exceed, by the buckets")
-    yield Line("  ~ >          with other targets, of the same series; beyond the last bucket")
+    yield Line("  ~            with other targets, of the same series")
+    yield Line("  < >          below the first bucket's bound; beyond the last bucket's")

@@ -122,7 +122,9 @@ class Source:
         finder = self.program.finder
         if finder.find(package) is None:
             missing = finder.missing(package)
-            near = finder.nearest(package)
+            # The name of a file is what people try first.
+            named = package.removesuffix(".py").strip("/").replace("/", ".")
+            near = named if finder.find(named) else finder.nearest(package)
             hint = f"; did you mean {near!r}?" if near else "; install it, or run this beside it"
             raise ObservabilityError(
                 f"there is no module {missing!r} ({finder.where(missing)}){hint}"

@@ -26,7 +26,7 @@ def test_a_target_has_its_own_numbers(told):
     row = told["shop:charge"]
     assert (row.kind, row.rate, row.failed) == ("installed", 10, 2)
     # 10 of 20 below 0.1, the others below 1.
-    assert row.quantiles[0] == Quantile(0.1)
+    assert row.quantiles[0] == Quantile(0.1, below=0.1)
     assert row.quantiles[1].value == pytest.approx(0.91)
     assert (row.is_shared, row.is_failed_shared) == (False, False)
     assert row.expression_errors == 3
@@ -53,7 +53,7 @@ def test_metrics_and_series(two_looks):
     assert list(found) == ["shop_charges_total", "shop_charge_seconds", "shop_cart_items"]
     charges = found["shop_charges_total"]
     assert (charges.kind, charges.rate, charges.value) == ("counter", 10, 30)
-    assert found["shop_charge_seconds"].quantiles[0] == Quantile(0.1)
+    assert found["shop_charge_seconds"].quantiles[0] == Quantile(0.1, below=0.1)
     assert (found["shop_cart_items"].rate, found["shop_cart_items"].value) == (None, 7)
     series = {each.name: each.rate for each in rows("series", interval, joined(interval.after))}
     assert series == {
@@ -123,7 +123,7 @@ def test_a_constant_label_parts_what_two_targets_feed(cache):
         get=[by_op("get"), by_op("get", **timed)], set=[by_op("set"), by_op("set", **timed)]
     )
     assert (told["get"].failed, told["set"].failed) == (2, 1)
-    assert told["get"].quantiles[0] == Quantile(0.5)
+    assert told["get"].quantiles[0] == Quantile(0.5, below=1.0)
     assert told["set"].quantiles[0] == Quantile(1.0, is_least=True)
     assert not any(each.is_shared or each.is_failed_shared for each in told.values())
 
@@ -133,7 +133,7 @@ def test_what_two_targets_feed_alike_is_marked(cache):
         both=[("ops_total", {}, FAILING, "exit", False), ("op_seconds", {}, {}, "exit", True)]
     )
     assert (told["get"].failed, told["get"].is_failed_shared) == (3, True)
-    assert (told["set"].is_shared, told["set"].quantiles[0]) == (True, Quantile(5 / 6))
+    assert (told["set"].is_shared, told["set"].quantiles[0]) == (True, Quantile(5 / 6, below=1.0))
 
 
 def test_a_feed_of_all_series_overlaps_one_of_some(cache):

@@ -16,7 +16,7 @@ AT_80 = """\
 http://127.0.0.1:9000  shop.toml  1 error, 1 idle, 2 installed
 [targets]  metrics  series  failed expressions: 6
 ▼CALLS/S FAIL/S    P50    P95    P99 STATE     HISTORY TARGET
-      10      2  100ms  910ms  982ms installed       █ shop:charge
+      10      2 <100ms  910ms  982ms installed       █ shop:charge
        0      -      -      -      - installed       ▁ shop:Cart.add
        0      -      -      -      - idle            ▁ shop:never
        0      -      -      -      - error           ▁ shop:prise
