@@ -218,8 +218,8 @@ def _not_worth(cost: Cost) -> Iterator[str]:
     yield coloured("Not worth it:", "bold")
     for each in found:
         yield from (f"  {each.target}", f"    {each.why_not}")
-    yield "Leave such a target out, or measure what calls it. With sample = 0.01 in its instrument"
-    yield "it takes a fifth to a half less: the clock's part."
+    yield "Leave such a target out, or measure what calls it. sample = 0.01"
+    yield "saves the clock's part, which is a fifth to a half."
 
 
 def _seconds(seconds: float) -> str:
