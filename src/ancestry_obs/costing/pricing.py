@@ -9,7 +9,6 @@ import atexit
 import gc
 import json
 import os
-from pathlib import Path
 from statistics import fmean, median
 from time import monotonic_ns, process_time, thread_time_ns
 from typing import TYPE_CHECKING, Any, Final
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ancestry_obs import lifecycle
 from ancestry_obs.costing.between import steps_for
 from ancestry_obs.costing.captures import captures
-from ancestry_obs.costing.conventions import PRICES
+from ancestry_obs.costing.conventions import PRICES, leave
 from ancestry_obs.costing.stand_ins import shown_signature, stand_ins
 from ancestry_obs.process_tree.endings import Endings
 
@@ -67,7 +66,7 @@ def _leave(folder: str, taken: float) -> None:
         if found is not None and found.kept:
             rows[report.target] = _row(report, found, taken)
     path = f"{folder}/{os.getpid()}-{monotonic_ns()}{PRICES}"
-    Path(path).write_text(json.dumps(rows))
+    leave(path, json.dumps(rows))
 
 
 def _reports() -> list[TargetReport]:

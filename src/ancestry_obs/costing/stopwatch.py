@@ -11,7 +11,7 @@ import atexit
 import os
 from time import monotonic_ns, thread_time
 
-from ancestry_obs.costing.conventions import SECONDS
+from ancestry_obs.costing.conventions import SECONDS, leave
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -88,8 +88,7 @@ class _Stopwatch:
             self._seconds += thread_time() - self._ending
             self._ending = 0.0
         path = f"{self._folder}/{os.getpid()}-{monotonic_ns()}{SECONDS}"
-        with open(path, "w") as file:  # noqa: PTH123  pathlib costs more
-            file.write(f"{self._seconds} {self._started}")
+        leave(path, f"{self._seconds} {self._started}")
         self._seconds, self._started = 0.0, 0
 
 

@@ -220,6 +220,8 @@ def test_nothing_that_a_program_keeps_to_itself_is_told(project, launch):
 
         for at in range(20):
             login("ada", "hunter", "hunter2" if at % 2 else "x9", "quick" if at % 2 else "slow")
+            # Something that takes long beside what measuring takes.
+            sum(range(50_000))
     """,
     )
     done = launch("suggest", "shy", "--", "shy.py", "--token=s3cret")
