@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import math
 import sys
 import time
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,8 +25,6 @@ from ancestry_obs.live.watched import Watched
 from ancestry_obs.metrics_exporter.client import part_user
 
 if TYPE_CHECKING:
-    import argparse
-
     from ancestry_obs.live.rows import Row
 
 _INTERRUPTED: Final = 128 + 2
@@ -77,15 +77,17 @@ def command(arguments: argparse.Namespace) -> int:
 
 
 def seconds(text: str) -> float:
-    """Read an interval; the name is what a refusal calls it.
+    """Read an interval.
 
     Raises:
-        ValueError: nobody can wait so long, or it is no time at all.
+        ArgumentTypeError: nobody can wait so long, or it is no time at all.
     """
-    number = float(text)
-    if not 0 < number <= _LONGEST:
-        raise ValueError
-    return number
+    with suppress(ValueError):
+        if 0 < (number := float(text)) <= _LONGEST:
+            return number
+    raise argparse.ArgumentTypeError(
+        f"{text!r} is no number of seconds above 0 and up to {_LONGEST:,.0f}"
+    )
 
 
 def _view(arguments: argparse.Namespace) -> View:

@@ -155,7 +155,8 @@ def test_an_interval_that_is_none(command, seconds):
     done = command("top", "--interval", seconds)
     assert (done.code, done.out) == (2, "")
     assert done.err.startswith(
-        f"ancestry-obs: argument --interval: invalid seconds value: {seconds!r}"
+        f"ancestry-obs: argument --interval: {seconds!r} is no number of seconds above 0 and up to "
+        "86,400"
     )
     assert done.err.count("\n") == 1
 
