@@ -162,12 +162,15 @@ class LabelFunctions(Mapping[str, Callable[..., object]]):
         module, _, qualname = path.partition(":")
         if module in self._modules:
             return _late(self._modules[module], qualname)
+        is_imported = False
         try:
-            found = attrgetter(qualname)(self._module(module))
+            there = self._module(module)
+            is_imported = True
+            found = attrgetter(qualname)(there)
         except BaseException as error:
             if came_from_outside(error):
                 raise
-            if _is_under_way(error):
+            if not is_imported and _is_under_way(error):
                 return self._once_there(name, path)
             raise CompileError(
                 f"functions.{name}: cannot import {path!r}: {_told(error)}; it has to be "
