@@ -162,15 +162,13 @@ class LabelFunctions(Mapping[str, Callable[..., object]]):
         module, _, qualname = path.partition(":")
         if module in self._modules:
             return _late(self._modules[module], qualname)
-        is_imported = False
         try:
-            there = self._module(module)
-            is_imported = True
-            found = attrgetter(qualname)(there)
+            found = attrgetter(qualname)(self._module(module))
         except BaseException as error:
             if came_from_outside(error):
                 raise
-            if not is_imported and _is_under_way(error):
+            # Python forgets a module whose import has failed.
+            if module not in sys.modules and _is_under_way(error):
                 return self._once_there(name, path)
             raise CompileError(
                 f"functions.{name}: cannot import {path!r}: {_told(error)}; it has to be "

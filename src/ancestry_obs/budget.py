@@ -15,6 +15,7 @@ from time import perf_counter, process_time, thread_time
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from ancestry_obs.collector.self_metrics import OVERHEAD, SAMPLED
 from ancestry_obs.compiler import Advice, Aspect, Runtime, weave
 from ancestry_obs.exceptions import Where
 from ancestry_obs.expressions import parse
@@ -28,12 +29,9 @@ if TYPE_CHECKING:
     from ancestry_obs.compiler import Woven
     from ancestry_obs.process_tree.totals import Sampled
 
-__all__ = ["OVERHEAD", "SAMPLED", "Budget", "Prices", "measured_prices"]
+__all__ = ["Budget", "Prices", "measured_prices"]
 
 _LOG: Final = logging.getLogger("ancestry_obs")
-
-SAMPLED: Final = "ancestry_obs_sampled"
-OVERHEAD: Final = "ancestry_obs_overhead_ratio"
 
 _SHARE: Final = 0.01
 """Of the calls of a target that is sampled."""
@@ -75,13 +73,13 @@ class _Load(NamedTuple):
 
     Args:
         target: Its name.
-        woven: Its woven code that can be sampled.
+        is_free: Whether it can be sampled.
         timed: The share of the processor time that goes to it if every call is timed.
         saving: How much less that is if it is sampled.
     """
 
     target: str
-    woven: list[Woven]
+    is_free: bool
     timed: float
     saving: float
 
@@ -154,11 +152,11 @@ class Budget:
 
     def _review(self, woven: Mapping[str, list[Woven]]) -> None:
         began, before = self._processor(), self._calls
-        used, self._at = began - self._at, began
+        used = began - self._at
         # A forked child begins with no processor time used.
         if 0 <= used < self._least:
-            self._at = began - used
             return
+        self._at = began
         self._calls = {name: sum(each.calls() for each in some) for name, some in woven.items()}
         if before is not None and used > 0:
             self._decide([*self._loads(woven, before, self._calls, used)])
@@ -173,15 +171,15 @@ class Budget:
     ) -> Iterator[_Load]:
         prices = self._prices = self._prices or self._ask_prices()
         for name, some in woven.items():
-            free = [each for each in some if each.countdown and each.countdown.is_free]
+            is_free = any(each.countdown and each.countdown.is_free for each in some)
             new = max(calls[name] - before.get(name, 0), 0)
             price = max(map(prices.of, some), default=0.0)
-            saving = prices.clock * (1 - _SHARE) if free else 0.0
-            yield _Load(name, free, new * price / used, new * saving / used)
+            saving = prices.clock * (1 - _SHARE) if is_free else 0.0
+            yield _Load(name, is_free, new * price / used, new * saving / used)
 
     def _decide(self, loads: list[_Load]) -> None:
-        sampled = {each.target: self._sampled.get(each.target) for each in loads if each.woven}
-        kept = {name: n for name, n in sampled.items() if n is not None}
+        free = {each.target for each in loads if each.is_free}
+        kept = {name: n for name, n in self._sampled.items() if name in free}
         overhead = sum(each.timed - each.saving * (each.target in kept) for each in loads)
         for each in sorted(loads, key=lambda load: -load.saving):
             if overhead > self.share and each.saving and each.target not in kept:

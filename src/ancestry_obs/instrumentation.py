@@ -185,7 +185,7 @@ class Instrumentation:
             self._attach(spec)
         self._change(lambda: self._exchange(spec, changes))
         # A target that is new is not idle for calls from before it was there.
-        self._expectation = _expectation(spec, calls_by_module(self._targets_of_all()))
+        self._expectation = _expectation(spec, calls_by_module(self._targets_of_all(holders=False)))
         return changes
 
     def _change(self, change: Callable[[], None]) -> None:
@@ -234,7 +234,7 @@ class Instrumentation:
             url=exporter.url if exporter else "",
             exporter_error=self._outlets.error,
             end_error=self._outlets.end_error,
-            targets=self._marked(self._targets_of_all()),
+            targets=self._marked(self._targets_of_all(holders=True)),
         )
 
     def start_exporter(self, host: str | None = None, port: int | None = None) -> Exporter | None:
@@ -384,9 +384,9 @@ class Instrumentation:
                     targets.setdefault(name, _expired(name, instrument))
         return tuple(targets.values())
 
-    def _targets_of_all(self) -> tuple[TargetStatus, ...]:
+    def _targets_of_all(self, *, holders: bool) -> tuple[TargetStatus, ...]:
         """Give the targets as all processes of the run know them."""
-        own = self._targets(holders=True)
+        own = self._targets(holders=holders)
         if self._member is None:
             return own
         from ancestry_obs.installation_status import TargetStatus  # noqa: PLC0415 - as in `status`

@@ -22,17 +22,21 @@ if TYPE_CHECKING:
     from ancestry_obs.process_tree.totals import Sampled
     from ancestry_obs.recording import Store
 
-__all__ = ["SelfMetrics"]
+__all__ = ["OVERHEAD", "SAMPLED", "SelfMetrics"]
 
 _PREFIX = "ancestry_obs"
 _NANO = 1_000_000_000
+SAMPLED = f"{_PREFIX}_sampled"
+"""The gauge of targets that are sampled; its full name, which no metric of a map can have."""
+OVERHEAD = f"{_PREFIX}_overhead_ratio"
+"""The gauge of what measuring takes."""
 _GAUGES = (
     (
-        "sampled", ("target",),
+        SAMPLED, ("target",),
         "Processes that time a hundredth of a target's calls, to keep the map's budget.",
     ),
     (
-        "overhead_ratio", (),
+        OVERHEAD, (),
         "Estimated share of the processor time that measuring takes, where it is largest.",
     ),
 )  # fmt: skip
@@ -47,7 +51,7 @@ class SelfMetrics:
         targets: Gives the targets of this moment.
         version: The toolkit's.
         expectation: Gives which targets are called where their module is in use.
-        gauges: Gives what else is told, by full name.
+        gauges: Gives what a budget tells, by `SAMPLED` and `OVERHEAD`.
 
     Attributes:
         scrapes: How many there were.
@@ -142,9 +146,9 @@ class SelfMetrics:
             ),
             self._scrapes(counts),
             *(
-                _block(name, "gauge", text, labels, [(k, (n,)) for k, n in sampled[1].items()])
+                Block(name, "gauge", text, labels, [(k, (n,)) for k, n in sampled[1].items()])
                 for name, labels, text in _GAUGES
-                for sampled in [reading.sampled.get(f"{_PREFIX}_{name}", ("", {}))]
+                for sampled in [reading.sampled.get(name, ("", {}))]
             ),
         ]  # fmt: skip
 

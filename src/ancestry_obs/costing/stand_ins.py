@@ -149,7 +149,7 @@ def _passed(code: CodeType, values: tuple[Any, ...]) -> tuple[tuple[Any, ...], d
 
 
 # What a captured call raised, its stand-in raises.
-def _call(function: Any, arguments: Any, keywords: Any, steps: int, times: int) -> None:  # noqa: ANN401
+def _call(function: Any, arguments: Any, keywords: Any, steps: int, times: int) -> None:  # noqa: ANN401  as captured
     for _ in repeat(None, times):
         work(steps)
         try:  # noqa: SIM105  that takes longer than the call
@@ -158,7 +158,7 @@ def _call(function: Any, arguments: Any, keywords: Any, steps: int, times: int) 
             pass
 
 
-def _step(function: Any, arguments: Any, keywords: Any, steps: int, times: int) -> None:  # noqa: ANN401
+def _step(function: Any, arguments: Any, keywords: Any, steps: int, times: int) -> None:  # noqa: ANN401  as captured
     for _ in repeat(None, times):
         work(steps)
         try:  # noqa: SIM105  that takes longer than the call
@@ -167,7 +167,7 @@ def _step(function: Any, arguments: Any, keywords: Any, steps: int, times: int) 
             pass
 
 
-def _step_first(function: Any, arguments: Any, keywords: Any, steps: int, times: int) -> None:  # noqa: ANN401
+def _step_first(function: Any, arguments: Any, keywords: Any, steps: int, times: int) -> None:  # noqa: ANN401  as captured
     for _ in repeat(None, times):
         work(steps)
         try:  # noqa: SIM105  that takes longer than the call

@@ -185,7 +185,7 @@ def _is_day_or_time(value: Any) -> bool:  # noqa: ANN401 - whatever a map may ha
     # Only who gives one has imported what makes them.
     if type(value).__module__ != "datetime":
         return False
-    from ancestry_obs.mapfile.moments import is_moment  # noqa: PLC0415
+    from ancestry_obs.mapfile.moments import is_moment  # noqa: PLC0415  few maps have one
 
     return is_moment(value)
 

@@ -188,7 +188,9 @@ def test_time_is_shared_out(traced):
     # A recursion's time counts once, and what waits takes none.
     assert found["prog:busy"].seconds < found["prog:depth"].seconds < found["prog:main"].seconds
     assert found["prog:depth"].own < found["prog:busy"].own
-    assert found["prog:waits"].seconds < 0.05
+    after = found["prog:main"].seconds - found["prog:depth"].seconds
+    # However busy the machine is: it has waited so long, beside what it took.
+    assert found["prog:waits"].seconds + 0.049 < after
     assert sum(each.own for each in result.functions) <= result.seconds
 
 
