@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import _thread
 import os
+import select
 import socket
 import sys
 import threading
@@ -20,9 +21,9 @@ from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-__all__ = ["allocate_lock", "socket", "start_new_thread", "threading"]
+__all__ = ["allocate_lock", "socket", "start_new_thread", "threading", "wait_for_any"]
 
 
 def _copied(module: ModuleType) -> ModuleType:
@@ -83,6 +84,39 @@ def _of_the_system(name: str) -> Callable[..., Any]:
 
 start_new_thread = _of_the_system("start_new_thread")
 allocate_lock = _of_the_system("allocate_lock")
+
+# `selectors` looks up its own names, and so would ask for what has been patched since.
+_poll, _POLLIN, _POLLOUT = (getattr(select, each, None) for each in ("poll", "POLLIN", "POLLOUT"))
+_select = select.select
+
+
+def wait_for_any(
+    reading: Sequence[socket.socket],
+    writing: Sequence[socket.socket] = (),
+    seconds: float | None = None,
+) -> bool:
+    """Wait until a socket can be read or written without waiting, or has failed.
+
+    Args:
+        reading: Those that are to be read.
+        writing: Those that are to be written.
+        seconds: How long to wait at most; for ever if `None`.
+
+    Returns:
+        Whether there is one.
+
+    Raises:
+        ValueError: A socket is closed.
+        OSError: The system cannot tell.
+    """
+    if _poll is None:  # Windows
+        return any(_select(reading, writing, writing, seconds))
+    found = _poll()
+    for sockets, event in ((reading, _POLLIN), (writing, _POLLOUT)):
+        for each in sockets:
+            found.register(each.fileno(), event)
+    return bool(found.poll(None if seconds is None else seconds * 1000))
+
 
 if not TYPE_CHECKING:
     _threading = threading

@@ -6,7 +6,6 @@ A program waits for this at its start: nothing is imported for it that takes mil
 from __future__ import annotations
 
 import errno
-import selectors
 from contextlib import suppress
 
 from ancestry_obs.exceptions import ExporterError
@@ -19,7 +18,6 @@ __all__ = [
     "listen",
     "local_host",
     "public_host",
-    "selector",
 ]
 
 _LAST_PORT = 65_535
@@ -115,11 +113,6 @@ def listen(host: str, port: int) -> socket.socket:
     # Whoever is accepted has it from here.
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SENT_AHEAD)
     return listener
-
-
-def selector() -> selectors.BaseSelector:
-    """Make a selector that a forked child does not share with its parent, as it would `epoll`."""
-    return getattr(selectors, "PollSelector", selectors.SelectSelector)()
 
 
 def _resolve(host: str, port: int) -> tuple[socket.AddressFamily, tuple[str, int]]:

@@ -11,14 +11,12 @@ import ssl
 import sys
 from contextlib import suppress
 from http import HTTPStatus
-from selectors import EVENT_READ, EVENT_WRITE
 from time import monotonic
 from typing import TYPE_CHECKING, Final, Protocol
 
-from ancestry_obs.metrics_exporter.addresses import selector
 from ancestry_obs.metrics_exporter.handler import Handler
 from ancestry_obs.metrics_exporter.pages import Page
-from ancestry_obs.unpatched import socket, threading
+from ancestry_obs.unpatched import socket, threading, wait_for_any
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -171,9 +169,9 @@ class Connection(threading.Thread):
         return not self._could_go_on()
 
     def _could_go_on(self) -> bool:
-        with suppress(OSError, ValueError), selector() as found:
-            found.register(self.sock, EVENT_WRITE if self.sending else EVENT_READ)
-            return bool(found.select(0))
+        with suppress(OSError, ValueError):
+            sockets = ([], [self.sock]) if self.sending else ([self.sock], [])
+            return wait_for_any(*sockets, seconds=0)
         return True  # it is closed already
 
     def hang_up(self) -> None:

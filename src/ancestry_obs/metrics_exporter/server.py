@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import logging
 import os
-import selectors
 from collections import Counter
 from contextlib import suppress
 from functools import cached_property
@@ -28,10 +27,9 @@ from ancestry_obs.metrics_exporter.addresses import (
     listen,
     local_host,
     public_host,
-    selector,
 )
 from ancestry_obs.metrics_exporter.page_making import PageMaking
-from ancestry_obs.unpatched import socket, threading
+from ancestry_obs.unpatched import socket, threading, wait_for_any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -277,16 +275,14 @@ class Exporter:
             sock.close()
 
     def _accept_until_stopped(self) -> None:
-        with selector() as door:
-            door.register(self._listener, selectors.EVENT_READ)
-            door.register(self._wake_receiver, selectors.EVENT_READ)
-            while not self._stopping.is_set():
-                if not door.select(0):
-                    self._making.keep_last(keeps=False)
-                    door.select()
-                self._making.keep_last(keeps=True)
-                if not self._stopping.is_set():
-                    self._accept()
+        door = (self._listener, self._wake_receiver)
+        while not self._stopping.is_set():
+            if not wait_for_any(door, seconds=0):
+                self._making.keep_last(keeps=False)
+                wait_for_any(door)
+            self._making.keep_last(keeps=True)
+            if not self._stopping.is_set():
+                self._accept()
 
     def _accept(self) -> None:
         try:
