@@ -54,7 +54,8 @@ def _instrument(
     advice = Advice(
         records=instrument.records,
         metrics=tuple(metrics[record.metric] for record in instrument.records),
-        functions=spec.functions_of(*instrument.records),
+        functions=spec.functions_of(instrument),
+        handed=instrument.handed,
         subclasses=instrument.subclasses,
         sample=instrument.sample,
         is_budgeted=spec.budget is not None,

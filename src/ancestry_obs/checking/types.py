@@ -339,7 +339,7 @@ def _attributes(
 def _of_function(name: str) -> Types | None:
     if name in TEXT_FUNCTIONS:
         return frozenset({_NAMES["str"]})
-    kind = {"length": "int", "number": "float", "ok": "bool", "pid": "int"}.get(name)
+    kind = {"len": "int", "length": "int", "number": "float", "ok": "bool", "pid": "int"}.get(name)
     return frozenset({_NAMES[kind]}) if kind else None
 
 

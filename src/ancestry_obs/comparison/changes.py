@@ -151,7 +151,7 @@ def _renamed(
 
 def _asked(spec: MapSpec, target: str) -> list[object]:
     return [
-        (each.records, each.subclasses, each.at, each.rare, each.until, each.sample)
+        (each.records, each.handed, each.subclasses, each.at, each.rare, each.until, each.sample)
         for each in spec.instruments
         if target in each.targets
     ]

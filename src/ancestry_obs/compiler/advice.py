@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from ancestry_obs.compiler.sampling import gaps
 from ancestry_obs.expressions.functions import BUILTIN_FUNCTIONS
-from ancestry_obs.frozen import field, frozen
+from ancestry_obs.expressions.parser import parse
+from ancestry_obs.frozen import field, frozen, replaced
+from ancestry_obs.mapfile.specs import HandedSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator, Mapping
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from ancestry_obs.mapfile.specs import MetricSpec, RecordSpec, SampleSpec
     from ancestry_obs.recording.store import Store
 
-__all__ = ["Advice", "Runtime", "merge"]
+__all__ = ["Advice", "Runtime", "merge", "without"]
 
 
 @frozen(slots=False)
@@ -38,6 +40,7 @@ class Advice:
             ``super()`` has to count once.
         sample: The share of calls that are to be timed; see `share`.
         is_budgeted: Whether it may become less while the program runs; see `budget`.
+        handed: The values that each call hands on.
     """
 
     records: tuple[RecordSpec, ...] = ()
@@ -49,12 +52,13 @@ class Advice:
     subclasses: bool = False
     sample: float = 1.0
     is_budgeted: bool = False
+    handed: HandedSpec = HandedSpec()
 
     # Kept, since an advice is a key for each of its targets and has a deep tree below it.
     @cached_property
     def _hash(self) -> int:
         parts = (self.records, self.metrics, self.before, self.after, self.track, self.functions)
-        return hash((parts, self.subclasses, self.sample, self.is_budgeted))
+        return hash((parts, self.subclasses, self.sample, self.is_budgeted, self.handed))
 
     def __hash__(self) -> int:
         """Agree with the equality that the dataclass has."""
@@ -62,7 +66,7 @@ class Advice:
 
     @cached_property
     def names(self) -> frozenset[str]:
-        """The variables that the records' expressions read."""
+        """The variables that the expressions read."""
         return frozenset(name for each in self._expressions for name in each.names)
 
     @cached_property
@@ -72,7 +76,7 @@ class Advice:
 
     @cached_property
     def called(self) -> tuple[str, ...]:
-        """The label functions that the records' expressions call, sorted."""
+        """The label functions that the expressions call, sorted."""
         return tuple(sorted({name for each in self._expressions for name in each.functions}))
 
     @cached_property
@@ -104,9 +108,36 @@ class Advice:
         """Whether a budget may have some calls counted without being timed."""
         return self.is_budgeted and self.times and not self.reads_seconds
 
+    @cached_property
+    def dotted(self) -> tuple[tuple[str, str], ...]:
+        """The variables with a dot, sorted: what stands before it, and what behind."""
+        parts = (each.partition(".") for each in self.read)
+        return tuple((root, name) for root, dot, name in parts if dot)
+
+    @cached_property
+    def roots(self) -> frozenset[str]:
+        """What a parameter may be called too: what stands before the dot, but for the map's own."""
+        return frozenset(root for root, _ in self.dotted) - {"entry"}
+
+    @cached_property
+    def told(self) -> tuple[str, ...]:
+        """The names of what calls inside are to tell, sorted."""
+        return tuple(name for root, name in self.dotted if root == "told")
+
+    @cached_property
+    def nested(self) -> tuple[str, ...]:
+        """The names of the calls that are to be known by those inside of them."""
+        return tuple(dict.fromkeys(each.outermost for each in self.records if each.outermost))
+
+    @property
+    def hands_on(self) -> bool:
+        """Whether there is more to a call than what its records see of it."""
+        return bool(self.handed.expressions or self.told or self.nested)
+
     @property
     def _expressions(self) -> tuple[Expression, ...]:
-        return tuple(each for record in self.records for each in record.expressions)
+        records = tuple(each for record in self.records for each in record.expressions)
+        return (*records, *self.handed.expressions)
 
 
 # A glob brings the same advices to many targets.
@@ -129,6 +160,49 @@ def merge(advices: tuple[Advice, ...]) -> Advice:
         # A call that is timed for one is timed for all.
         sample=max((each.sample for each in advices if each.times), default=1.0),
         is_budgeted=any(each.is_budgeted for each in advices),
+        handed=HandedSpec(*(_joined(advices, each) for each in ("entry", "context", "tell"))),
+    )
+
+
+def _joined(advices: tuple[Advice, ...], key: str) -> tuple[tuple[str, Expression], ...]:
+    return tuple(dict.fromkeys(pair for each in advices for pair in getattr(each.handed, key)))
+
+
+@lru_cache(maxsize=512)
+def without(advice: Advice, roots: frozenset[str]) -> Advice:
+    """Give what is wanted of a target that has parameters with the names of values handed on.
+
+    There `context.tenant` is an attribute of the parameter, as it would be of any other.
+
+    Args:
+        advice: What is wanted.
+        roots: The names of those parameters.
+    """
+
+    def plain(each: Expression) -> Expression:
+        return parse(each.source, given=each.given.without(roots))
+
+    def pairs(given: tuple[tuple[str, Expression], ...]) -> tuple[tuple[str, Expression], ...]:
+        return tuple((name, plain(each)) for name, each in given)
+
+    def optional(each: Expression | None) -> Expression | None:
+        return each and plain(each)
+
+    records = tuple(
+        replaced(
+            each,
+            labels=pairs(each.labels),
+            value=optional(each.value),
+            hit=optional(each.hit),
+            when=optional(each.when),
+        )
+        for each in advice.records
+    )
+    handed = advice.handed
+    return replaced(
+        advice,
+        records=records,
+        handed=HandedSpec(pairs(handed.entry), pairs(handed.context), pairs(handed.tell)),
     )
 
 

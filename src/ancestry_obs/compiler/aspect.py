@@ -11,7 +11,8 @@ from functools import cached_property
 from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR, CO_VARARGS, CO_VARKEYWORDS
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
-from ancestry_obs.compiler.advice import merge
+from ancestry_obs.compiler.advice import merge, without
+from ancestry_obs.compiler.dotted import given_texts
 from ancestry_obs.compiler.keys import ABSENT, may_call_program, plan_keys
 from ancestry_obs.compiler.permits import can_take
 from ancestry_obs.compiler.signature import Names, Signature, shown_parameters, signature_of
@@ -21,14 +22,14 @@ from ancestry_obs.expressions.emission import check
 from ancestry_obs.frozen import define, field, frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Hashable
+    from collections.abc import Callable, Container, Hashable, Iterable
     from inspect import Parameter
     from types import CodeType
 
     from ancestry_obs.compiler.advice import Advice, Runtime
     from ancestry_obs.compiler.keys import Key
     from ancestry_obs.compiler.permits import Permit, Way
-    from ancestry_obs.mapfile.specs import RecordSpec
+    from ancestry_obs.expressions.parser import Expression
 
 __all__ = ["SPECIAL", "Aspect", "InnerTest", "Kind", "Part", "kind_of"]
 
@@ -149,7 +150,9 @@ class Aspect(_Remembering):
     @property
     def advice(self) -> Advice:
         """What is wanted, as one."""
-        return merge(self.advices)
+        advice = merge(self.advices)
+        hidden = advice.roots and advice.roots.intersection(self.signature.names)
+        return without(advice, hidden) if hidden else advice
 
     @property
     def is_sampled(self) -> bool:
@@ -175,7 +178,8 @@ class Aspect(_Remembering):
         if self.function is None:
             return {}
         known = {*self.signature.names, *SPECIAL, *self._alias}
-        return {} if self.advice.names <= known else shown_parameters(self.function)
+        unknown = (name for name in self.advice.names - known if "." not in name)
+        return shown_parameters(self.function) if any(unknown) else {}
 
     @cached_property
     def names(self) -> Names:
@@ -196,6 +200,9 @@ class Aspect(_Remembering):
         variables = dict(self.placeholders)
         for name in self.shown:
             variables.setdefault(name, self.names(f"arg_{name}"))
+        advice = self.advice
+        if advice.dotted or advice.nested:
+            variables |= given_texts(advice, self.names)
         return {alias: self.placeholders[name] for alias, name in self._alias.items()} | variables
 
     @cached_property
@@ -262,7 +269,7 @@ class Aspect(_Remembering):
                 meant = first if name == "self" else name
                 if meant in taken:
                     places.append(taken.index(meant))
-                elif meant in SPECIAL:
+                elif meant in SPECIAL or "." in meant:
                     places.append(None)
                 else:
                     break
@@ -292,13 +299,18 @@ class Aspect(_Remembering):
                 metric that no advice declares.
         """
         for record in self.advice.records:
-            self._check(record)
+            after = (*SPECIAL, *self._told) if record.on != "call" else ()
+            self._check(record.expressions, after, f"{record.where}: ")
+        self._check_handed()
         return tuple(self._part(index, stream) for index, stream in enumerate(self._streams()))
 
     @property
     def bound(self) -> tuple[str, ...]:
         """The shown parameters that a binder has to find first."""
-        used = {name for part in self.parts for name in part.variables} - {*self.signature.names}
+        handed = self.advice.handed.expressions
+        used = {name for part in self.parts for name in part.variables}
+        used.update(name for each in handed for name in each.names)
+        used.difference_update(self.signature.names)
         return tuple(name for name in self.shown if name in used)
 
     @property
@@ -319,13 +331,33 @@ class Aspect(_Remembering):
         first = self.signature.first if self.is_method else None
         return {"self": first} if first else {}
 
-    def _check(self, record: RecordSpec) -> None:
-        names = {*self.variables, *(SPECIAL if record.on != "call" else ())}
-        for expression in record.expressions:
+    def _check(self, expressions: Iterable[Expression], after: Iterable[str], place: str) -> None:
+        """Refuse what reads anything but what there is, `after` included."""
+        names = {*self.variables}.difference(self._told).union(after)
+        for expression in expressions:
             try:
                 check(expression, names=names, functions=self.runtime.functions)
             except ExpressionError as error:
-                raise CompileError(f"{record.where}: {self.target}: {error}") from error
+                raise CompileError(f"{place}{self.target}: {error}") from error
+
+    def _check_handed(self) -> None:
+        advice = self.advice
+        if not advice.hands_on:
+            return
+        handed = advice.handed
+        early, late = (*handed.entry, *handed.context), handed.tell
+        self._check((each for _, each in early), (), "")
+        self._check((each for _, each in late), (*SPECIAL, *self._told), "")
+        if self.kind.endswith("generator") and (handed.context or advice.told or advice.nested):
+            # Whoever asks it for an item would be inside of it, too.
+            raise CompileError(
+                f"{self.target}: a generator has no context, told or outermost, since other calls "
+                "come between its items; name a function that calls it, or that it calls"
+            )
+
+    @property
+    def _told(self) -> tuple[str, ...]:
+        return tuple(f"told.{name}" for name in self.advice.told)
 
     def _streams(self) -> list[Stream]:
         streams = plan_streams(self.advice.records, self.advice.metrics, self.runtime.store)

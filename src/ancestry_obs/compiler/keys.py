@@ -18,6 +18,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from ancestry_obs.expressions import BUILTIN_FUNCTIONS
+from ancestry_obs.expressions.given import TARGET
 from ancestry_obs.frozen import frozen
 
 if TYPE_CHECKING:
@@ -124,10 +125,11 @@ def _classify(
 ) -> tuple[str, str]:
     pure = all(functions.get(name) is BUILTIN_FUNCTIONS.get(name) for name in label.functions)
     names = label.names - {absent}
+    # What is known of the target is the same at all its calls, and a memo is of one target.
+    if pure and names.issubset(TARGET):
+        return "", ""
     if not pure or len(names) > 1:
         return "label", ""
-    if not names:
-        return "", ""
     (name,) = names
     if name == "result" and _reads_status_alone(label):
         return "status", name

@@ -15,6 +15,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from ancestry_obs.compiler.dotted import local_name
 from ancestry_obs.expressions.emission import emit
 from ancestry_obs.recording.buffers import FULL
 from ancestry_obs.recording.sampled import UNTIMED
@@ -27,7 +28,14 @@ if TYPE_CHECKING:
     from ancestry_obs.compiler.signature import Names
     from ancestry_obs.expressions.parser import Expression
 
-__all__ = ["ObservationWriter", "elapsed_line", "indented", "labels_source", "written"]
+__all__ = [
+    "ObservationWriter",
+    "elapsed_line",
+    "indented",
+    "labels_source",
+    "parameter",
+    "written",
+]
 
 
 class ObservationWriter:
@@ -81,12 +89,12 @@ class ObservationWriter:
         begin: list[str] = []
         if part.stream.when is not None:
             begin = [f"{buffer} = None"]
-            find = [f"if {self._expression(part.stream.when, side)}:", *indented(find)]
+            find = [f"if {self.expression(part.stream.when, side)}:", *indented(find)]
         return [*begin, *self._attempt(part, side, find, buffer)]
 
     def _attempt(self, part: Part, side: str, find: list[str], buffer: str) -> list[str]:
         """Write a look-up, and what to do where it fails: the slow path, or nothing at all."""
-        find = self._marked(part, find) if part.calls_program(side) else find
+        find = self.marked(find, f"r{part.index}") if part.calls_program(side) else find
         return [
             "try:",
             *indented(find),
@@ -97,13 +105,18 @@ class ObservationWriter:
             "        raise",
         ]
 
-    def _marked(self, part: Part, find: list[str]) -> list[str]:
-        """Note meanwhile that this thread evaluates expressions; see `Store.evaluating`."""
+    def marked(self, find: list[str], recorder: str) -> list[str]:
+        """Note meanwhile that this thread evaluates expressions; see `Store.evaluating`.
+
+        Args:
+            find: What evaluates them.
+            recorder: The name of any recorder of the target.
+        """
         names = self._names
         me = f"{names.thread}()"
         if self._steps:
             # The mark is the other one's to take off.
-            me = f"None if {self._recorder(part)}.evaluating and {names.is_evaluating}() else {me}"
+            me = f"None if {names(recorder)}.evaluating and {names.is_evaluating}() else {me}"
         return [
             f"{names.me} = {me}",
             "try:",
@@ -151,7 +164,7 @@ class ObservationWriter:
 
     def _key(self, part: Part, key: Key, index: int, side: str) -> str:
         if key.kind == "label":
-            return text_of(key.labels[0], self._expression(key.labels[0], side), self._names)
+            return text_of(key.labels[0], self.expression(key.labels[0], side), self._names)
         variable = self._values(side)[key.variable]
         finished = f"{self._names(labels_name(part, index, side))}({variable})"
         if key.kind == "text":
@@ -163,9 +176,10 @@ class ObservationWriter:
     def _number(self, part: Part, side: str) -> str | None:
         if part.stream.value is None:
             return None
-        return number_of(part, self._expression(part.stream.value, side), self._names)
+        return number_of(part, self.expression(part.stream.value, side), self._names)
 
-    def _expression(self, expression: Expression, side: str) -> str:
+    def expression(self, expression: Expression, side: str) -> str:
+        """Write an expression as it is at a side."""
         return written(expression, self._values(side), self._names)
 
     def _values(self, side: str) -> Mapping[str, str]:
@@ -203,7 +217,7 @@ class ObservationWriter:
         names, gate = self._names, self._gate(part)
         find = self._finding(part, "call", gate)
         if part.stream.when is not None:
-            condition = self._expression(part.stream.when, "call")
+            condition = self.expression(part.stream.when, "call")
             find = [f"{gate} = []", f"if {condition}:", *indented(find)]
         return [
             "try:",
@@ -246,6 +260,16 @@ def miss_name(part: Part, side: str) -> str:
 def labels_name(part: Part, index: int, side: str) -> str:
     """Name the function that gives the finished labels of one level of a memo."""
     return f"{'raised_' if side == 'raise' else ''}labels{part.index}_{index}"
+
+
+def parameter(variable: str, names: Names) -> str:
+    """Name the parameter by which a variable is handed to a function of its own.
+
+    Args:
+        variable: As an expression has it, maybe with a dot.
+        names: Makes identifiers.
+    """
+    return names(local_name(variable)) if "." in variable else variable
 
 
 def labels_source(key: Key, names: Names, absent: str = "error") -> str:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 from ancestry_obs.compiler.body import Template
 from ancestry_obs.compiler.code import CONSTANT
 from ancestry_obs.compiler.guards import UNBOUND, begin_quietly, isolated
+from ancestry_obs.compiler.handing import handing_constants, handing_objects
 from ancestry_obs.compiler.keys import ABSENT, response_key
 from ancestry_obs.compiler.observation import labels_name, labels_source, miss_name
 from ancestry_obs.compiler.recorder import Recorder
@@ -102,9 +103,11 @@ class Shape:
             names.is_evaluating: runtime.store.is_evaluating,
             names.thread: get_ident,
             **functions,
+            **handing_objects(aspect.advice, names),
         }
         common |= _called(aspect, common)
         common |= dict.fromkeys([names.call, names.inner, names.permit, names.countdown])
+        self._hands = bool(aspect.advice.handed.expressions or aspect.advice.dotted)
         self.common = {CONSTANT + name: value for name, value in common.items()}
 
     def known(self, original: CodeType) -> Unfilled | str | None:
@@ -167,6 +170,11 @@ class Shape:
         if aspect.inner_test is not None:
             constants[self._begin + "inner"] = aspect.inner_test
             constants[self._begin + "permit"] = aspect.inner_test.permit
+        if self._hands:
+            for name, value in handing_constants(
+                aspect.advice, aspect.target, aspect.runtime.store
+            ):
+                constants[self._begin + name] = value
         if self._is_sampled:
             countdown = Countdown(aspect.runtime.gaps, aspect.advice.share)
             constants[self._begin + "countdown"] = countdown

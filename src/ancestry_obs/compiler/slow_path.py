@@ -17,6 +17,7 @@ from ancestry_obs.compiler.observation import (
     memo_of,
     miss_name,
     number_of,
+    parameter,
     text_key,
     text_of,
     written,
@@ -57,13 +58,14 @@ class _MissWriter:
         self._part = part
         self._side = side
         self._names = names
-        self._values = {name: name for name in part.variables}
+        self._parameters = [parameter(name, names) for name in part.variables]
+        self._values = dict(zip(part.variables, self._parameters, strict=True))
         self._values[ABSENT[side]] = "None"
 
     def write(self) -> str:
         names, part = self._names, self._part
         recorder, error = names.recorder, names.error
-        given = f"({', '.join(part.variables)}{',' if part.variables else ''})"
+        given = f"({', '.join(self._parameters)}{',' if part.variables else ''})"
         other = f"{names.type}({error}) is not {names.KeyError}"
         lines = [
             f"{error} = {names.exception}()",
@@ -84,7 +86,7 @@ class _MissWriter:
             f"    {names.unmark}({names.me})",
             f"return {self._answer(names.buffer)}",
         ]
-        parameters = ", ".join([recorder, *part.variables])
+        parameters = ", ".join([recorder, *self._parameters])
         head = f"def {names(miss_name(part, self._side))}({parameters}):"
         return "\n".join([head, *indented(lines)])
 
@@ -120,7 +122,11 @@ class _MissWriter:
         names, recorder = self._names, self._names.recorder
         memo = memo_of(recorder, self._side)
         *outer, last = [self._key(key) for key in self._part.keys_of(self._side)] or ["0"]
-        texts = [key.variable for key in self._part.keys_of(self._side) if key.kind == "text"]
+        texts = [
+            self._values[key.variable]
+            for key in self._part.keys_of(self._side)
+            if key.kind == "text"
+        ]
         kind, long = names.type, f"{names.len}({{}}) > {_LONGEST_KEY}".format
         is_long = [f"{kind}({text}) is {names.str} and {long(text)}" for text in texts]
         short = f" and not ({' or '.join(is_long)})" if texts else ""
@@ -138,10 +144,10 @@ class _MissWriter:
         labels = [self._label(self._part.stream.labels.index(label)) for label in key.labels]
         if key.kind == "label":
             return labels[0]
-        finished = f"({', '.join(labels)},)"
+        finished, variable = f"({', '.join(labels)},)", self._values[key.variable]
         if key.kind == "text":
-            return text_key(key.variable, finished, names)
-        return f"{names.response_key}({names.recorder}.responses, {key.variable}, {finished})"
+            return text_key(variable, finished, names)
+        return f"{names.response_key}({names.recorder}.responses, {variable}, {finished})"
 
     def _label(self, index: int) -> str:
         return self._names(f"label{index}")
@@ -178,11 +184,12 @@ def failed_source(
         f"if {started} is None{guard}:",
         "    return",
         *([elapsed_line(names, is_sampled=raised[0].stream.is_sampled)] if is_timed else []),
-        *ObservationWriter(names, {name: name for name in variables}, steps=True).write(
+        *ObservationWriter(names, {n: parameter(n, names) for n in variables}, steps=True).write(
             raised, "raise"
         ),
     ]
-    parameters = [*(names(f"r{index}") for index in recorders), started, *variables]
+    values = [parameter(each, names) for each in variables]
+    parameters = [*(names(f"r{index}") for index in recorders), started, *values]
     return "\n".join([f"def {names.failed}({', '.join(parameters)}):", *indented(lines)])
 
 
@@ -191,9 +198,9 @@ def evaluators_source(expressions: Iterable[Expression], part: Part, names: Name
 
     Each takes the values of the part's variables by position.
     """
-    values = {name: name for name in part.variables}
+    values = {name: parameter(name, names) for name in part.variables}
     lines = ["("]
     for expression in expressions:
         text = written(expression, values, names)
-        lines.append(f"    lambda {', '.join(part.variables)}: {text},")
+        lines.append(f"    lambda {', '.join(values.values())}: {text},")
     return "\n".join([*lines, ")"])

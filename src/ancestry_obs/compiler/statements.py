@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from ancestry_obs.compiler.aspect import SPECIAL
+from ancestry_obs.compiler.handing import HandingWriter
 from ancestry_obs.compiler.observation import ObservationWriter, elapsed_line, indented
 from ancestry_obs.compiler.slow_path import failed_source
 from ancestry_obs.frozen import frozen, replaced
@@ -101,6 +102,7 @@ class _Writer:
         self._saved = self._save()
         self._late_variables = {**aspect.variables, **self._saved_variables()}
         self._late = ObservationWriter(aspect.names, self._late_variables, steps=steps)
+        self._handing = HandingWriter(aspect.advice, aspect.names, self._early, self._late)
         self._timed = any("elapsed" in part.variables for part in self._returned + self._raised)
 
     def write(self) -> Statements:
@@ -138,7 +140,8 @@ class _Writer:
         end while an expression is evaluated that did not make it.
         """
         aspect = self._aspect
-        more = self._begun or self._gates or aspect.bound or aspect.advice.before
+        advice = aspect.advice
+        more = self._begun or self._gates or aspect.bound or advice.before or advice.hands_on
         return aspect.kind == "function" and not more and aspect.inner_test is None
 
     @property
@@ -189,6 +192,7 @@ class _Writer:
         # What the loop around an async generator needs.
         yield from (names.driven, names.box, names.step, names.thrown)
         yield from (names(f"gate{part.index}") for part in self._gates)
+        yield from self._handing.locals if self._aspect.advice.hands_on else ()
         yield from self._saved.values()
         yield from (self._aspect.variables[name] for name in self._aspect.bound)
         yield from self._aspect.placeholders.values()
@@ -200,6 +204,7 @@ class _Writer:
         begin = [
             *(f"{names(f'before{index}')}()" for index in range(len(self._aspect.advice.before))),
             *self._binding(),
+            *self._handing.entry,
             *self._early.write(self._begun, "call"),
             *(line for part in self._gates for line in self._early.write_gate(part)),
         ]
@@ -212,8 +217,8 @@ class _Writer:
         if not guard:
             return begin
         gates = [names(f"gate{part.index}") for part in self._gates]
-        keep = f"{' = '.join([names.started, *gates])} = None"
-        return [*first, f"if {guard}:", f"    {keep}", "else:", *indented(begin)]
+        keep = [f"{' = '.join([names.started, *gates])} = None", *self._handing.unset]
+        return [*first, f"if {guard}:", *indented(keep), "else:", *indented(begin)]
 
     def _starting(self) -> list[str]:
         """Note when the call begins: False if that is not to be known."""
@@ -273,9 +278,10 @@ class _Writer:
 
     def _beginning(self) -> list[str]:
         """Count a call as begun just where nothing can keep its end from being counted."""
-        if not self._gates:
-            return []
         lines = [f"{self._names(f'gate{part.index}')}.append(1.0)" for part in self._gates]
+        lines += self._handing.begin
+        if not lines:
+            return []
         return [f"if {self._names.started} is not None:", *indented(lines)]
 
     def _guard(self) -> str:
@@ -311,7 +317,8 @@ class _Writer:
 
     def _ends(self) -> bool:
         advice = self._aspect.advice
-        return bool(self._returned or self._raised or self._gates or advice.after or advice.track)
+        ends = self._returned or self._raised or self._gates or advice.hands_on
+        return bool(ends or advice.after or advice.track)
 
     def _leaving(self) -> list[str]:
         if not self._ends():
@@ -322,7 +329,9 @@ class _Writer:
             gate = names(f"gate{part.index}")
             # Once, whatever becomes of the rest.
             lines += [f"{gate} += (-1.0,)", f"{gate} = []"]
+        lines += self._handing.end
         lines += self._late.write(self._returned, "return", [f"{names.started} = None"])
+        lines += self._handing.telling("return")
         return [f"if {names.started} is not None:", *indented([*lines, *self._afterwards()])]
 
     def _leaving_alone(self) -> list[str]:
@@ -345,18 +354,25 @@ class _Writer:
         if not self._ends():
             return []
         names, started = self._names, self._names.started
-        gates = [f"{names(f'gate{part.index}')}.append(-1.0)" for part in self._gates]
-        counted = [f"if {started} is not None:", *indented(gates)] if gates else []
+        ended = [f"{names(f'gate{part.index}')}.append(-1.0)" for part in self._gates]
+        ended += self._handing.end
+        telling = self._handing.telling("raise")
+        ended = [f"if {started} is not None:", *indented(ended)] if ended else []
+        # It is over for the records first: what interrupts the telling is no second end.
+        noted = [f"{names.telling} = {started} is not None"] if telling else []
+        told = [f"if {names.telling}:", *indented(telling)] if telling else []
         if not self._raised:
-            return [*counted, f"{started} = None"]
+            return [*ended, *noted, f"{started} = None", *told]
         return [
-            *counted,
+            *ended,
+            *noted,
             "try:",
             f"    {started} = {self._failed(started)}",
             f"except {names.no_room}:",
             f"    if {started} is not None:",
             f"        {self._lost()}",
             f"    {started} = None",
+            *told,
         ]
 
     def _failing_alone(self) -> list[str]:

@@ -9,6 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from ancestry_obs.exceptions import CompileError
+from ancestry_obs.expressions.given import Given
+from ancestry_obs.expressions.grammar import MAX_LENGTH
+from ancestry_obs.expressions.parser import parse
 from ancestry_obs.frozen import define, field, frozen
 
 if TYPE_CHECKING:
@@ -146,6 +149,19 @@ def plan_streams(
     return streams
 
 
+def _condition(record: RecordSpec) -> Expression | None:
+    """Give when a call is recorded: not within another one, if only the outermost counts."""
+    when, inside = record.when, record.outermost
+    if not inside:
+        return when
+    text = f"not {inside} and ({when.source})" if when else f"not {inside}"
+    if len(text) > MAX_LENGTH:
+        raise CompileError(f"{record.where}: with outermost, this condition is too long")
+    names = when.given.names if when else ()
+    roots = when.given.roots if when else frozenset()
+    return parse(text, given=Given(roots, (*names, (inside, inside))))
+
+
 def _stream(record: RecordSpec, family: Family) -> Stream:
     kind = family.spec.type
     source: Source
@@ -157,7 +173,7 @@ def _stream(record: RecordSpec, family: Family) -> Stream:
         source = "elapsed" if kind in {"histogram", "gauge"} else "one"
     stream = Stream(
         moment=record.on,
-        when=record.when,
+        when=_condition(record),
         source=source,
         value=record.hit if kind == "ratio" else record.value,
         kind=kind if kind in {"gauge", "in_flight"} else "buffered",

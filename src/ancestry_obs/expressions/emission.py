@@ -86,6 +86,20 @@ class _Rename(ast.NodeTransformer):
     def visit_Name(self, node: ast.Name) -> ast.Name:
         return ast.Name(self._names[node.id], node.ctx)
 
+    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
+        if isinstance(node.value, ast.Name):
+            # What has a dot in its name was one when it was written out.
+            variable = self._names.get(f"{node.value.id}.{node.attr}")
+            if variable is not None:
+                return ast.Name(variable, node.ctx)
+        return ast.Attribute(self.visit(node.value), node.attr, node.ctx)
+
+    def visit_Compare(self, node: ast.Compare) -> ast.Compare:
+        left, *others = map(self.visit, (node.left, *node.comparators))
+        if any(isinstance(each, ast.Is | ast.IsNot) for each in node.ops):
+            left, *others = map(_known, (node.left, *node.comparators), (left, *others))
+        return ast.Compare(left, node.ops, others)
+
     def visit_BinOp(self, node: ast.BinOp) -> ast.BinOp:
         left, right = self.visit(node.left), self.visit(node.right)
         # 'url * count' would fill the memory if the one is a text and the other a number; a sign
@@ -102,6 +116,13 @@ class _Rename(ast.NodeTransformer):
         else:
             function = self.visit(node.func)
         return ast.Call(function, [self.visit(argument) for argument in node.args], [])
+
+
+def _known(written: ast.expr, node: ast.expr) -> ast.expr:
+    """Have a value that was handed on say that it could not be found out; `is` would not ask it."""
+    if not isinstance(written, ast.Attribute) or not isinstance(node, ast.Name):
+        return node
+    return ast.BoolOp(ast.And(), [ast.Attribute(node, "__class__", ast.Load()), node])
 
 
 def _signed(node: ast.expr) -> ast.expr:

@@ -258,6 +258,7 @@ BUILTIN_FUNCTIONS: Final[Mapping[str, Callable[..., object]]] = MappingProxyType
         "full_type_name": full_type_name,
         "get": get,
         "host": host,
+        "len": len,
         "length": len,
         "lower": str.lower,
         "max": max,

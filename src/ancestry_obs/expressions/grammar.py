@@ -20,11 +20,12 @@ import ast
 from typing import TYPE_CHECKING, Final
 
 from ancestry_obs.expressions.functions import BUILTIN_FUNCTIONS, arguments_of
+from ancestry_obs.expressions.given import NOTHING, Given
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["MAX_DEPTH", "MAX_LENGTH", "Grammar", "Refusal"]
+__all__ = ["MAX_DEPTH", "MAX_LENGTH", "Grammar", "Refusal", "given_variable"]
 
 MAX_LENGTH: Final = 500
 MAX_DEPTH: Final = 30
@@ -73,16 +74,20 @@ class Grammar:
 
     Args:
         allow_methods: Whether ``self.method()`` is part of the grammar.
+        given: The names with a dot that are variables.
 
     Attributes:
         names: The variables read.
+        dotted: Those of them that are written with a dot.
         functions: The label functions called.
     """
 
-    def __init__(self, *, allow_methods: bool) -> None:
+    def __init__(self, *, allow_methods: bool, given: Given = NOTHING) -> None:
         self.names: set[str] = set()
+        self.dotted: set[str] = set()
         self.functions: set[str] = set()
         self._allow_methods = allow_methods
+        self._given = given
         self._depth = 0
 
     def visit(self, node: ast.expr) -> None:
@@ -117,7 +122,12 @@ class Grammar:
     def _Attribute(self, node: ast.Attribute) -> None:  # noqa: N802 - named after the node type
         _refuse_dunder(node.attr, node)
         _refuse_insides(node)
-        self.visit(node.value)
+        variable = given_variable(node, self._given)
+        if variable is None:
+            self.visit(node.value)
+        else:
+            self.names.add(variable)
+            self.dotted.add(variable)
 
     def _Compare(self, node: ast.Compare) -> None:  # noqa: N802 - named after the node type
         self.visit(node.left)
@@ -173,6 +183,17 @@ class Grammar:
         if node.args:
             raise Refusal("a method is called without arguments here", node)
         self.visit(node.func)
+
+
+def given_variable(node: ast.Attribute, given: Given) -> str | None:
+    """Give the variable that is written as an attribute, if it is one.
+
+    Args:
+        node: The attribute.
+        given: The names with a dot that are variables.
+    """
+    root = node.value
+    return given.variable(root.id, node.attr) if isinstance(root, ast.Name) else None
 
 
 def _refusal(node: ast.AST) -> Refusal:

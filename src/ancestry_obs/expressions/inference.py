@@ -9,6 +9,8 @@ from __future__ import annotations
 import ast
 from typing import Final
 
+from ancestry_obs.expressions.given import TARGET
+
 __all__ = ["TEXT_FUNCTIONS", "is_text", "literal", "outcomes"]
 
 # Built-in functions that return a str or raise; a map cannot take their names for its own.
@@ -49,6 +51,8 @@ def is_text(node: ast.expr) -> bool:
             return isinstance(value, str)
         case ast.Call(func=ast.Name(id=name)):
             return name in TEXT_FUNCTIONS
+        case ast.Name(id=name):
+            return name in TARGET
         case _:
             parts = _alternatives(node)
             return bool(parts) and all(map(is_text, parts))

@@ -12,7 +12,8 @@ import warnings
 from functools import lru_cache
 
 from ancestry_obs.exceptions import ExpressionError
-from ancestry_obs.expressions.grammar import MAX_LENGTH, Grammar, Refusal
+from ancestry_obs.expressions.given import NOTHING, Given
+from ancestry_obs.expressions.grammar import MAX_LENGTH, Grammar, Refusal, given_variable
 from ancestry_obs.expressions.inference import is_text, literal, outcomes
 from ancestry_obs.frozen import field, frozen
 
@@ -21,7 +22,7 @@ __all__ = ["Expression", "parse"]
 
 @frozen()
 class Expression:
-    """A parsed label expression; two are equal if their text is.
+    """A parsed label expression; two are equal if their text is, and names mean the same in it.
 
     Attributes:
         source: The text, without surrounding blanks.
@@ -31,7 +32,8 @@ class Expression:
         constant: That literal, or `None` if it is not constant.
         is_text: Whether its value is a `str` whatever the variables hold.
         outcomes: The literals that it can come out as, through conditional branches too.
-        tree: The syntax tree; treat it as read-only.
+        tree: The syntax tree; treat it as read-only. A variable with a dot is one `ast.Name`.
+        given: The variables with a dot that it reads.
     """
 
     source: str
@@ -42,18 +44,20 @@ class Expression:
     is_text: bool = field(compare=False)
     outcomes: tuple[object, ...] = field(compare=False)
     tree: ast.expr = field(compare=False, repr=False)
+    given: Given = NOTHING
 
     def __str__(self) -> str:
         return self.source
 
 
-def parse(source: str, *, allow_methods: bool = False) -> Expression:
+def parse(source: str, *, allow_methods: bool = False, given: Given = NOTHING) -> Expression:
     """Parse a label expression.
 
     Args:
         source: The text, as it stands in a map.
         allow_methods: Also accept ``self.method()`` and ``self.part.method()`` without arguments,
             as a sample's value may.
+        given: The names with a dot that are variables, and no attributes.
 
     Returns:
         The expression.
@@ -65,19 +69,21 @@ def parse(source: str, *, allow_methods: bool = False) -> Expression:
         >>> parse("'hit' if result is not None else 'miss'").names
         frozenset({'result'})
     """
-    return _parse(source.strip(), allow_methods)
+    return _parse(source.strip(), allow_methods, given)
 
 
 # A map says the same thing in many places. What is remembered has at most `MAX_LENGTH` characters.
 @lru_cache(maxsize=1024)
-def _parse(text: str, allow_methods: bool) -> Expression:  # noqa: FBT001 - a key of the cache
+def _parse(text: str, allow_methods: bool, given: Given) -> Expression:  # noqa: FBT001 - a key of the cache
     tree = _syntax_tree(text)
-    grammar = Grammar(allow_methods=allow_methods)
+    grammar = Grammar(allow_methods=allow_methods, given=given)
     try:
         grammar.visit(tree)
     except Refusal as refusal:
         raise ExpressionError(refusal.message, text, _column(text, refusal.node)) from None
     _refuse_suspicious(tree, text)
+    if grammar.dotted:
+        tree = _Undotted(given).visit(tree)
     constants = literal(tree)
     return Expression(
         source=text,
@@ -88,7 +94,19 @@ def _parse(text: str, allow_methods: bool) -> Expression:  # noqa: FBT001 - a ke
         is_text=is_text(tree),
         outcomes=outcomes(tree),
         tree=tree,
+        given=given.only(grammar.dotted),
     )
+
+
+class _Undotted(ast.NodeTransformer):
+    def __init__(self, given: Given) -> None:
+        self._given = given
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
+        variable = given_variable(node, self._given)
+        if variable is None:
+            return self.generic_visit(node)
+        return ast.copy_location(ast.Name(variable, ast.Load()), node)
 
 
 def _syntax_tree(text: str) -> ast.expr:

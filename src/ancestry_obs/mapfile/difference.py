@@ -82,9 +82,9 @@ def _targets(spec: MapSpec) -> dict[str, list[object]]:
     asked: dict[str, list[object]] = {}
     for instrument in spec.instruments:
         for target in instrument.targets:
-            functions = spec.functions_of(*instrument.records)
+            functions = spec.functions_of(instrument)
             wanted = (
-                *(instrument.records, instrument.subclasses, instrument.at),
+                *(instrument.records, instrument.handed, instrument.subclasses, instrument.at),
                 *(instrument.rare, instrument.until, instrument.sample, spec.budget, functions),
             )
             asked.setdefault(target, []).append(wanted)

@@ -50,6 +50,7 @@ _LABELS: Final = Field(
     Named(_EXPRESSION, _LABEL_NAME, _LABEL_RULE),
     "An expression for each label of the metric.",
 )
+_HANDED: Final = Named(_EXPRESSION, _FUNCTION_NAME, _FUNCTION_RULE)
 _VALUES: Final = Array(text("a label value"), unique=True)
 
 LABEL_BOUNDS: Final = (
@@ -139,8 +140,23 @@ _INSTRUMENT: Final = Table(
             "Where a decorator put a function of its own around the definition, which of the two: "
             "the object that the name leads to, which is the default, or the definition.",
         ),
-        "record": Field(Array(_RECORD), "What each call records.", required=True),
-    }
+        "record": Field(Array(_RECORD), "What each call records."),
+        "entry": Field(
+            _HANDED, "Values that are worked out when the call begins, read as entry.name."
+        ),
+        "context": Field(
+            _HANDED,
+            "Values for everything that is called within this call, read as context.name.",
+        ),
+        "tell": Field(
+            _HANDED,
+            "Values for the measured call around this one, which reads them as told.name.",
+        ),
+        "outermost": Field(
+            flag(), "Whether a call inside of another one of this instrument is not recorded."
+        ),
+    },
+    extra={"anyOf": [{"required": ["record"]}, {"required": ["tell"]}, {"required": ["context"]}]},
 )
 
 _SAMPLE: Final = Table(

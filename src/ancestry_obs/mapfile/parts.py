@@ -6,6 +6,8 @@ from keyword import iskeyword
 from typing import TYPE_CHECKING, Any, Final
 
 from ancestry_obs.expressions import BUILTIN_FUNCTIONS
+from ancestry_obs.frozen import replaced
+from ancestry_obs.mapfile.handed import build_handed, nested_name
 from ancestry_obs.mapfile.reader import Variables
 from ancestry_obs.mapfile.records import build_record
 from ancestry_obs.mapfile.specs import At, HookSpec, InstrumentSpec, RecordSpec, SampleSpec
@@ -33,11 +35,16 @@ def build_instrument(table: dict[str, Any], path: KeyPath, reader: Reader) -> In
         targets = [
             reader.target(target, (*path, "target", index)) for index, target in enumerate(given)
         ]
+    handed = build_handed(table, path, reader)
     records = tuple(
-        build_record(record, (*path, "record", index), reader)
+        build_record(record, (*path, "record", index), reader, handed)
         for index, record in enumerate(table.get("record") or ())
         if record is not None
     )
+    _check_purpose(table, path, reader.report)
+    if table.get("outermost"):
+        name = nested_name(map(str, targets), records)
+        records = tuple(replaced(each, outermost=name) for each in records)
     subclasses = bool(table.get("subclasses"))
     at: At = table.get("at") or ""
     where, rare = reader.report.where(path), bool(table.get("rare"))
@@ -45,7 +52,22 @@ def build_instrument(table: dict[str, Any], path: KeyPath, reader: Reader) -> In
     sample = float(table.get("sample") or 1)
     if sample < 1:
         _check_sample(records, path, reader.report)
-    return InstrumentSpec(tuple(targets), subclasses, at, records, where, rare, until, sample)
+    return InstrumentSpec(
+        tuple(targets), subclasses, at, records, where, rare, until, sample, handed
+    )
+
+
+def _check_purpose(table: dict[str, Any], path: KeyPath, report: Report) -> None:
+    """Refuse an instrument that does nothing, and values that nobody reads."""
+    hands_on = bool(table.get("tell") or table.get("context"))
+    if "record" not in table:
+        if not hands_on:
+            remedy = 'write record = [{ metric = "..." }], for example, or tell or context'
+            report.add(path, "the instrument records nothing and hands nothing on", remedy)
+        for key in ("entry", "outermost", "sample"):
+            if table.get(key) and not (key == "entry" and table.get("tell")):
+                message = f"{key} is for records, and there are none"
+                report.add((*path, key), message, "take it out")
 
 
 def _check_sample(records: Iterable[RecordSpec], path: KeyPath, report: Report) -> None:

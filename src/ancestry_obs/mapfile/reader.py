@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ancestry_obs.exceptions import ExpressionError, TargetError
 from ancestry_obs.expressions import Expression, check, parse
+from ancestry_obs.expressions.given import NOTHING, Given
 from ancestry_obs.frozen import frozen
 from ancestry_obs.mapfile.metrics import ALWAYS_POSSIBLE
 from ancestry_obs.mapfile.report import allowed_names
@@ -33,10 +34,12 @@ class Variables:
     Args:
         only: All that there are; `None` where the target decides.
         methods: Whether methods of ``self`` may be called.
+        given: The names with a dot that are variables.
     """
 
     only: Collection[str] | None = None
     methods: bool = False
+    given: Given = NOTHING
 
 
 @frozen(slots=False)
@@ -81,7 +84,7 @@ class Reader:
             return None
         place = (*path, key)
         try:
-            expression = parse(text, allow_methods=variables.methods)
+            expression = parse(text, allow_methods=variables.methods, given=variables.given)
             only = expression.names if variables.only is None else variables.only
             check(expression, names=only, functions=self.functions)
         except ExpressionError as error:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from ancestry_obs.mapfile.reader import Variables
+from ancestry_obs.mapfile.handed import of_the_call, of_the_end
 from ancestry_obs.mapfile.specs import RecordSpec
 
 if TYPE_CHECKING:
     from ancestry_obs.expressions import Expression
     from ancestry_obs.mapfile.reader import Reader
     from ancestry_obs.mapfile.report import Report
-    from ancestry_obs.mapfile.specs import MetricSpec, Moment
+    from ancestry_obs.mapfile.specs import HandedSpec, MetricSpec, Moment
     from ancestry_obs.mapfile.toml_lines import KeyPath
 
 __all__ = ["build_record"]
@@ -30,25 +30,28 @@ _WITHOUT_DEFAULT: Final = {
     "gauge": 'value = "result", for example',
     "ratio": 'hit = "result is not None", for example',
 }
-# What there is to read, the target decides. Before the call, `result`, `error` and `elapsed` are
-# not known, and the names are free for parameters that are called so.
-_OF_THE_TARGET: Final = Variables()
 
 
-def build_record(table: dict[str, Any], path: KeyPath, reader: Reader) -> RecordSpec:
+def build_record(
+    table: dict[str, Any], path: KeyPath, reader: Reader, handed: HandedSpec
+) -> RecordSpec:
     """Build one record.
 
     Args:
         table: The record's keys.
         path: Where it is.
         reader: Knows metrics and functions, takes the mistakes.
+        handed: What the call hands on.
     """
     metric = reader.metric(table, path)
     in_flight = metric is not None and metric.type == "in_flight"
     # An in-flight gauge goes up before anything is known of the result.
     moment: Moment = "call" if in_flight else table.get("on") or "exit"
+    # What else there is to read, the target decides. Before the call, `result`, `error` and
+    # `elapsed` are not known, and the names are free for parameters that are called so.
+    variables = of_the_call(handed) if moment == "call" else of_the_end(handed)
     value, hit, when = (
-        reader.expression(table, key, path, _OF_THE_TARGET) for key in ("value", "hit", "when")
+        reader.expression(table, key, path, variables) for key in ("value", "hit", "when")
     )
     if metric is not None:
         _check_numbers(metric, table, path, reader.report)
@@ -59,7 +62,7 @@ def build_record(table: dict[str, Any], path: KeyPath, reader: Reader) -> Record
             value = None
     return RecordSpec(
         metric=table.get("metric") or "",
-        labels=reader.labels(table, path, metric, _OF_THE_TARGET),
+        labels=reader.labels(table, path, metric, variables),
         value=value,
         hit=hit,
         on=moment,

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Aggregate",
     "At",
+    "HandedSpec",
     "HookSpec",
     "InstrumentSpec",
     "LabelSpec",
@@ -90,6 +91,7 @@ class RecordSpec:
             and it goes down again by itself when the call is over.
         when: The condition under which it is recorded; `None` is always.
         where: The place in the map.
+        outermost: The name of the calls within which it is not recorded; empty if there are none.
     """
 
     metric: str
@@ -99,12 +101,33 @@ class RecordSpec:
     on: Moment
     when: Expression | None
     where: Where = field(compare=False)
+    outermost: str = ""
 
     @property
     def expressions(self) -> tuple[Expression, ...]:
         """Every expression of it."""
         optional = (self.value, self.hit, self.when)
         return (*dict(self.labels).values(), *(each for each in optional if each is not None))
+
+
+@frozen()
+class HandedSpec:
+    """The values that a call hands on, each a name with its expression.
+
+    Args:
+        entry: Worked out when it begins, for its own records.
+        context: The same, for everything that is called within it.
+        tell: Worked out when it is over, for the measured call around it.
+    """
+
+    entry: tuple[tuple[str, Expression], ...] = ()
+    context: tuple[tuple[str, Expression], ...] = ()
+    tell: tuple[tuple[str, Expression], ...] = ()
+
+    @property
+    def expressions(self) -> tuple[Expression, ...]:
+        """Every expression of it."""
+        return tuple(each for _, each in (*self.entry, *self.context, *self.tell))
 
 
 @frozen()
@@ -116,11 +139,12 @@ class InstrumentSpec:
         subclasses: Whether overrides in subclasses are targets too.
         at: Whether the object that a name leads to is meant or the definition that a decorator made
             it of; empty for the default.
-        records: What each call records; never empty.
+        records: What each call records; empty only if it hands values on.
         where: The place in the map.
         rare: Whether it is as it should be if none is called while others in their module are.
         until: When it is over, in seconds since the epoch.
         sample: The share of calls that are timed.
+        handed: The values that each call hands on.
     """
 
     targets: tuple[str, ...]
@@ -131,6 +155,12 @@ class InstrumentSpec:
     rare: bool = False
     until: float | None = None
     sample: float = 1.0
+    handed: HandedSpec = HandedSpec()
+
+    @property
+    def expressions(self) -> tuple[Expression, ...]:
+        """Every expression of it."""
+        return (*self.handed.expressions, *(e for each in self.records for e in each.expressions))
 
     def is_over(self, now: float) -> bool:
         """Tell whether it measures nothing any more.
@@ -220,7 +250,7 @@ class MapSpec:
     source: str = field(compare=False)
     budget: float | None = None
 
-    def functions_of(self, *parts: RecordSpec | SampleSpec) -> tuple[tuple[str, str], ...]:
+    def functions_of(self, *parts: InstrumentSpec | SampleSpec) -> tuple[tuple[str, str], ...]:
         """Give those of one's own label functions that the expressions of some parts call."""
         called = {name for part in parts for each in part.expressions for name in each.functions}
         return tuple((name, path) for name, path in self.functions if name in called)

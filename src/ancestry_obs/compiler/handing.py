@@ -1,0 +1,202 @@
+"""The text and the objects of what a call hands on: an advice comes in, lines go out.
+
+Around the body stands a scope for each value that others are to see: the context variables of the
+map, the mark of a call within which others do not count, and what is told to this one. Before the
+body what was there is kept, first of all in the body the own value is set, and at each of its ends
+the old one is put back. `handovers` has what the lines call.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ancestry_obs.compiler.dotted import local_name
+from ancestry_obs.compiler.handovers import (
+    NOBODY,
+    ToldValues,
+    ValueFailures,
+    context_variable,
+    tell,
+    told,
+)
+from ancestry_obs.compiler.keys import may_call_program
+from ancestry_obs.expressions.given import entry_variable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ancestry_obs.compiler.advice import Advice
+    from ancestry_obs.compiler.observation import ObservationWriter
+    from ancestry_obs.compiler.signature import Names
+    from ancestry_obs.expressions.parser import Expression
+    from ancestry_obs.recording.store import Store
+
+__all__ = ["HandingWriter", "handing_constants", "handing_objects"]
+
+
+def handing_objects(advice: Advice, names: Names) -> dict[str, object]:
+    """Give what the lines need, the same for all targets.
+
+    Args:
+        advice: What is wanted.
+        names: Makes identifiers.
+    """
+    objects: dict[str, object] = {}
+    read = (f"context.{name}" for root, name in advice.dotted if root == "context")
+    for each in {*read, *(f"context.{name}" for name, _ in advice.handed.context), *advice.nested}:
+        variable = context_variable(each)
+        objects[names(f"get_{local_name(each)}")] = variable.get
+        objects[names(f"set_{local_name(each)}")] = variable.set
+    if advice.told or advice.handed.tell:
+        objects |= {names.get_told: told.get, names.set_told: told.set, names.tell: tell}
+        objects |= {names.ToldValues: ToldValues, names.nobody: NOBODY}
+    return objects
+
+
+def handing_constants(advice: Advice, target: str, store: Store) -> Iterator[tuple[str, object]]:
+    """Yield what the lines need of one target, by names without their prefix.
+
+    Args:
+        advice: What is wanted.
+        target: ``module:qualname``.
+        store: Counts the failures.
+    """
+    if advice.handed.expressions:
+        yield "failures", ValueFailures(target, store)
+    known = dict(_facts(target))
+    yield from ((f"{root}_{name}", known[name]) for root, name in advice.dotted if root == "target")
+
+
+def _facts(target: str) -> Iterator[tuple[str, str]]:
+    """Yield what is to be known of a target."""
+    module, _, qualname = target.removesuffix(" (definition)").partition(":")
+    path = qualname.split(".")
+    if path[-1] in {"fget", "fset", "fdel"}:
+        path.pop()
+    owner = path[-2] if len(path) > 1 else ""
+    yield "module", module
+    yield "name", path[-1]
+    yield "class_name", "" if owner == "<locals>" else owner
+
+
+class HandingWriter:
+    """Writes the lines of one aspect.
+
+    Args:
+        advice: What is wanted.
+        names: Makes identifiers.
+        early: Writes expressions as they are before the call.
+        late: The same, after it.
+    """
+
+    def __init__(
+        self, advice: Advice, names: Names, early: ObservationWriter, late: ObservationWriter
+    ) -> None:
+        self._handed = advice.handed
+        self._told = advice.told
+        self._names = names
+        self._early = early
+        self._late = late
+        context = [f"context.{name}" for name, _ in advice.handed.context]
+        # What a call within is to see: the variable, and the value.
+        self._scopes = {each: names(local_name(each)) for each in dict.fromkeys(context)}
+        self._scopes |= dict.fromkeys(advice.nested, "True")
+        self._scopes |= {"told": names.told} if advice.told else {}
+
+    @property
+    def locals(self) -> Iterator[str]:
+        """The variables that the lines give a value to."""
+        names = self._names
+        yield from self._values
+        yield from (self._before(each) for each in self._scopes)
+        yield from (names.told, names.telling, names.listener, names.error)
+
+    @property
+    def _values(self) -> list[str]:
+        names, handed = self._names, self._handed
+        entry = [entry_variable(name, each.source) for name, each in handed.entry]
+        context = [f"context.{name}" for name, _ in handed.context]
+        return [names(local_name(each)) for each in dict.fromkeys((*entry, *context))]
+
+    @property
+    def unset(self) -> list[str]:
+        """The lines for a call that is not to be recorded, whose end may look all the same."""
+        lines = [f"{each} = None" for each in (*self._values, *map(self._before, self._scopes))]
+        return [*lines, *([f"{self._names.told} = {self._names.nobody}"] if self._told else [])]
+
+    @property
+    def entry(self) -> Iterator[str]:
+        """The lines before the body."""
+        names, handed = self._names, self._handed
+        for name, expression in handed.entry:
+            local = names(local_name(entry_variable(name, expression.source)))
+            yield from self._worked_out(local, f"entry.{name}", expression)
+        for name, expression in handed.context:
+            yield from self._worked_out(names(f"context_{name}"), f"context.{name}", expression)
+        for each in self._scopes:
+            yield f"{self._before(each)} = {names(f'get_{local_name(each)}')}()"
+        if self._told:
+            yield f"{names.told} = {names.ToldValues}({self._told!r}, {self._before('told')})"
+
+    @property
+    def begin(self) -> Iterator[str]:
+        """The lines that come first in the body."""
+        for each, value in self._scopes.items():
+            yield f"{self._names(f'set_{local_name(each)}')}({value})"
+
+    @property
+    def end(self) -> Iterator[str]:
+        """The lines where the body is over, however that came; they may run more than once."""
+        for each in reversed(self._scopes):
+            yield f"{self._names(f'set_{local_name(each)}')}({self._before(each)})"
+
+    def telling(self, side: str) -> list[str]:
+        """Write the lines that tell the call around this one.
+
+        Args:
+            side: Where they are: ``return`` or ``raise``.
+        """
+        names, absent = self._names, "error" if side == "return" else "result"
+        lines: list[str] = []
+        for name, expression in self._handed.tell:
+            # Of two things it reads the one that is there.
+            if absent in expression.names and not {"error", "result"} <= expression.names:
+                continue
+            value = self._late.expression(expression, side)
+            told = [f"{names.tell}({names.listener}, {name!r}, {value})"]
+            lost = f"{names.tell}({names.listener}, {name!r}, {self._failed(f'tell.{name}')})"
+            lines += self._tried(told, lost, expression)
+        if not lines:
+            return []
+        listening = [
+            f"{names.listener} = {names.get_told}()",
+            f"if {names.listener} is not None:",
+            *(f"    {each}" for each in lines),
+            f"{names.listener} = None",
+        ]
+        if side == "return":
+            return listening
+        # What is raised must not stay in the frame that it has in its traceback.
+        return [f"{names.error} = {names.exception}()", *listening, f"{names.error} = None"]
+
+    def _worked_out(self, local: str, name: str, expression: Expression) -> list[str]:
+        value = [f"{local} = {self._early.expression(expression, 'call')}"]
+        return self._tried(value, f"{local} = {self._failed(name)}", expression)
+
+    def _tried(self, lines: list[str], failed: str, expression: Expression) -> list[str]:
+        lines = self._early.marked(lines, "r0") if may_call_program(expression) else lines
+        return [
+            "try:",
+            *(f"    {each}" for each in lines),
+            f"except {self._names.BaseException}:",
+            f"    {failed}",
+        ]
+
+    def _failed(self, name: str) -> str:
+        return f"{self._names.failures}.failed({name!r})"
+
+    def _before(self, scope: str) -> str:
+        """Name what was there before the call; of a mark it is whether the call is inside."""
+        return self._names(
+            local_name(scope) if scope.startswith("nested.") else f"old_{local_name(scope)}"
+        )

@@ -1,0 +1,67 @@
+"""Names with a dot that stand for a value of their own, not for an attribute of something.
+
+`told.status`, `context.tenant`, `entry.size` and `target.name` look like attributes, as people
+expect them, but are variables: each has its own value at each call. A parameter of a target that is
+called ``told``, ``context`` or ``target`` keeps its name (see `Given.without`).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ancestry_obs.frozen import frozen
+
+__all__ = ["HANDED", "NOTHING", "TARGET", "Given", "entry_variable"]
+
+TARGET: Final = ("target.name", "target.module", "target.class_name")
+"""What there is to know of a target; the same at each of its calls."""
+
+HANDED: Final = ("context", "told")
+"""Roots of what other calls hand over: from around a call, and from inside of it."""
+
+
+@frozen(slots=False)
+class Given:
+    """The names with a dot that an expression may read.
+
+    Args:
+        roots: What may stand before the dot with anything behind it.
+        names: Each other name, and the variable that it is.
+    """
+
+    roots: frozenset[str] = frozenset()
+    names: tuple[tuple[str, str], ...] = ()
+
+    def variable(self, root: str, attribute: str) -> str | None:
+        """Give the variable that ``root.attribute`` is, or `None` if it is an attribute."""
+        name = f"{root}.{attribute}"
+        return name if root in self.roots else dict(self.names).get(name)
+
+    def only(self, variables: set[str]) -> Given:
+        """Give what is left if no other variables are read."""
+        return Given(
+            self.roots & {each.partition(".")[0] for each in variables},
+            tuple(each for each in self.names if each[1] in variables),
+        )
+
+    def without(self, roots: frozenset[str]) -> Given:
+        """Give what is left where some roots are names of parameters."""
+        names = tuple(each for each in self.names if each[0].partition(".")[0] not in roots)
+        return Given(self.roots - roots, names)
+
+
+NOTHING: Final = Given()
+
+
+def entry_variable(name: str, source: str) -> str:
+    """Name the variable of a value that is worked out at the call.
+
+    Several instruments may meet at one function, each with its own value of that name.
+
+    Args:
+        name: What the map calls it.
+        source: The text of its expression.
+    """
+    from zlib import crc32  # noqa: PLC0415  few maps have one
+
+    return f"entry.{name}_{crc32(source.encode()):08x}"
