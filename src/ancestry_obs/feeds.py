@@ -73,11 +73,10 @@ def feeds(spec: MapSpec, namespace: str) -> list[Feed]:
         namespace: What the metrics' full names begin with; may be empty.
     """
     metrics = {each.name: each for each in spec.metrics}
-    prefix = f"{namespace}_" if namespace else ""
     return [
         Feed(
             pattern=pattern,
-            metric=f"{prefix}{record.metric}",
+            metric=metrics[record.metric].full_name(namespace),
             constants=dict(_constants(record, metrics[record.metric])),
             failing=dict(_failing(record, metrics[record.metric])),
             on=record.on,

@@ -11,14 +11,15 @@ if TYPE_CHECKING:
 __all__ = ["given_texts", "local_name"]
 
 
-def given_texts(advice: Advice, names: Names) -> dict[str, str]:
+def given_texts(advice: Advice, names: Names, *, outside: bool = False) -> dict[str, str]:
     """Write each variable that has a dot in its name.
 
     Args:
         advice: What is wanted.
         names: Makes identifiers.
+        outside: Whether what the call itself sets for those within it does not count yet.
     """
-    own = {name for name, _ in advice.handed.context}
+    own = set() if outside else {name for name, _ in advice.handed.context}
     texts = {each: names(local_name(each)) for each in advice.nested}
     for root, name in advice.dotted:
         local = names(f"{root}_{name}")

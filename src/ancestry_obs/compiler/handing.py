@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ancestry_obs.compiler.observation import ObservationWriter
     from ancestry_obs.compiler.signature import Names
     from ancestry_obs.expressions.parser import Expression
+    from ancestry_obs.mapfile.specs import RecordSpec
     from ancestry_obs.recording.store import Store
 
 __all__ = ["HandingWriter", "handing_constants", "handing_objects"]
@@ -85,23 +86,29 @@ class HandingWriter:
     Args:
         advice: What is wanted.
         names: Makes identifiers.
-        early: Writes expressions as they are before the call.
-        late: The same, after it.
+        outside: Writes expressions as they are around the call.
+        late: Writes expressions as they are after it.
     """
 
     def __init__(
-        self, advice: Advice, names: Names, early: ObservationWriter, late: ObservationWriter
+        self, advice: Advice, names: Names, outside: ObservationWriter, late: ObservationWriter
     ) -> None:
         self._handed = advice.handed
         self._told = advice.told
         self._names = names
-        self._early = early
+        self._outside = outside
         self._late = late
         context = [f"context.{name}" for name, _ in advice.handed.context]
         # What a call within is to see: the variable, and the value.
         self._scopes = {each: names(local_name(each)) for each in dict.fromkeys(context)}
         self._scopes |= dict.fromkeys(advice.nested, "True")
-        self._scopes |= {"told": names.told} if advice.told else {}
+        # What a call is told that is itself within others of its kind, is for the outermost.
+        told, old = names.told, self._before("told")
+        reading = [each for each in advice.records if _reads_told(each)]
+        marks = {each.outermost for each in reading}
+        self._inner = " and ".join(map(self._before, sorted(marks))) if all(marks) else ""
+        mine = f"{old} if {told} is {names.nobody} else {told}" if self._inner else told
+        self._scopes |= {"told": mine} if advice.told else {}
 
     @property
     def locals(self) -> Iterator[str]:
@@ -136,7 +143,9 @@ class HandingWriter:
         for each in self._scopes:
             yield f"{self._before(each)} = {names(f'get_{local_name(each)}')}()"
         if self._told:
-            yield f"{names.told} = {names.ToldValues}({self._told!r}, {self._before('told')})"
+            told = f"{names.ToldValues}({self._told!r}, {self._before('told')})"
+            told = f"{names.nobody} if {self._inner} else {told}" if self._inner else told
+            yield f"{names.told} = {told}"
 
     @property
     def begin(self) -> Iterator[str]:
@@ -180,11 +189,11 @@ class HandingWriter:
         return [f"{names.error} = {names.exception}()", *listening, f"{names.error} = None"]
 
     def _worked_out(self, local: str, name: str, expression: Expression) -> list[str]:
-        value = [f"{local} = {self._early.expression(expression, 'call')}"]
+        value = [f"{local} = {self._outside.expression(expression, 'call')}"]
         return self._tried(value, f"{local} = {self._failed(name)}", expression)
 
     def _tried(self, lines: list[str], failed: str, expression: Expression) -> list[str]:
-        lines = self._early.marked(lines, "r0") if may_call_program(expression) else lines
+        lines = self._outside.marked(lines, "r0") if may_call_program(expression) else lines
         return [
             "try:",
             *(f"    {each}" for each in lines),
@@ -200,3 +209,7 @@ class HandingWriter:
         return self._names(
             local_name(scope) if scope.startswith("nested.") else f"old_{local_name(scope)}"
         )
+
+
+def _reads_told(record: RecordSpec) -> bool:
+    return any(name.startswith("told.") for each in record.expressions for name in each.names)

@@ -70,9 +70,9 @@ def tell(to: ToldValues | None, name: str, value: object) -> None:
     Args:
         to: That of the nearest call.
         name: What the value is called.
-        value: Any object.
+        value: Any object; None is nothing to tell, and what was told before stays.
     """
-    while to is not None:
+    while to is not None and value is not None:
         if name in to.wanted:
             to.values[name] = value
             return

@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from ancestry_obs.compiler.aspect import SPECIAL
+from ancestry_obs.compiler.dotted import given_texts
 from ancestry_obs.compiler.handing import HandingWriter
 from ancestry_obs.compiler.observation import ObservationWriter, elapsed_line, indented
 from ancestry_obs.compiler.slow_path import failed_source
@@ -102,7 +103,9 @@ class _Writer:
         self._saved = self._save()
         self._late_variables = {**aspect.variables, **self._saved_variables()}
         self._late = ObservationWriter(aspect.names, self._late_variables, steps=steps)
-        self._handing = HandingWriter(aspect.advice, aspect.names, self._early, self._late)
+        around = {**aspect.variables, **given_texts(aspect.advice, aspect.names, outside=True)}
+        outside = ObservationWriter(aspect.names, around, steps=steps)
+        self._handing = HandingWriter(aspect.advice, aspect.names, outside, self._late)
         self._timed = any("elapsed" in part.variables for part in self._returned + self._raised)
 
     def write(self) -> Statements:

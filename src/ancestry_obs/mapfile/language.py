@@ -14,6 +14,7 @@ from ancestry_obs.mapfile.shapes import (
     choice,
     day_or_time,
     flag,
+    namespace,
     number,
     percentage,
     share,
@@ -185,6 +186,11 @@ _HOOK: Final = Table(
 MAP: Final = Table(
     {
         "version": Field(whole(VERSION, VERSION), "The version of this language.", required=True),
+        "namespace": Field(
+            namespace(),
+            "What the names of its metrics begin with, whatever METRICS_NAMESPACE is; empty for "
+            "nothing.",
+        ),
         "budget": Field(
             percentage(),
             "How much of a process's processor time measuring may take before the dearest targets "

@@ -134,7 +134,7 @@ def _unreadable(path: Path, message: str, remedy: str) -> MapError:
 
 def _build(data: Mapping[str, Any], report: Report, source: str) -> MapSpec:
     tables = MAP.check(data, (), report)
-    metrics = build_metrics(tables.get("metrics") or {}, report)
+    metrics = build_metrics(tables.get("metrics") or {}, report, tables.get("namespace"))
     functions = tables.get("functions") or {}
     reader = Reader(metrics, {*BUILTIN_FUNCTIONS, *functions}, report)
     check_functions(functions, reader)

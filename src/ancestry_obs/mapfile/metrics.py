@@ -27,6 +27,7 @@ ALWAYS_POSSIBLE: Final = ("other", "error")
 
 _COUNTER_SUFFIX: Final = "_total"
 # OpenMetrics 1.0, "Suffixes": the names that a family of each type has besides its own.
+_OWN: Final = "ancestry_obs_"
 _SUFFIXES: Final[dict[str, tuple[str, ...]]] = {
     "counter": ("_total", "_created"),
     "histogram": ("_bucket", "_sum", "_count", "_created"),
@@ -53,18 +54,21 @@ def possible_values(label: LabelSpec) -> int:
     return (label.max_values or 0) + len(ALWAYS_POSSIBLE)
 
 
-def build_metrics(tables: Mapping[str, Any], report: Report) -> dict[str, MetricSpec | None]:
+def build_metrics(
+    tables: Mapping[str, Any], report: Report, namespace: str | None = None
+) -> dict[str, MetricSpec | None]:
     """Build the metrics of a map.
 
     Args:
         tables: The table of each metric; `None` for one that is broken.
         report: Takes the mistakes.
+        namespace: What their full names begin with, if the map says so.
 
     Returns:
         The metrics by name; `None` for one that is broken, so that its name still counts as known.
     """
     metrics = {
-        name: None if table is None else _metric(name, table, ("metrics", name), report)
+        name: None if table is None else _metric(name, table, ("metrics", name), report, namespace)
         for name, table in tables.items()
     }
     _refuse_clashes((metric for metric in metrics.values() if metric), report)
@@ -72,9 +76,12 @@ def build_metrics(tables: Mapping[str, Any], report: Report) -> dict[str, Metric
 
 
 def _metric(
-    name: str, table: Mapping[str, Any], path: KeyPath, report: Report
+    name: str, table: Mapping[str, Any], path: KeyPath, report: Report, namespace: str | None
 ) -> MetricSpec | None:
     kind = table.get("type")
+    if namespace == "" and name.startswith(_OWN):
+        message = f"the names that begin with {_OWN!r} are the toolkit's own"
+        report.add(path, message, "rename it, or write a namespace")
     _check_suffix(name, kind, path, report)
     labels = table.get("labels") or {}
     specs = tuple(
@@ -83,7 +90,8 @@ def _metric(
     buckets = _buckets(kind, table, path, report)
     if kind is None:
         return None
-    return MetricSpec(name, kind, table.get("help") or "", specs, buckets, report.where(path))
+    text, where = table.get("help") or "", report.where(path)
+    return MetricSpec(name, kind, text, specs, buckets, where, namespace)
 
 
 def _check_suffix(name: str, kind: str | None, path: KeyPath, report: Report) -> None:

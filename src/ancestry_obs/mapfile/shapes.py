@@ -32,6 +32,7 @@ __all__ = [
     "day_or_time",
     "flag",
     "is_accepted",
+    "namespace",
     "number",
     "percent",
     "percentage",
@@ -43,6 +44,7 @@ __all__ = [
 Schema = dict[str, Any]
 
 _PERCENTAGE: Final = r"(?![0.]*%)([0-4]?[0-9](\.[0-9]{1,6})?|50(\.0{1,6})?)%"
+_NAMESPACE: Final = r"((?!__)[a-zA-Z_][a-zA-Z0-9_]*)?"
 _LEGIBLE: Final = 10**100
 _KINDS: Final = {str: "text", bool: "boolean", int: "number", float: "number"}
 
@@ -94,6 +96,15 @@ class Scalar:
     def schema(self) -> Schema:
         """Give the JSON Schema."""
         return self.json_schema
+
+
+def namespace() -> Scalar:
+    """Make the shape of what the names of metrics begin with; it may be nothing."""
+    return Scalar(
+        "letters, digits and underscores, no digit or '__' in front, or an empty text",
+        lambda value: isinstance(value, str) and re.fullmatch(_NAMESPACE, value) is not None,
+        {"type": "string", "pattern": f"^{_NAMESPACE}$"},
+    )
 
 
 def text(meaning: str) -> Scalar:

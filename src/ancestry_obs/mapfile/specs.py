@@ -67,6 +67,7 @@ class MetricSpec:
         labels: In the order of the map.
         buckets: The upper bounds of a histogram, ascending, without ``+Inf``; otherwise empty.
         where: The place in the map.
+        namespace: What its full name begins with, if the map says so; empty for nothing.
     """
 
     name: str
@@ -75,6 +76,16 @@ class MetricSpec:
     labels: tuple[LabelSpec, ...]
     buckets: tuple[float, ...]
     where: Where = field(compare=False)
+    namespace: str | None = None
+
+    def full_name(self, namespace: str) -> str:
+        """Give the name that Prometheus has for it.
+
+        Args:
+            namespace: What metrics begin with whose map does not say; may be empty.
+        """
+        begin = namespace if self.namespace is None else self.namespace
+        return f"{begin}_{self.name}" if begin else self.name
 
 
 @frozen()

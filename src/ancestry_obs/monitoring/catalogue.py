@@ -130,5 +130,4 @@ class Catalogue:
 
 def _exposed(spec: MetricSpec, namespace: str) -> Metric:
     labels = tuple((label.name, label.values or ()) for label in spec.labels)
-    series = f"{namespace}_{spec.name}"
-    return Metric(spec.name, series, spec.type, spec.help, labels, spec.buckets)
+    return Metric(spec.name, spec.full_name(namespace), spec.type, spec.help, labels, spec.buckets)

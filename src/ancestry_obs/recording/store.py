@@ -126,8 +126,8 @@ class Store:
         with self._lock:
             found = self._families.get(spec.name)
             if found is None or found.spec != spec:
-                name = f"{self.namespace}_{spec.name}" if self.namespace else spec.name
                 self._let_go(found)
+                name = spec.full_name(self.namespace)
                 found = self._families[spec.name] = Family(spec, name, self)
             return found
 
