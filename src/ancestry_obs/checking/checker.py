@@ -118,7 +118,7 @@ class Checker:
             if where is not None:
                 verdict.doubts.append((target, where, why))
         verdict.notes += [*_decorated(spec, outcomes), *_untold(survey.resolver.untold)]
-        verdict.notes += [*remarks(spec), *_series(spec, fitting)]
+        verdict.notes += [*remarks(spec), *_unheard(fitting), *_series(spec, fitting)]
         return verdict
 
     def save(self) -> None:
@@ -174,8 +174,7 @@ def _read_by(spec: MapSpec, target: str) -> set[str]:
         name
         for instrument in spec.instruments
         if target in instrument.targets
-        for record in instrument.records
-        for expression in record.expressions
+        for expression in instrument.expressions
         for name in expression.names
     }
 
@@ -184,6 +183,8 @@ def _fit(spec: MapSpec, outcomes: dict[Place, Outcome], fitting: Fitting) -> Non
     found = {(place.text, place.is_class): each.found for place, each in outcomes.items()}
     for instrument in spec.instruments:
         reached = {each.target: each for t in instrument.targets for each in found[t, False]}
+        for each in reached.values():
+            fitting.handed(instrument, each)
         for record in instrument.records:
             for each in reached.values():
                 fitting.record(record, each, is_definition=instrument.at == "definition")
@@ -211,6 +212,13 @@ def _untold(untold: dict[str, str]) -> Iterator[str]:
         name, why = next(iter(untold.items()))
         names = f"{count} name{'s' * (count > 1)} that a glob may mean"
         yield f"note: {names} cannot be told from the source; use --import (first {name}: {why})"
+
+
+def _unheard(fitting: Fitting) -> Iterator[str]:
+    for name, where in fitting.unheard.items():
+        key = "tell" if name.startswith("told.") else "context"
+        other = name.partition(".")[2]
+        yield f"note: {where}: {name} is always None, since no instrument has {key}.{other}"
 
 
 def _series(spec: MapSpec, fitting: Fitting) -> Iterator[str]:

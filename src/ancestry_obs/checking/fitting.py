@@ -8,22 +8,30 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass, field
+from functools import cached_property
 from math import prod
 from typing import TYPE_CHECKING, Final
 
 from ancestry_obs.checking.types import NoAttribute, Typing, is_text, values_of
 from ancestry_obs.exceptions import ExpressionError, Finding
-from ancestry_obs.expressions import BUILTIN_FUNCTIONS, check
+from ancestry_obs.expressions import BUILTIN_FUNCTIONS, check, parse
+from ancestry_obs.expressions.given import NO_SCOPE, TARGET
 from ancestry_obs.mapfile.metrics import possible_values
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from ancestry_obs.checking.resolution import Found
     from ancestry_obs.checking.types import Types
     from ancestry_obs.exceptions import Where
     from ancestry_obs.expressions import Expression
-    from ancestry_obs.mapfile import MapSpec, MetricSpec, RecordSpec, SampleSpec
+    from ancestry_obs.mapfile import (
+        InstrumentSpec,
+        MapSpec,
+        MetricSpec,
+        RecordSpec,
+        SampleSpec,
+    )  # fmt: skip
 
 __all__ = ["Fitting"]
 
@@ -43,29 +51,75 @@ class Fitting:
 
     Attributes:
         doubts: What the source does not tell, by target.
+        unheard: What is read though nobody hands it over, with the first place.
     """
 
     spec: MapSpec
     typing: Typing
     doubts: dict[str, str] = field(default_factory=dict)
+    unheard: dict[str, Where] = field(default_factory=dict)
     _wrong: dict[tuple[str, str], tuple[Where, str, list[str]]] = field(default_factory=dict)
     _values: dict[tuple[str, str], set[str] | None] = field(default_factory=dict)
 
     def record(self, record: RecordSpec, found: Found, *, is_definition: bool) -> None:
         """Compare one record with one function."""
-        names = self._names(record, found, is_definition=is_definition)
+        names = self._names(found, is_definition=is_definition)
+        names |= {*_SPECIAL} if record.on != "call" else set()
+        never = () if record.on != "call" else ("told",)
+        if self._reads(record.expressions, record.where, names, never, found, is_definition):
+            self._types(record, found)
+
+    def handed(self, instrument: InstrumentSpec, found: Found) -> None:
+        """Compare what an instrument hands on with one function."""
+        is_definition = instrument.at == "definition"
+        names = self._names(found, is_definition=is_definition)
+        handed, where = instrument.handed, instrument.where
+        before = [each for _, each in (*handed.entry, *handed.context)]
+        after = [each for _, each in handed.tell]
+        self._reads(before, where, names, ("told",), found, is_definition)
+        self._reads(after, where, {*names, *_SPECIAL}, (), found, is_definition)
+        told = any(e.names and "told" in e.given.roots for e in instrument.expressions)
+        is_nested = any(record.outermost for record in instrument.records)
+        is_generator = found.symbol is not None and "generator" in found.symbol.flags
+        if is_generator and (handed.context or told or is_nested):
+            self._note(where, NO_SCOPE, found)
+
+    def _reads(  # noqa: PLR0913, PLR0917 - what each of two callers has at hand
+        self,
+        expressions: Iterable[Expression],
+        where: Where,
+        names: set[str],
+        never: Iterable[str],
+        found: Found,
+        is_definition: bool,  # noqa: FBT001 - the same
+    ) -> bool:
+        """Tell whether a function has all that some expressions read; note what it has not."""
         functions = {*BUILTIN_FUNCTIONS, *dict(self.spec.functions)}
-        for expression in record.expressions:
+        for each in expressions:
+            expression = _meant(each, found)
+            dotted = {name for name in expression.names if "." in name}
+            known = {name for name in dotted if name.partition(".")[0] not in never}
+            for name in sorted(known - self._handed_over):
+                self.unheard.setdefault(name, where)
             try:
-                check(expression, names=names, functions=functions)
+                check(expression, names=names | known, functions=functions)
             except ExpressionError as error:
                 if self._takes_its_own(found, is_definition=is_definition):
                     why = f"what its decorators take: {error}"
                     self.doubts.setdefault(found.target, why)
                 else:
-                    self._note(record.where, str(error), found)
-                return
-        self._types(record, found)
+                    self._note(where, str(error), found)
+                return False
+        return True
+
+    @cached_property
+    def _handed_over(self) -> set[str]:
+        over = {*TARGET}
+        for each in self.spec.instruments:
+            over |= {f"told.{name}" for name, _ in each.handed.tell}
+            over |= {f"context.{name}" for name, _ in each.handed.context}
+            over |= {name for e in each.expressions for name in e.names if name[:6] == "entry."}
+        return over
 
     def sample(self, sample: SampleSpec, found: Found) -> None:
         """Compare a sample with its class."""
@@ -98,7 +152,7 @@ class Fitting:
         own = len(metric.buckets) + 3 if metric.type == "histogram" else 1
         return prod(counts) * own if is_closer else None
 
-    def _names(self, record: RecordSpec, found: Found, *, is_definition: bool) -> set[str]:
+    def _names(self, found: Found, *, is_definition: bool) -> set[str]:
         symbol = found.symbol
         names = set(symbol.names if symbol is not None else _WITH_ALL)
         if (
@@ -110,7 +164,7 @@ class Fitting:
         lefts = {each.left for each in found.effects}
         if not is_definition and lefts & {"wrapper", "cache"}:
             names.update(_WITH_ALL)
-        return names | ({*_SPECIAL} if record.on != "call" else set())
+        return names
 
     @staticmethod
     def _takes_its_own(found: Found, *, is_definition: bool) -> bool:
@@ -138,7 +192,7 @@ class Fitting:
         if expression.is_constant or not expression.names:
             return None
         try:
-            return self.typing.types_of(expression.tree, found)
+            return self.typing.types_of(_meant(expression, found).tree, found)
         except NoAttribute as error:
             near = f"; did you mean {error.near!r}?" if error.near else ""
             message = f"{error.owner!r} has no attribute {error.name!r}{near}"
@@ -166,6 +220,15 @@ class Fitting:
         _, _, targets = self._wrong.setdefault(key, (where, message, []))
         if found.target not in targets[:1]:
             targets.append(found.target)
+
+
+def _meant(expression: Expression, found: Found) -> Expression:
+    """Give an expression as it is for one function, of which a parameter may hide what is given."""
+    names = {} if found.symbol is None else found.symbol.names
+    hidden = expression.given.hidden_by(names)
+    return (
+        parse(expression.source, given=expression.given.without(hidden)) if hidden else expression
+    )
 
 
 def _is_choice(expression: Expression) -> bool:

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Final
 
 from ancestry_obs.checking.program import Builtin, Item, Unknown, expression_of
 from ancestry_obs.checking.symbols import ClassSymbol, FunctionSymbol, ValueSymbol, symbol_of
+from ancestry_obs.expressions.given import TARGET
 from ancestry_obs.expressions.inference import TEXT_FUNCTIONS
+from ancestry_obs.mapfile.targets import facts_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,6 +84,8 @@ class Typing:
         match node:
             case ast.Constant(value=value):
                 return frozenset({Builtin(type(value).__name__, type(value))})
+            case ast.Name(id=name) if name in TARGET:
+                return frozenset({Literal(facts_of(found.target)[name])})
             case ast.Name(id=name):
                 return self._variable(name, found)
             case ast.Attribute(value=value, attr=name):

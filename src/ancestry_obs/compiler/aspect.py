@@ -19,6 +19,7 @@ from ancestry_obs.compiler.signature import Names, Signature, shown_parameters, 
 from ancestry_obs.compiler.streams import Stream, plan_streams
 from ancestry_obs.exceptions import CompileError, ExpressionError
 from ancestry_obs.expressions.emission import check
+from ancestry_obs.expressions.given import NO_SCOPE
 from ancestry_obs.frozen import define, field, frozen
 
 if TYPE_CHECKING:
@@ -350,10 +351,7 @@ class Aspect(_Remembering):
         self._check((each for _, each in late), (*SPECIAL, *self._told), "")
         if self.kind.endswith("generator") and (handed.context or advice.told or advice.nested):
             # Whoever asks it for an item would be inside of it, too.
-            raise CompileError(
-                f"{self.target}: a generator has no context, told or outermost, since other calls "
-                "come between its items; name a function that calls it, or that it calls"
-            )
+            raise CompileError(f"{self.target}: {NO_SCOPE}")
 
     @property
     def _told(self) -> tuple[str, ...]:

@@ -20,7 +20,8 @@ from ancestry_obs.compiler.handovers import (
     told,
 )
 from ancestry_obs.compiler.keys import may_call_program
-from ancestry_obs.expressions.given import entry_variable
+from ancestry_obs.expressions.given import TARGET, entry_variable
+from ancestry_obs.mapfile.targets import facts_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,20 +65,9 @@ def handing_constants(advice: Advice, target: str, store: Store) -> Iterator[tup
     """
     if advice.handed.expressions:
         yield "failures", ValueFailures(target, store)
-    known = dict(_facts(target))
-    yield from ((f"{root}_{name}", known[name]) for root, name in advice.dotted if root == "target")
-
-
-def _facts(target: str) -> Iterator[tuple[str, str]]:
-    """Yield what is to be known of a target."""
-    module, _, qualname = target.removesuffix(" (definition)").partition(":")
-    path = qualname.split(".")
-    if path[-1] in {"fget", "fset", "fdel"}:
-        path.pop()
-    owner = path[-2] if len(path) > 1 else ""
-    yield "module", module
-    yield "name", path[-1]
-    yield "class_name", "" if owner == "<locals>" else owner
+    facts = facts_of(target)
+    read = (name for name in TARGET if name in advice.names)
+    yield from ((local_name(name), facts[name]) for name in read)
 
 
 class HandingWriter:

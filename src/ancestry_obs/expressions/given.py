@@ -7,17 +7,26 @@ called ``told``, ``context`` or ``target`` keeps its name (see `Given.without`).
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ancestry_obs.frozen import frozen
 
-__all__ = ["HANDED", "NOTHING", "TARGET", "Given", "entry_variable"]
+if TYPE_CHECKING:
+    from collections.abc import Container
+
+__all__ = ["HANDED", "NOTHING", "NO_SCOPE", "TARGET", "Given", "entry_variable"]
 
 TARGET: Final = ("target.name", "target.module", "target.class_name")
 """What there is to know of a target; the same at each of its calls."""
 
 HANDED: Final = ("context", "told")
 """Roots of what other calls hand over: from around a call, and from inside of it."""
+
+NO_SCOPE: Final = (
+    "a generator has no context, told or outermost, since other calls come between its items; name "
+    "a function that calls it, or that it calls"
+)
+"""Why a generator cannot have what is for all calls inside of one."""
 
 
 @frozen(slots=False)
@@ -43,6 +52,11 @@ class Given:
             self.roots & {each.partition(".")[0] for each in variables},
             tuple(each for each in self.names if each[1] in variables),
         )
+
+    def hidden_by(self, parameters: Container[str]) -> frozenset[str]:
+        """Give the roots that are names of parameters, but for `entry`, the map's own name."""
+        roots = {*self.roots, *(each[0].partition(".")[0] for each in self.names)} - {"entry"}
+        return frozenset(each for each in roots if each in parameters)
 
     def without(self, roots: frozenset[str]) -> Given:
         """Give what is left where some roots are names of parameters."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from ancestry_obs.exceptions import TargetError
 from ancestry_obs.frozen import frozen
 
-__all__ = ["TargetPattern", "parse_target"]
+__all__ = ["TargetPattern", "facts_of", "parse_target"]
 
 
 @frozen()
@@ -67,3 +67,21 @@ def parse_target(text: str) -> TargetPattern:
         if not part.replace("*", "x").isidentifier():
             raise TargetError(f"target {text!r} has {part!r}, which is no Python name")
     return TargetPattern(module, qualname)
+
+
+def facts_of(target: str) -> dict[str, str]:
+    """Give what expressions may know of a target, by the names that they have for it.
+
+    Args:
+        target: ``module:qualname``, as `status` has it.
+
+    Example:
+        >>> facts_of("shop.carts:Cart.add")["target.class_name"]
+        'Cart'
+    """
+    module, _, qualname = target.removesuffix(" (definition)").partition(":")
+    path = qualname.split(".")
+    if path[-1] in {"fget", "fset", "fdel"}:
+        path.pop()
+    owner = path[-2] if len(path) > 1 and path[-2] != "<locals>" else ""
+    return {"target.name": path[-1], "target.module": module, "target.class_name": owner}
