@@ -1,7 +1,7 @@
 """A function's decorators -> what they leave under its name, and that in words.
 
-What is well known is listed; a decorator that the program has itself is read: what it returns is
-the function that it was given, a function of its own, or an object.
+What is well known is listed (`known_decorators`); a decorator that the program has itself is read:
+what it returns is the function that it was given, a function of its own, or an object.
 """
 
 from __future__ import annotations
@@ -9,33 +9,23 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass, field
 from textwrap import dedent
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
+from ancestry_obs.checking.known_decorators import FUNCTIONS, MAKERS, METHODS, Left
 from ancestry_obs.checking.program import Builtin, Item
-from ancestry_obs.checking.symbols import ClassSymbol, FunctionSymbol
+from ancestry_obs.checking.symbols import (
+    ClassSymbol,
+    FunctionSymbol,
+    ImportSymbol,
+    ValueSymbol,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ancestry_obs.checking.program import Program
+    from ancestry_obs.checking.program import Module, Program
 
 __all__ = ["Decorators", "Effect", "Left"]
-
-Left = Literal[
-    "same",
-    "property",
-    "cached",
-    "static",
-    "class",
-    "wrapper",
-    "stranger",
-    "cache",
-    "object",
-    "unknown",
-]
-"""What a decorator leaves: the function; a holder of it that Python knows
-(``cached`` is `cached_property`); a function of its own
-that goes by the other's name (``wrapper``) or by its own (``stranger``); a cache; an object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,36 +70,6 @@ class Effect:
                 return ""
 
 
-_KNOWN: Final[dict[str, Left]] = {
-    "abc:abstractclassmethod": "class",
-    "abc:abstractmethod": "same",
-    "abc:abstractproperty": "property",
-    "abc:abstractstaticmethod": "static",
-    "abc:update_abstractmethods": "same",
-    "asyncio.coroutines:coroutine": "same",
-    "atexit:register": "same",
-    "contextlib:asynccontextmanager": "wrapper",
-    "contextlib:contextmanager": "wrapper",
-    "enum:member": "object",
-    "enum:nonmember": "object",
-    "enum:property": "property",
-    "functools:cache": "cache",
-    "functools:cached_property": "cached",
-    "functools:lru_cache": "cache",
-    "functools:singledispatch": "wrapper",
-    "functools:singledispatchmethod": "cache",
-    "functools:wraps": "same",
-    "types:DynamicClassAttribute": "property",
-    "types:coroutine": "wrapper",
-    "typing:final": "same",
-    "typing:no_type_check": "same",
-    "typing:overload": "stranger",
-    "typing:override": "same",
-    "warnings:deprecated": "wrapper",
-    "typing_extensions:deprecated": "wrapper",
-    "typing_extensions:final": "same",
-    "typing_extensions:override": "same",
-}
 _ACCESSORS: Final = {"getter", "setter", "deleter"}
 _WRAPS: Final = {"wraps", "functools.wraps", "update_wrapper", "functools.update_wrapper"}
 _PASSES_ON: Final = {"cast", "typing.cast", "t.cast", "update_wrapper", "functools.update_wrapper"}
@@ -149,11 +109,12 @@ class Decorators:
                 kinds |= {staticmethod: "static", classmethod: "class"}
                 return Effect(text, kinds.get(meaning.value, "unknown"))
             if isinstance(meaning, Item):
-                if meaning.label in _KNOWN:
-                    return Effect(text, _KNOWN[meaning.label], meaning.module.name)
+                if meaning.label in FUNCTIONS:
+                    return Effect(text, FUNCTIONS[meaning.label], meaning.module.name)
                 left = self._left_by(meaning, is_called=bool(parenthesis))
                 return Effect(text, left, meaning.module.name)
-        return Effect(text, "unknown")
+        known = FUNCTIONS.get(self._as_imported(item.module, path))
+        return Effect(text, known or self._left_by_method(item, path))
 
     def returned_by(self, item: Item, symbol: FunctionSymbol, *, is_called: bool) -> Left:
         """Tell what a function of the program returns for a function that it is given.
@@ -175,14 +136,54 @@ class Decorators:
             return self.returned_by(item, item.symbol, is_called=is_called)
         return "unknown"
 
+    def _left_by_method(self, item: Item, path: str) -> Left:
+        """Tell what a method leaves of an object that a module has made: ``app.get`` of a Flask."""
+        holder, _, method = path.rpartition(".")
+        if not holder:
+            return "unknown"
+        for meaning in self.program.scoped(item, holder):
+            for label in self._kinds(meaning) if isinstance(meaning, Item) else ():
+                methods = METHODS.get(label, {})
+                if method in methods or "*" in methods:
+                    return methods.get(method) or methods["*"]
+        return "unknown"
+
+    def _kinds(self, item: Item) -> Iterator[str]:
+        """Yield the class of what a name is bound to, and the classes below it, where known."""
+        symbol = item.symbol
+        if isinstance(symbol, ValueSymbol) and symbol.what == "call":
+            for each in self.program.names(item.module, symbol.text):
+                if isinstance(each, Item) and isinstance(each.symbol, ClassSymbol):
+                    yield from (e.label for e in self.program.ancestry(each) if isinstance(e, Item))
+            yield self._as_imported(item.module, symbol.text)
+        elif isinstance(symbol, FunctionSymbol):
+            # What `@click.group()` has made of a function.
+            for text in symbol.decorators:
+                made = map(MAKERS.get, self._makers(item, text.partition("(")[0].strip()))
+                yield from filter(None, made)
+
+    def _makers(self, item: Item, path: str) -> Iterator[str]:
+        yield from (e.label for e in self.program.scoped(item, path) if isinstance(e, Item))
+        holder, _, method = path.rpartition(".")
+        for each in self.program.scoped(item, holder) if holder else ():
+            if isinstance(each, Item):
+                yield from (f"{kind}.{method}" for kind in self._kinds(each))
+
+    def _as_imported(self, module: Module, name: str) -> str:
+        """Give a name as it is imported, for libraries that make their modules at run time."""
+        for each, _ in self.program.bindings(module, module.table.scope, name):
+            if isinstance(each, ImportSymbol) and not each.level:
+                return f"{each.module}:{each.name}"
+        return ""
+
     def _left_by_class(self, item: Item) -> Left:
         for each in self.program.ancestry(item):
             if isinstance(each, Builtin) and each.value is property:
                 return "property"
             if isinstance(each, Builtin) and each.value in {staticmethod, classmethod}:
                 return "static" if each.value is staticmethod else "class"
-            if isinstance(each, Item) and each.label in _KNOWN:
-                return _KNOWN[each.label]
+            if isinstance(each, Item) and each.label in FUNCTIONS:
+                return FUNCTIONS[each.label]
         return "object"
 
     def _returned_by(self, item: Item, symbol: FunctionSymbol, *, is_called: bool) -> Left:
