@@ -222,6 +222,11 @@ class Instrumentation:
         self._outlets.close()
         self._store.grew = int
 
+    @property
+    def rare_targets(self) -> frozenset[str]:
+        """The map's patterns that may well lead nowhere, since their instruments say so."""
+        return frozenset(self._expectation.rare)
+
     def status(self) -> Status:
         """Tell the state of every target and of the exporter."""
         # What `install()` does not need is not imported by it.

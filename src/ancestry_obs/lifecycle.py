@@ -399,6 +399,12 @@ def status() -> Status:
     return Disabled().status() if current is None else current.status()
 
 
+def rare_targets() -> frozenset[str]:
+    """Give the map's patterns that may well lead nowhere, since their instruments say so."""
+    current = _current.instrumentation
+    return frozenset() if current is None else current.rare_targets
+
+
 def concerns_main(name: str, code: CodeType | None = None) -> bool:
     """Tell whether the map means the program's main module by a name.
 

@@ -67,7 +67,8 @@ def _tell_unreached(process: int) -> None:
     if process != os.getpid():
         return
     status: Status = lifecycle.status()
-    pending = [each for each in status.targets if each.state == "pending"]
+    rare = lifecycle.rare_targets()
+    pending = [e for e in status.targets if e.state == "pending" and e.target not in rare]
     if pending:
         named = [f"{each.target} ({each.reason})" for each in pending[:_NAMED_AT_MOST]]
         more = len(pending) - len(named)

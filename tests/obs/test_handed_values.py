@@ -38,6 +38,14 @@ class Shop:
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         self.find(path)
+    async def answer(self, send, path):
+        if path == "/wait":
+            await send(1)
+        else:
+            await send(2)
+        await send(3)
+        if self.items:
+            await send(4)
     def put(self, *items):
         self.items.extend(items)
         if not items:
@@ -58,6 +66,9 @@ def make():
     return inner
 
 def serve(context): return context
+
+async def serve_later(shop, send):
+    await shop.answer(send, "/wait")
 """
 
 
@@ -155,6 +166,28 @@ def test_tasks_are_told_apart(measured):
 
     asyncio.run(main())
     assert measured.counts("handled_total", "status") == {"2xx": 10, "4xx": 10}
+
+
+def test_a_coroutine_of_several_steps_tells_what_asks_the_program(measured):
+    handled = {
+        "target": "handing_shop:serve_later",
+        "record": [{"metric": "handled_total", "labels": {"status": "told.items"}}],
+    }
+    answer = {"target": "handing_shop:Shop.answer", "tell": {"items": "self.items[0]"}}
+    module = measured(TOLD, handled, answer)
+    shop = module.Shop()
+    shop.items = ["tea"]
+
+    async def send(number):
+        if number == 4 and shop.items == ["bad"]:
+            raise ValueError(number)
+        await asyncio.sleep(0)
+
+    asyncio.run(module.serve_later(shop, send))
+    shop.items = ["bad"]
+    with pytest.raises(ValueError, match="4"):
+        asyncio.run(module.serve_later(shop, send))
+    assert measured.counts("handled_total", "status") == {"tea": 1, "bad": 1}
 
 
 def test_a_cancelled_call_leaves_nothing_behind(measured):

@@ -15,7 +15,7 @@ import sys
 from ancestry_obs import lifecycle
 from ancestry_obs.cli import command_line
 from ancestry_obs.process_tree.new_run import followed
-from ancestry_obs.variables import check, read_variables
+from ancestry_obs.variables import NO_FOLDER, check, read_variables
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -177,5 +177,7 @@ def _values(given: dict[str, object]) -> dict[str, Any]:
     for name, value in given.items():
         check(name, value)
     for name in values.keys() & _PATHS:
+        if values[name] == NO_FOLDER:
+            continue
         values[name] = os.path.abspath(os.path.expanduser(str(values[name])))  # noqa: PTH100, PTH111  as it is written, links included
     return values

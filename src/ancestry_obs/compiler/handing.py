@@ -19,21 +19,27 @@ from ancestry_obs.compiler.handovers import (
     tell,
     told,
 )
-from ancestry_obs.compiler.keys import may_call_program
+from ancestry_obs.compiler.keys import ABSENT, may_call_program
+from ancestry_obs.compiler.observation import ObservationWriter, indented, parameter
 from ancestry_obs.expressions.given import TARGET, entry_variable
 from ancestry_obs.mapfile.targets import facts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from ancestry_obs.compiler.advice import Advice
-    from ancestry_obs.compiler.observation import ObservationWriter
     from ancestry_obs.compiler.signature import Names
     from ancestry_obs.expressions.parser import Expression
-    from ancestry_obs.mapfile.specs import RecordSpec
+    from ancestry_obs.mapfile.specs import HandedSpec, RecordSpec
     from ancestry_obs.recording.store import Store
 
-__all__ = ["HandingWriter", "handing_constants", "handing_objects"]
+__all__ = [
+    "HandingWriter",
+    "handing_constants",
+    "handing_objects",
+    "telling_source",
+    "told_variables",
+]
 
 
 def handing_objects(advice: Advice, names: Names) -> dict[str, object]:
@@ -106,7 +112,7 @@ class HandingWriter:
         names = self._names
         yield from self._values
         yield from (self._before(each) for each in self._scopes)
-        yield from (names.told, names.telling, names.listener, names.error)
+        yield from (names.told, names.telling, names.listener)
 
     @property
     def _values(self) -> list[str]:
@@ -149,50 +155,43 @@ class HandingWriter:
         for each in reversed(self._scopes):
             yield f"{self._names(f'set_{local_name(each)}')}({self._before(each)})"
 
-    def telling(self, side: str) -> list[str]:
-        """Write the lines that tell the call around this one.
-
-        Args:
-            side: Where they are: ``return`` or ``raise``.
-        """
-        names, absent = self._names, "error" if side == "return" else "result"
-        lines: list[str] = []
-        for name, expression in self._handed.tell:
-            # Of two things it reads the one that is there.
-            if absent in expression.names and not {"error", "result"} <= expression.names:
-                continue
-            value = self._late.expression(expression, side)
-            told = [f"{names.tell}({names.listener}, {name!r}, {value})"]
-            lost = f"{names.tell}({names.listener}, {name!r}, {self._failed(f'tell.{name}')})"
-            lines += self._tried(told, lost, expression)
+    @property
+    def telling(self) -> list[str]:
+        """The lines that tell the call around this one, where this one returned."""
+        lines = told_lines(self._handed, "return", self._late, self._names)
+        names = self._names
         if not lines:
             return []
-        listening = [
+        return [
             f"{names.listener} = {names.get_told}()",
             f"if {names.listener} is not None:",
             *(f"    {each}" for each in lines),
             f"{names.listener} = None",
         ]
-        if side == "return":
-            return listening
-        # What is raised must not stay in the frame that it has in its traceback.
-        return [f"{names.error} = {names.exception}()", *listening, f"{names.error} = None"]
 
-    def _worked_out(self, local: str, name: str, expression: Expression) -> list[str]:
-        value = [f"{local} = {self._outside.expression(expression, 'call')}"]
-        return self._tried(value, f"{local} = {self._failed(name)}", expression)
+    def telling_failed(self, values: Mapping[str, str]) -> list[str]:
+        """Write the same where an exception leaves the call: a call of `telling_source`'s.
 
-    def _tried(self, lines: list[str], failed: str, expression: Expression) -> list[str]:
-        lines = self._outside.marked(lines, "r0") if may_call_program(expression) else lines
+        Args:
+            values: The identifier of each variable there.
+        """
+        names = self._names
+        read = told_variables(self._handed)
+        if read is None:
+            return []
+        given = ", ".join([names.failures, names.r0, *(values[each] for each in read)])
         return [
-            "try:",
-            *(f"    {each}" for each in lines),
-            f"except {self._names.BaseException}:",
-            f"    {failed}",
+            f"if {names.telling}:",
+            "    try:",
+            f"        {names.tell_failed}({given})",
+            f"    except {names.no_room}:",
+            "        pass",
         ]
 
-    def _failed(self, name: str) -> str:
-        return f"{self._names.failures}.failed({name!r})"
+    def _worked_out(self, local: str, name: str, expression: Expression) -> list[str]:
+        value = f"{local} = {self._outside.expression(expression, 'call')}"
+        failed = f"{local} = {_failed(name, self._names)}"
+        return _tried(value, failed, expression, self._outside, self._names)
 
     def _before(self, scope: str) -> str:
         """Name what was there before the call; of a mark it is whether the call is inside."""
@@ -203,3 +202,76 @@ class HandingWriter:
 
 def _reads_told(record: RecordSpec) -> bool:
     return any(name.startswith("told.") for each in record.expressions for name in each.names)
+
+
+def told_variables(handed: HandedSpec) -> list[str] | None:
+    """Give the variables that a call which raised reads to tell the one around it.
+
+    Args:
+        handed: What it hands on.
+
+    Returns:
+        Their names, in the order in which they are handed over; `None` if there is nothing to tell.
+    """
+    told = [each for _, each in _told_at("raise", handed)]
+    read = (name for each in told for name in sorted(each.names) if name not in {"error", "result"})
+    return list(dict.fromkeys(read)) if told else None
+
+
+def telling_source(handed: HandedSpec, names: Names) -> str:
+    """Write the function that woven code calls to tell of a call that raised.
+
+    It is no part of that code, since the compiler of Python 3.13.0 fails on some coroutines with so
+    much in their handlers.
+
+    Args:
+        handed: What the call hands on.
+        names: Makes identifiers.
+    """
+    read = told_variables(handed) or []
+    values = {each: parameter(each, names) for each in read}
+    writer = ObservationWriter(names, values, steps=True)
+    lines = [
+        f"{names.error} = {names.exception}()",
+        f"{names.listener} = {names.get_told}()",
+        f"if {names.listener} is not None:",
+        *indented(told_lines(handed, "raise", writer, names)),
+    ]
+    parameters = ", ".join([names.failures, names.r0, *values.values()])
+    return "\n".join([f"def {names.tell_failed}({parameters}):", *indented(lines)])
+
+
+def told_lines(handed: HandedSpec, side: str, writer: ObservationWriter, names: Names) -> list[str]:
+    """Write the lines that hand values to who listens.
+
+    Args:
+        handed: What the call hands on.
+        side: Where they are: ``return`` or ``raise``.
+        writer: Writes expressions.
+        names: Makes identifiers.
+    """
+    lines: list[str] = []
+    for name, expression in _told_at(side, handed):
+        told = f"{names.tell}({names.listener}, {name!r}, {{}})".format
+        value, failed = writer.expression(expression, side), _failed(f"tell.{name}", names)
+        lines += _tried(told(value), told(failed), expression, writer, names)
+    return lines
+
+
+def _told_at(side: str, handed: HandedSpec) -> Iterator[tuple[str, Expression]]:
+    """Yield what can be told at a side: of two things it reads the one that is there."""
+    absent = ABSENT[side]
+    for name, expression in handed.tell:
+        if absent not in expression.names or {"error", "result"} <= expression.names:
+            yield name, expression
+
+
+def _tried(
+    line: str, failed: str, expression: Expression, writer: ObservationWriter, names: Names
+) -> list[str]:
+    lines = writer.marked([line], "r0") if may_call_program(expression) else [line]
+    return ["try:", *indented(lines), f"except {names.BaseException}:", f"    {failed}"]
+
+
+def _failed(name: str, names: Names) -> str:
+    return f"{names.failures}.failed({name!r})"

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 from ancestry_obs.compiler.body import Template
 from ancestry_obs.compiler.code import CONSTANT
 from ancestry_obs.compiler.guards import UNBOUND, begin_quietly, isolated
-from ancestry_obs.compiler.handing import handing_constants, handing_objects
+from ancestry_obs.compiler.handing import handing_constants, handing_objects, telling_source
 from ancestry_obs.compiler.keys import ABSENT, response_key
 from ancestry_obs.compiler.observation import labels_name, labels_source, miss_name
 from ancestry_obs.compiler.recorder import Recorder
@@ -243,6 +243,8 @@ def _called(aspect: Aspect, common: Mapping[str, object]) -> dict[str, object]:
     space = {**common, "__builtins__": {}}
     names = aspect.names
     texts: dict[str, Callable[[], str]] = {names.failed: writes_failed(aspect)}
+    if aspect.advice.handed.tell:
+        texts[names.tell_failed] = partial(telling_source, aspect.advice.handed, names)
     for part in aspect.parts:
         # What has not begun is looked up as what has returned.
         for side in ("return", "raise"):

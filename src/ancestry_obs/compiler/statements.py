@@ -334,7 +334,7 @@ class _Writer:
             lines += [f"{gate} += (-1.0,)", f"{gate} = []"]
         lines += self._handing.end
         lines += self._late.write(self._returned, "return", [f"{names.started} = None"])
-        lines += self._handing.telling("return")
+        lines += self._handing.telling
         return [f"if {names.started} is not None:", *indented([*lines, *self._afterwards()])]
 
     def _leaving_alone(self) -> list[str]:
@@ -359,11 +359,10 @@ class _Writer:
         names, started = self._names, self._names.started
         ended = [f"{names(f'gate{part.index}')}.append(-1.0)" for part in self._gates]
         ended += self._handing.end
-        telling = self._handing.telling("raise")
+        told = self._handing.telling_failed(self._late_variables)
         ended = [f"if {started} is not None:", *indented(ended)] if ended else []
         # It is over for the records first: what interrupts the telling is no second end.
-        noted = [f"{names.telling} = {started} is not None"] if telling else []
-        told = [f"if {names.telling}:", *indented(telling)] if telling else []
+        noted = [f"{names.telling} = {started} is not None"] if told else []
         if not self._raised:
             return [*ended, *noted, f"{started} = None", *told]
         return [

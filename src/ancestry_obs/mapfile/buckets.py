@@ -15,6 +15,8 @@ __all__ = ["NAMED", "bounds_of"]
 NAMED: Final[Mapping[str, tuple[float, ...]]] = {
     # OpenTelemetry, "Semantic conventions for HTTP metrics", http.server.request.duration.
     "latency": (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10),
+    # The same for databases, db.client.operation.duration.
+    "database": (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10),
     # Bytes: 256 B to 64 MiB.
     "size": tuple(float(4**power) for power in range(4, 14)),
 }

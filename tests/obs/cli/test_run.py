@@ -258,6 +258,14 @@ def test_the_map_may_be_the_folder_s(project, launch, quiet):
     assert samples(project.path / "project.prom") == expected
 
 
+def test_no_folder_of_woven_code_is_none(project, launch, quiet):
+    project.write(".env", "METRICS_CODE_CACHE=off\n")
+    before = {*project.path.iterdir()}
+    assert launch("run", "--map", quiet("shop"), "--", "shop.py").returncode == 0
+    made = {path.name for path in {*project.path.iterdir()} - before}
+    assert made <= {"quiet.toml", "__pycache__"}
+
+
 def test_a_mistake_in_the_project_file_is_one_line(project, launch):
     project.write("pyproject.toml", "[tool.ancestry_obs]\nmap = 5\n")
     done = launch("run", "--", "shop.py")
@@ -278,6 +286,13 @@ def test_what_was_never_reached_is_said_at_the_end(project, launch, quiet):
         + ", ".join(f"absent{n}:f (module 'absent{n}' is not imported yet)" for n in range(5))
         + " and 1 more\n"
     )
+
+
+def test_what_is_rare_may_be_never_reached(project, launch, quiet):
+    record = '[{ metric = "prices_total", labels = { name = "\'x\'" } }]'
+    more = f'[[instrument]]\ntarget = "absent:f"\nrare = true\nrecord = {record}\n'
+    done = launch("run", "--map", quiet("shop", more=more), "--", "shop.py")
+    assert done.stderr == ""
 
 
 def test_a_misspelt_target_in_the_program_itself_is_said(project, launch, quiet):
