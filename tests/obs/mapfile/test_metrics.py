@@ -109,7 +109,8 @@ def test_similar_names_do_not_clash():
         ([1, 1], "the bucket 1 comes after 1; write each bound once, in ascending order"),
         ([2, 1.5], "the bucket 1.5 comes after 2; write each bound once, in ascending order"),
         ([], ("found an empty array; allowed is a non-empty array, each item a finite number; "
-         "+Inf is added by itself; or one of latency, size; or a table with from, to, per_decade")),
+         "+Inf is added by itself; or one of latency, database, size; or a table with from, to, "
+         "per_decade")),
     ],
 )  # fmt: skip
 def test_buckets_ascend(findings_of, buckets, finding):
