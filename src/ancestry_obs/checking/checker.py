@@ -110,7 +110,10 @@ class Checker:
         self._judge(spec, outcomes, verdict)
         _fit(spec, outcomes, fitting)
         verdict.findings += fitting.findings
-        verdict.findings.sort(key=lambda each: each.where.line or 0)
+        own = spec.source
+        verdict.findings.sort(
+            key=lambda e: (e.where.source != own, e.where.source, e.where.line or 0)
+        )
         places = {place.text: place.where for place in outcomes}
         first = next(iter(places.values()), None)
         for target, why in fitting.doubts.items():
