@@ -163,6 +163,7 @@ def _install(
             _lead_children(_current.run)
         if named is None and source == DEFAULT_MAP:
             _say_if_foreign(spec)
+        _say_if_unfit(spec)
         if registry is None:
             _current.instrumentation.publish()
         return _current.instrumentation
@@ -321,6 +322,14 @@ def _say_if_foreign(spec: MapSpec) -> None:
     say_if_foreign(spec, DEFAULT_MAP)
 
 
+def _say_if_unfit(spec: MapSpec) -> None:
+    """Say which libraries are of another version than the packs of the map are for."""
+    if spec.packs:
+        from ancestry_obs.library_versions import warn  # noqa: PLC0415  few maps have one
+
+        warn(spec)
+
+
 def _load(source: MapSource) -> MapSpec:
     from ancestry_obs.mapfile import load  # noqa: PLC0415  see above
 
@@ -383,8 +392,10 @@ def reload(map: MapSource | None = None) -> MapDiff:  # noqa: A002  as in `insta
         if _current.instrumentation is None:
             return MapDiff()
         source = map if map is not None else _current.map or DEFAULT_MAP
-        changes = _current.instrumentation.reload(_load(source))
+        spec = _load(source)
+        changes = _current.instrumentation.reload(spec)
         _current.map = _settled(source)
+        _say_if_unfit(spec)
         return changes
 
 

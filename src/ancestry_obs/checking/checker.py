@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from time import time
 from typing import TYPE_CHECKING, Any
 
+from ancestry_obs import library_versions
 from ancestry_obs.checking.answers import AnswerCache
 from ancestry_obs.checking.fitting import Fitting
 from ancestry_obs.checking.history import History
@@ -98,8 +99,8 @@ class Checker:
         verdict = self._check(spec) if known is None else Verdict.made_of(known)
         if known is None and not verdict.has_losses:
             self.answers.put(spec, self.program, verdict.plain)
-        # Time passes while the program stays the same.
-        verdict.notes = [*verdict.notes, *ends(spec, time())]
+        # Time passes, and libraries change, while the program stays the same.
+        verdict.notes = [*verdict.notes, *ends(spec, time()), *library_versions.notes(spec)]
         return verdict
 
     def _check(self, spec: MapSpec) -> Verdict:
@@ -110,7 +111,10 @@ class Checker:
         self._judge(spec, outcomes, verdict)
         _fit(spec, outcomes, fitting)
         verdict.findings += fitting.findings
-        verdict.findings.sort(key=lambda each: each.where.line or 0)
+        own = spec.source
+        verdict.findings.sort(
+            key=lambda e: (e.where.source != own, e.where.source, e.where.line or 0)
+        )
         places = {place.text: place.where for place in outcomes}
         first = next(iter(places.values()), None)
         for target, why in fitting.doubts.items():

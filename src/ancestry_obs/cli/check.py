@@ -6,6 +6,7 @@ modules and weaves them for real, for what is made at run time.
 
 from __future__ import annotations
 
+import os
 import sys
 import tomllib
 from functools import partial
@@ -18,6 +19,7 @@ from ancestry_obs.cli.imported import examine
 from ancestry_obs.cli.verdicts import WRITERS, Checked
 from ancestry_obs.exceptions import MapError, ObservabilityError
 from ancestry_obs.mapfile import load, load_text, resolve_map
+from ancestry_obs.mapfile.map_files import is_pack
 from ancestry_obs.mapfile.map_text import read_stream, read_text
 from ancestry_obs.metrics_exporter.textfile import replace_file
 
@@ -92,12 +94,16 @@ def check_map(name: str, look: Callable[[MapSpec], Verdict], *, fix: bool = Fals
             raise ObservabilityError("--fix needs a file to write to; name the map")
         read = partial(load_text, _standard_input(), "<stdin>")
     try:
-        verdict = look(read())
+        spec = read()
+        verdict = look(spec)
         if not fix or not verdict.renames:
             return Checked(name, verdict)
-        names = verdict.renames
-        _mend(resolve_map(name), names)
-        return Checked(name, look(read()), names)
+        for file in spec.files:
+            if not is_pack(file):
+                _mend(Path(os.path.relpath(file)), verdict.renames)
+        again = look(read())
+        mended = {old: new for old, new in verdict.renames.items() if old not in again.renames}
+        return Checked(name, again, mended)
     except MapError as error:
         if name != _STANDARD_INPUT and not _is_text(resolve_map(name)):
             raise
@@ -160,7 +166,7 @@ def _standard_input() -> str:
 
 
 def _mend(path: Path, names: dict[str, str]) -> None:
-    """Write new names into a map, which keeps its mode, its line ends and all else.
+    """Write new names into a map's file, which keeps its mode, its line ends and all else.
 
     Raises:
         ObservabilityError: it cannot be written.
@@ -168,8 +174,10 @@ def _mend(path: Path, names: dict[str, str]) -> None:
     try:
         real = path.resolve(strict=True)
         mode = real.stat().st_mode
-        replace_file(real, renamed(real.read_bytes().decode(), names).encode())
-        real.chmod(mode)
+        text = real.read_bytes().decode()
+        if (mended := renamed(text, names)) != text:
+            replace_file(real, mended.encode())
+            real.chmod(mode)
     except OSError as error:
         raise ObservabilityError(
             f"{path}: cannot be mended ({error.strerror or error}); make it and its folder writable"

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from ancestry_obs.mapfile.difference import MapDiff, difference
 from ancestry_obs.mapfile.language import json_schema
-from ancestry_obs.mapfile.loader import load, load_text, resolve_map
+from ancestry_obs.mapfile.loader import load, load_text
+from ancestry_obs.mapfile.map_files import resolve_map
 from ancestry_obs.mapfile.metrics import worst_case_series
 from ancestry_obs.mapfile.specs import (
     HookSpec,

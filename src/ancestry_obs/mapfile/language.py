@@ -19,6 +19,7 @@ from ancestry_obs.mapfile.shapes import (
     percentage,
     share,
     text,
+    versions,
     whole,
 )
 from ancestry_obs.mapfile.specs import Aggregate, At, MetricType, Moment
@@ -119,6 +120,9 @@ _RECORD: Final = Table(
 
 _INSTRUMENT: Final = Table(
     {
+        "name": Field(
+            text("a name"), "By what a map that includes this one replaces the instrument."
+        ),
         "target": Field(
             Either(_TARGET, Array(_TARGET, unique=True)),
             "module:qualname, or several; * matches any text.",
@@ -183,9 +187,25 @@ _HOOK: Final = Table(
     extra={"anyOf": [{"required": ["before"]}, {"required": ["after"]}]},
 )
 
+_PACK: Final = Table(
+    {
+        "title": Field(text("one sentence"), "What the pack measures.", required=True),
+        "library": Field(
+            text("a distribution's name on PyPI"), "The library that it measures.", required=True
+        ),
+        "versions": Field(versions(), "The versions of the library that it is for.", required=True),
+        "url": Field(text("a page's address"), "A page about the library."),
+    }
+)
+
 MAP: Final = Table(
     {
         "version": Field(whole(VERSION, VERSION), "The version of this language.", required=True),
+        "include": Field(
+            Array(text("a map's file, or pack:NAME"), unique=True),
+            "Maps that this one takes in: files, by their path from this one, or pack:NAME.",
+        ),
+        "pack": Field(_PACK, "Which library this map is ready for."),
         "namespace": Field(
             namespace(),
             "What the names of its metrics begin with, whatever METRICS_NAMESPACE is; empty for "

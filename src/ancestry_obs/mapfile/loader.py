@@ -2,52 +2,46 @@
 
 Three steps: the source becomes data and the lines of its keys; the language checks keys and types;
 the builders check what depends on several keys. Each goes on after a mistake: one run finds all.
+Where a map includes others, `composition` puts the last step together.
 """
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from ancestry_obs.exceptions import Finding, MapError, Where
+from ancestry_obs.exceptions import MapError
 from ancestry_obs.expressions import BUILTIN_FUNCTIONS
-from ancestry_obs.mapfile.language import MAP
-from ancestry_obs.mapfile.map_text import read_text
-from ancestry_obs.mapfile.metrics import build_metrics
+from ancestry_obs.mapfile.map_files import PACK, MapFile, read_file, resolve_map
+from ancestry_obs.mapfile.metrics import build_metrics, refuse_clashes
 from ancestry_obs.mapfile.parts import (
-    build_hook,
-    build_instrument,
-    build_sample,
+    build_pack,
+    build_parts,
     check_functions,
     check_writers,
+    recorded_by,
 )
 from ancestry_obs.mapfile.reader import Reader
-from ancestry_obs.mapfile.report import Report
 from ancestry_obs.mapfile.shapes import percent
 from ancestry_obs.mapfile.specs import MapSpec
-from ancestry_obs.mapfile.toml_lines import parse_toml, syntax_error_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pathlib import Path
 
-    from ancestry_obs.mapfile.toml_lines import KeyPath, Lines
+    from ancestry_obs.exceptions import Finding
 
-__all__ = ["load", "load_text", "resolve_map"]
-
-SHIPPED: Final = Path(__file__).parent.parent / "maps"
+__all__ = ["load", "load_text"]
 
 
 def load(source: str | Path | Mapping[str, Any] | MapSpec) -> MapSpec:
     """Load and validate a map.
 
     Args:
-        source: A file or the name of a shipped map (see `resolve_map`), a mapping of the same
-            structure, or a spec, which is given back as it is.
+        source: A file, ``pack:NAME`` or the name of a shipped map (see `resolve_map`), a mapping of
+            the same structure, or a spec, which is given back as it is.
 
     Returns:
-        The validated map.
+        The validated map, with all that it includes.
 
     Raises:
         MapError: The map has mistakes; all of them are in its findings.
@@ -60,10 +54,9 @@ def load(source: str | Path | Mapping[str, Any] | MapSpec) -> MapSpec:
     if isinstance(source, MapSpec):
         return source
     if isinstance(source, Mapping):
-        return _build(source, Report("<mapping>"), "<mapping>")
+        return _build(MapFile.of_data(source, "<mapping>"))
     path = resolve_map(source)
-    data, lines = _read(path)
-    return _build(data, Report(str(path), lines), str(path))
+    return _build(read_file(path, str(source if str(source).startswith(PACK) else path)))
 
 
 def load_text(text: str, source: str) -> MapSpec:
@@ -76,92 +69,44 @@ def load_text(text: str, source: str) -> MapSpec:
     Raises:
         MapError: The map has mistakes; all of them are in its findings.
     """
-    data, lines = _parse(text.removeprefix("\ufeff"), source)
-    return _build(data, Report(source, lines), source)
+    return _build(MapFile.of_text(text.removeprefix("\ufeff"), source))
 
 
-def resolve_map(name_or_path: str | Path) -> Path:
-    """Find a map's file.
+def _build(file: MapFile) -> MapSpec:
+    if file.tables.get("include"):
+        from ancestry_obs.mapfile.composition import compose  # noqa: PLC0415  few maps include any
 
-    Args:
-        name_or_path: A path; or the bare name of a map that ships with the package, with or without
-            ``.toml``, if there is no such file here.
-
-    Returns:
-        The path, which need not exist.
-
-    Example:
-        >>> resolve_map("ancestry").name
-        'ancestry.toml'
-    """
-    path = Path(name_or_path)
-    if path.name != str(path) or path.exists():
-        return path
-    shipped = SHIPPED / (path.name if path.suffix else f"{path.name}.toml")
-    return shipped if shipped.exists() else path
+        spec = compose(file)
+    else:
+        spec = _alone(file)
+    if file.report.findings:
+        raise MapError(file.report.findings)
+    return spec
 
 
-def _read(path: Path) -> tuple[dict[str, Any], Lines]:
-    try:
-        return _parse(read_text(path), str(path))
-    except FileNotFoundError:
-        # With a dot in its stem it goes with a map, and is none itself.
-        maps = (file.name for file in SHIPPED.glob("*.toml") if "." not in file.stem)
-        names = ", ".join(sorted(maps))
-        raise _unreadable(path, "no such file", f"maps that ship: {names or 'none'}") from None
-    except MapError:
-        raise
-    except UnicodeDecodeError as error:
-        raise _unreadable(path, f"not UTF-8 text ({error})", "save it as UTF-8") from None
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise _unreadable(path, f"cannot be read: {reason}", "name a readable file") from None
-    except ValueError as error:  # a null byte in the name
-        raise _unreadable(path, f"cannot be read: {error}", "name a readable file") from None
-
-
-def _parse(text: str, source: str) -> tuple[dict[str, Any], Lines]:
-    try:
-        return parse_toml(text)
-    except tomllib.TOMLDecodeError as error:
-        line = syntax_error_line(error, text)
-        raise MapError([Finding(f"not TOML: {error}", Where(source, line, ""))]) from None
-
-
-def _unreadable(path: Path, message: str, remedy: str) -> MapError:
-    return MapError([Finding(message, Where(str(path), None, ""), remedy)])
-
-
-def _build(data: Mapping[str, Any], report: Report, source: str) -> MapSpec:
-    tables = MAP.check(data, (), report)
-    metrics = build_metrics(tables.get("metrics") or {}, report, tables.get("namespace"))
+def _alone(file: MapFile) -> MapSpec:
+    """Build the map of a file that includes no other."""
+    tables, report = file.tables, file.report
+    metrics = build_metrics(tables, report)
+    refuse_clashes(metrics.values(), report)
     functions = tables.get("functions") or {}
     reader = Reader(metrics, {*BUILTIN_FUNCTIONS, *functions}, report)
     check_functions(functions, reader)
-    instruments = tuple(
-        build_instrument(table, path, reader) for path, table in _tables(tables, "instrument")
-    )
-    samples = tuple(build_sample(table, path, reader) for path, table in _tables(tables, "sample"))
-    hooks = tuple(build_hook(table, path, reader) for path, table in _tables(tables, "hook"))
-    check_writers(instruments, samples, report)
-    if report.findings:
-        raise MapError(sorted(report.findings, key=_line))
+    parts = build_parts(tables, reader)
+    check_writers(parts, recorded_by(parts.instruments), report)
+    report.findings.sort(key=_line)
+    pack = tables.get("pack")
     return MapSpec(
         metrics=tuple(metric for metric in metrics.values() if metric),
-        instruments=instruments,
-        samples=samples,
-        hooks=hooks,
+        instruments=parts.instruments,
+        samples=parts.samples,
+        hooks=parts.hooks,
         functions=tuple(functions.items()),
-        source=source,
+        source=report.source,
         budget=percent(tables.get("budget") or "") / 100 or None,
+        packs=(build_pack(pack, report),) if pack else (),
+        files=(str(file.path.absolute()),) if file.path else (),
     )
-
-
-def _tables(tables: Mapping[str, Any], part: str) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
-    """Give each usable table of an array of tables, with its path."""
-    for index, table in enumerate(tables.get(part) or ()):
-        if table is not None:
-            yield (part, index), table
 
 
 def _line(finding: Finding) -> int:

@@ -10,6 +10,7 @@ from itertools import pairwise
 from math import prod
 from typing import TYPE_CHECKING, Any, Final
 
+from ancestry_obs.exceptions import Finding
 from ancestry_obs.mapfile.buckets import bounds_of
 from ancestry_obs.mapfile.language import LABEL_BOUNDS
 from ancestry_obs.mapfile.specs import LabelSpec, MetricSpec
@@ -20,14 +21,20 @@ if TYPE_CHECKING:
     from ancestry_obs.mapfile.report import Report
     from ancestry_obs.mapfile.toml_lines import KeyPath
 
-__all__ = ["ALWAYS_POSSIBLE", "build_metrics", "possible_values", "worst_case_series"]
+__all__ = [
+    "ALWAYS_POSSIBLE",
+    "build_metrics",
+    "possible_values",
+    "refuse_clashes",
+    "worst_case_series",
+]
 
 # What a label can be beside its own values: past its bound, and after a failing expression.
 ALWAYS_POSSIBLE: Final = ("other", "error")
 
 _COUNTER_SUFFIX: Final = "_total"
-# OpenMetrics 1.0, "Suffixes": the names that a family of each type has besides its own.
 _OWN: Final = "ancestry_obs_"
+# OpenMetrics 1.0, "Suffixes": the names that a family of each type has besides its own.
 _SUFFIXES: Final[dict[str, tuple[str, ...]]] = {
     "counter": ("_total", "_created"),
     "histogram": ("_bucket", "_sum", "_count", "_created"),
@@ -54,10 +61,8 @@ def possible_values(label: LabelSpec) -> int:
     return (label.max_values or 0) + len(ALWAYS_POSSIBLE)
 
 
-def build_metrics(
-    tables: Mapping[str, Any], report: Report, namespace: str | None = None
-) -> dict[str, MetricSpec | None]:
-    """Build the metrics of a map.
+def build_metrics(tables: Mapping[str, Any], report: Report) -> dict[str, MetricSpec | None]:
+    """Build the metrics of one file.
 
     Args:
         tables: The table of each metric; `None` for one that is broken.
@@ -67,12 +72,11 @@ def build_metrics(
     Returns:
         The metrics by name; `None` for one that is broken, so that its name still counts as known.
     """
-    metrics = {
+    namespace = tables.get("namespace")
+    return {
         name: None if table is None else _metric(name, table, ("metrics", name), report, namespace)
-        for name, table in tables.items()
+        for name, table in (tables.get("metrics") or {}).items()
     }
-    _refuse_clashes((metric for metric in metrics.values() if metric), report)
-    return metrics
 
 
 def _metric(
@@ -141,15 +145,21 @@ def _buckets(
     return tuple(map(float, bounds))
 
 
-def _refuse_clashes(metrics: Iterable[MetricSpec], report: Report) -> None:
-    """Refuse two metrics that would expose, or describe, the same name."""
-    taken: dict[str, str] = {}
-    for metric in metrics:
+def refuse_clashes(metrics: Iterable[MetricSpec | None], report: Report) -> None:
+    """Refuse two metrics of a map that would expose, or describe, the same name.
+
+    Args:
+        metrics: Those of all its files; `None` for one that is broken.
+        report: Takes the mistakes.
+    """
+    taken: dict[tuple[bool, str], str] = {}
+    for metric in filter(None, metrics):
         for name in _exposed_names(metric):
-            owner = taken.setdefault(name, metric.name)
+            full = f"{metric.namespace}_{name}" if metric.namespace else name
+            owner = taken.setdefault((metric.namespace is None, full), metric.name)
             if owner != metric.name:
                 message = f"{metric.name!r} and {owner!r} would both expose {name!r}"
-                report.add(("metrics", metric.name), message, "rename one of them")
+                report.findings.append(Finding(message, metric.where, "rename one of them"))
                 break
 
 

@@ -1,4 +1,4 @@
-"""The parts of a map that name targets or functions: checked tables go in, specs come out."""
+"""The parts of a file that name targets or functions: checked tables go in, specs come out."""
 
 from __future__ import annotations
 
@@ -6,27 +6,94 @@ from keyword import iskeyword
 from typing import TYPE_CHECKING, Any, Final
 
 from ancestry_obs.expressions import BUILTIN_FUNCTIONS
-from ancestry_obs.frozen import replaced
+from ancestry_obs.frozen import frozen, replaced
 from ancestry_obs.mapfile.handed import build_handed, nested_name
 from ancestry_obs.mapfile.reader import Variables
 from ancestry_obs.mapfile.records import build_record
-from ancestry_obs.mapfile.specs import At, HookSpec, InstrumentSpec, RecordSpec, SampleSpec
+from ancestry_obs.mapfile.specs import (
+    At,
+    HookSpec,
+    InstrumentSpec,
+    PackSpec,
+    RecordSpec,
+    SampleSpec,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable, Iterator, Mapping
     from datetime import date
 
     from ancestry_obs.mapfile.reader import Reader
     from ancestry_obs.mapfile.report import Report
     from ancestry_obs.mapfile.toml_lines import KeyPath
 
-__all__ = ["build_hook", "build_instrument", "build_sample", "check_functions", "check_writers"]
+__all__ = [
+    "Parts",
+    "build_pack",
+    "build_parts",
+    "check_functions",
+    "check_writers",
+    "recorded_by",
+]
 
 _SELF: Final = Variables(only=("self",))
 _SELF_AND_METHODS: Final = Variables(only=("self",), methods=True)
 
 
-def build_instrument(table: dict[str, Any], path: KeyPath, reader: Reader) -> InstrumentSpec:
+@frozen(slots=False)
+class Parts:
+    """What one file has that names targets, in its order."""
+
+    instruments: tuple[InstrumentSpec, ...]
+    samples: tuple[SampleSpec, ...]
+    hooks: tuple[HookSpec, ...]
+
+
+def build_parts(tables: Mapping[str, Any], reader: Reader) -> Parts:
+    """Build the instruments, samples and hooks of one file.
+
+    Args:
+        tables: The file's checked tables.
+        reader: Knows metrics and functions of the whole map, takes the file's mistakes.
+    """
+    _check_names(tables, reader.report)
+    return Parts(
+        tuple(_instrument(table, at, reader) for at, table in _tables(tables, "instrument")),
+        tuple(_sample(table, at, reader) for at, table in _tables(tables, "sample")),
+        tuple(_hook(table, at, reader) for at, table in _tables(tables, "hook")),
+    )
+
+
+def _tables(tables: Mapping[str, Any], part: str) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
+    """Give each usable table of an array of tables, with its path."""
+    for index, table in enumerate(tables.get(part) or ()):
+        if table is not None:
+            yield (part, index), table
+
+
+def _check_names(tables: Mapping[str, Any], report: Report) -> None:
+    taken: set[str] = set()
+    for path, table in _tables(tables, "instrument"):
+        name = table.get("name")
+        if name in taken:
+            message = f"another instrument of this file is named {name!r}"
+            report.add((*path, "name"), message, "rename one of them")
+        if name:
+            taken.add(name)
+
+
+def build_pack(table: Mapping[str, Any], report: Report) -> PackSpec:
+    """Build the ``[pack]`` of a file."""
+    return PackSpec(
+        table.get("title") or "",
+        table.get("library") or "",
+        table.get("versions") or "",
+        table.get("url") or "",
+        report.where(("pack",)),
+    )
+
+
+def _instrument(table: dict[str, Any], path: KeyPath, reader: Reader) -> InstrumentSpec:
     """Build one ``[[instrument]]`` with its records."""
     given = table.get("target") or ()
     if isinstance(given, str):
@@ -53,7 +120,8 @@ def build_instrument(table: dict[str, Any], path: KeyPath, reader: Reader) -> In
     if sample < 1:
         _check_sample(records, path, reader.report)
     return InstrumentSpec(
-        tuple(targets), subclasses, at, records, where, rare, until, sample, handed
+        *(tuple(targets), subclasses, at, records, where, rare, until, sample, handed),
+        name=table.get("name") or "",
     )
 
 
@@ -89,7 +157,7 @@ def _seconds(moment: date | None) -> float | None:
     return seconds_of(moment)
 
 
-def build_sample(table: dict[str, Any], path: KeyPath, reader: Reader) -> SampleSpec:
+def _sample(table: dict[str, Any], path: KeyPath, reader: Reader) -> SampleSpec:
     """Build one ``[[sample]]``."""
     metric = reader.metric(table, path)
     if metric is not None and metric.type != "gauge":
@@ -106,7 +174,7 @@ def build_sample(table: dict[str, Any], path: KeyPath, reader: Reader) -> Sample
     )
 
 
-def build_hook(table: dict[str, Any], path: KeyPath, reader: Reader) -> HookSpec:
+def _hook(table: dict[str, Any], path: KeyPath, reader: Reader) -> HookSpec:
     """Build one ``[[hook]]``."""
     if not {"before", "after"} & table.keys():
         reader.report.add(
@@ -132,12 +200,20 @@ def check_functions(functions: dict[str, str | None], reader: Reader) -> None:
         reader.target(target, path, single=True)
 
 
-def check_writers(
-    instruments: tuple[InstrumentSpec, ...], samples: tuple[SampleSpec, ...], report: Report
-) -> None:
-    """Refuse a gauge that is both recorded and sampled: each would overwrite the other."""
-    recorded = {record.metric for instrument in instruments for record in instrument.records}
-    for index, sample in enumerate(samples):
+def recorded_by(instruments: Iterable[InstrumentSpec]) -> set[str]:
+    """Name the metrics that instruments record."""
+    return {record.metric for instrument in instruments for record in instrument.records}
+
+
+def check_writers(parts: Parts, recorded: Collection[str], report: Report) -> None:
+    """Refuse a gauge that is both recorded and sampled: each would overwrite the other.
+
+    Args:
+        parts: Those of one file.
+        recorded: The metrics that any instrument of the map records.
+        report: Takes the file's mistakes.
+    """
+    for index, sample in enumerate(parts.samples):
         if sample.metric in recorded:
             message = f"{sample.metric!r} is sampled here and recorded by an instrument"
             report.add(("sample", index, "metric"), message, "keep one of the two")

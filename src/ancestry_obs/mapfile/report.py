@@ -24,14 +24,21 @@ class Report:
     Args:
         source: The map's file as it was named, or ``<mapping>``.
         lines: Gives the line of each key, once one is needed; none where the source has none.
+        findings: Those of the files that are read together with this one.
 
     Attributes:
         findings: In the order they were made.
+        source: The map's file as it was named, or ``<mapping>``.
     """
 
-    def __init__(self, source: str, lines: Callable[[], Mapping[KeyPath, int]] = dict) -> None:
-        self.findings: list[Finding] = []
-        self._source = source
+    def __init__(
+        self,
+        source: str,
+        lines: Callable[[], Mapping[KeyPath, int]] = dict,
+        findings: list[Finding] | None = None,
+    ) -> None:
+        self.findings: list[Finding] = [] if findings is None else findings
+        self.source = source
         self._lines = cache(lines)
 
     def add(self, path: KeyPath, message: str, remedy: str = "") -> None:
@@ -40,7 +47,7 @@ class Report:
 
     def where(self, path: KeyPath) -> Where:
         """Give the place of a key; one that is missing has the line of what should hold it."""
-        return Where(self._source, partial(self._line, path), key_text(path))
+        return Where(self.source, partial(self._line, path), key_text(path))
 
     def _line(self, path: KeyPath) -> int | None:
         lines = self._lines()

@@ -38,6 +38,7 @@ __all__ = [
     "percentage",
     "share",
     "text",
+    "versions",
     "whole",
 ]
 
@@ -45,6 +46,7 @@ Schema = dict[str, Any]
 
 _PERCENTAGE: Final = r"(?![0.]*%)([0-4]?[0-9](\.[0-9]{1,6})?|50(\.0{1,6})?)%"
 _NAMESPACE: Final = r"((?!__)[a-zA-Z_][a-zA-Z0-9_]*)?"
+_RELEASE: Final = r"(>=|<=|>|<|==|!=|~=) ?[0-9]{1,9}(\.[0-9]{1,9}){0,5}"
 _LEGIBLE: Final = 10**100
 _KINDS: Final = {str: "text", bool: "boolean", int: "number", float: "number"}
 
@@ -164,6 +166,16 @@ def percentage() -> Scalar:
         "a percentage above 0 and up to 50, such as '1%'",
         lambda value: isinstance(value, str) and percent(value) > 0,
         {"type": "string", "pattern": f"^{_PERCENTAGE}$"},
+    )
+
+
+def versions() -> Scalar:
+    """Make the shape of the versions of a library: releases as `packaging` compares them."""
+    pattern = f"{_RELEASE}( ?, ?{_RELEASE}){{0,9}}"
+    return Scalar(
+        "versions such as '>=2.3,<4', each by >=, >, <=, <, ==, != or ~= and numbers with dots",
+        lambda value: isinstance(value, str) and re.fullmatch(pattern, value, re.ASCII) is not None,
+        {"type": "string", "pattern": f"^({pattern})$"},
     )
 
 

@@ -26,6 +26,7 @@ __all__ = [
     "MetricSpec",
     "MetricType",
     "Moment",
+    "PackSpec",
     "RecordSpec",
     "SampleSpec",
     "Where",
@@ -156,6 +157,7 @@ class InstrumentSpec:
         until: When it is over, in seconds since the epoch.
         sample: The share of calls that are timed.
         handed: The values that each call hands on.
+        name: By what a map that includes this one replaces it; empty if it cannot.
     """
 
     targets: tuple[str, ...]
@@ -167,6 +169,7 @@ class InstrumentSpec:
     until: float | None = None
     sample: float = 1.0
     handed: HandedSpec = HandedSpec()
+    name: str = field(default="", compare=False)
 
     @property
     def expressions(self) -> tuple[Expression, ...]:
@@ -240,8 +243,27 @@ class HookSpec:
 
 
 @frozen()
+class PackSpec:
+    """What a map says of itself that is ready for a library.
+
+    Args:
+        title: One sentence on what it measures.
+        library: The distribution's name on PyPI.
+        versions: Those that it is for, such as ``>=2.3,<4``.
+        url: A page about it; empty if there is none.
+        where: The place in the map.
+    """
+
+    title: str
+    library: str
+    versions: str
+    url: str
+    where: Where = field(compare=False)
+
+
+@frozen()
 class MapSpec:
-    """A whole map.
+    """A whole map, with what it includes.
 
     Args:
         metrics: In the order of the map, as are the other parts.
@@ -251,6 +273,8 @@ class MapSpec:
         functions: One's own label functions: name and ``module:callable``.
         source: The file as it was named, or ``<mapping>``.
         budget: The share of a process's processor time that measuring may take, if it is limited.
+        packs: The libraries that it and its included maps are for.
+        files: The paths of all files that it was read from.
     """
 
     metrics: tuple[MetricSpec, ...]
@@ -260,6 +284,8 @@ class MapSpec:
     functions: tuple[tuple[str, str], ...]
     source: str = field(compare=False)
     budget: float | None = None
+    packs: tuple[PackSpec, ...] = ()
+    files: tuple[str, ...] = field(default=(), compare=False)
 
     def functions_of(self, *parts: InstrumentSpec | SampleSpec) -> tuple[tuple[str, str], ...]:
         """Give those of one's own label functions that the expressions of some parts call."""

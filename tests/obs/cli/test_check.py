@@ -204,6 +204,23 @@ def test_a_map_behind_a_link_is_mended_where_it_is(project, command):
     assert "shop:price" in (project.path / "maps/real.toml").read_text()
 
 
+def test_included_files_are_mended_and_packs_are_not(project, command):
+    project.write("maps/common.toml", project.metrics + instrument("shop:prise"))
+    mine = 'version = 1\ninclude = ["common.toml", "pack:click"]\n' + instrument("shop:Cart.ad")
+    project.write("maps/mine.toml", mine)
+    told = command("check", "maps/mine.toml").out.splitlines()
+    assert told[0].startswith("maps/mine.toml:3: instrument[0]: 'shop:Cart' has no 'ad'; did you")
+    assert told[1].startswith("maps/common.toml:9: instrument[0]: 'shop' has no 'prise'; did you")
+    assert command("check", "--fix", "maps/mine.toml").out.splitlines()[:2] == [
+        "maps/mine.toml: shop:prise is shop:price now",
+        "maps/mine.toml: shop:Cart.ad is shop:Cart.add now",
+    ]
+    assert "shop:price" in (project.path / "maps/common.toml").read_text()
+    (project.path / "maps/common.toml").write_text("version = 1\nmetric = 3\n")
+    told = command("check", "--format", "github", "maps/mine.toml").out.splitlines()
+    assert told[1].startswith("::error file=maps/common.toml,line=2,title=metric::")
+
+
 def test_a_map_that_cannot_be_written_stays_as_it_was(project, command, monkeypatch):
     text = project.metrics + instrument("shop:prise")
     project.write("shop.toml", text)

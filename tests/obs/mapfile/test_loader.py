@@ -341,8 +341,8 @@ def test_a_misspelt_key_is_not_also_missing(good, findings_of):
     assert findings_of(good) == [
         (
             ": instrument[0].targets: unknown key 'targets'; did you mean 'target'? "
-            "allowed: target, subclasses, until, rare, sample, at, record, entry, context, tell, "
-            "outermost"
+            "allowed: name, target, subclasses, until, rare, sample, at, record, entry, context, "
+            "tell, outermost"
         )
     ]
 
