@@ -5,19 +5,41 @@ Nothing is connected or started here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
+from ancestry_obs.frozen import field, frozen
 from ancestry_obs.variables import DOTENV, VARIABLES, check, read_variables
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 __all__ = ["VARIABLES", "ObservabilitySettings"]
 
 
-@dataclass(frozen=True, slots=True)
+_OPTIONAL: Final = frozenset(
+    {"instrumentation_map", "push_url", "textfile", "file_sd", "code_cache", "web_config"}
+)
+"""Settings that may be `None`."""
+
+
+class _DataclassFields:
+    """The fields as `dataclasses` knows them, so that its `replace` and `fields` take settings.
+
+    They are made for who asks: to import `dataclasses` takes longer than to read the settings.
+    """
+
+    def __get__(self, _: object, owner: type) -> dict[str, Any]:
+        from dataclasses import dataclass, field  # noqa: PLC0415  see above
+
+        values = owner()
+        defaults = {name: field(default=getattr(values, name)) for name in VARIABLES}
+        kinds = {"__annotations__": dict.fromkeys(VARIABLES, object)}
+        known: Any = dataclass(type(owner.__name__, (), {**defaults, **kinds}))
+        return known.__dataclass_fields__  # type: ignore[no-any-return]
+
+
+@frozen()
 class ObservabilitySettings:
     """How metrics are collected and exposed.
 
@@ -46,6 +68,8 @@ class ObservabilitySettings:
         >>> ObservabilitySettings(enable_prometheus_metrics=True, metrics_export_port=0).textfile
     """
 
+    __dataclass_fields__ = _DataclassFields()
+
     enable_prometheus_metrics: bool = False
     metrics_export_port: int = 9000
     metrics_namespace: str = "ancestry"
@@ -60,14 +84,14 @@ class ObservabilitySettings:
     follow_children: bool = False
 
     def __post_init__(self) -> None:
-        for setting in fields(self):
-            value = getattr(self, setting.name)
-            if value is not None or setting.default is not None:
-                check(setting.name, value)
+        for name in VARIABLES:
+            value = getattr(self, name)
+            if value is not None or name not in _OPTIONAL:
+                check(name, value)
 
     @classmethod
     def from_environment(
-        cls, environ: Mapping[str, str] | None = None, dotenv: Path | None = Path(DOTENV)
+        cls, environ: Mapping[str, str] | None = None, dotenv: str | Path | None = DOTENV
     ) -> ObservabilitySettings:
         """Read the settings from variables and a ``.env`` file.
 

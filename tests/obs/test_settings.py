@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 from hypothesis import given, settings
@@ -277,3 +277,11 @@ def test_any_text_gives_settings_or_an_error_that_names_the_variable(environ):
         again = {name: getattr(read_settings, name) for name in VARIABLES}
         assert ObservabilitySettings(**again) == read_settings
     assert named in {None, *environ}
+
+
+def test_the_functions_of_dataclasses_take_settings():
+    settings = replace(read(), metrics_namespace="shop", textfile="a.prom")
+    assert (settings.metrics_namespace, settings.textfile) == ("shop", "a.prom")
+    assert settings == replace(settings)
+    with pytest.raises(SettingsError):
+        replace(settings, textfile="a.txt")

@@ -6,11 +6,16 @@ be wrong about what the map wants of this target. No text is written here, nothi
 
 from __future__ import annotations
 
-import inspect
 from functools import cached_property
-from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR, CO_VARARGS, CO_VARKEYWORDS
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
+from ancestry_obs.code_facts import (
+    CO_ASYNC_GENERATOR,
+    CO_COROUTINE,
+    CO_GENERATOR,
+    CO_VARARGS,
+    CO_VARKEYWORDS,
+)
 from ancestry_obs.compiler.advice import merge, without
 from ancestry_obs.compiler.dotted import given_texts
 from ancestry_obs.compiler.keys import ABSENT, may_call_program, plan_keys
@@ -163,9 +168,11 @@ class Aspect(_Remembering):
     @cached_property
     def kind(self) -> Kind:
         """What a call gives: its result, or something that has to be run."""
-        is_plain = self.code is not None or self.function is None
-        if not is_plain and inspect.iscoroutinefunction(self.function):
-            return "coroutine"
+        if self.code is None and self.function is not None:
+            import inspect  # noqa: PLC0415  see `code_facts`; this is what has no code
+
+            if inspect.iscoroutinefunction(self.function):
+                return "coroutine"
         return kind_of(self.code)
 
     @cached_property

@@ -12,10 +12,11 @@ import re
 import warnings
 from contextlib import contextmanager
 from functools import reduce
-from inspect import CO_ITERABLE_COROUTINE, CO_NESTED
 from operator import or_
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any, Final
+
+from ancestry_obs.code_facts import CO_ITERABLE_COROUTINE, CO_NESTED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

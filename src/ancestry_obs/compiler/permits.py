@@ -21,11 +21,11 @@ from __future__ import annotations
 import ast
 import sys
 import weakref
-from inspect import Parameter
 from opcode import opmap
 from types import FunctionType
 from typing import TYPE_CHECKING, Final
 
+from ancestry_obs.code_facts import VAR_KEYWORD, VAR_POSITIONAL
 from ancestry_obs.compiler.lines import UNKNOWN, line_table
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Permit", "Way", "called_as", "can_take", "going_up", "taken_first"]
 
-_SPREAD: Final = {Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD}
+_SPREAD: Final = {VAR_POSITIONAL, VAR_KEYWORD}
 # Before, finalizers ran wherever a container was made: a tuple or a dict of further arguments is.
 _MAY_SPREAD: Final = sys.version_info >= (3, 12)
 _RESUME: Final = opmap["RESUME"]

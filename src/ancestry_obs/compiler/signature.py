@@ -7,21 +7,28 @@ signature. Names of the shown signature that the taken one lacks are bound by a 
 
 from __future__ import annotations
 
-import inspect
 from functools import cached_property
-from inspect import CO_VARARGS, CO_VARKEYWORDS, Parameter
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING
 
+from ancestry_obs.code_facts import (
+    CO_VARARGS,
+    CO_VARKEYWORDS,
+    KEYWORD_ONLY,
+    POSITIONAL_ONLY,
+    POSITIONAL_OR_KEYWORD,
+    VAR_KEYWORD,
+    VAR_POSITIONAL,
+)
 from ancestry_obs.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from inspect import Parameter
 
 __all__ = ["Names", "Signature", "binder", "shown_parameters", "signature_of"]
 
-_SPREAD = Parameter.VAR_POSITIONAL
-_POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+_POSITIONAL = (POSITIONAL_ONLY, POSITIONAL_OR_KEYWORD)
 
 
 class Names:
@@ -89,7 +96,7 @@ class Signature:
     @property
     def first_argument(self) -> str:
         """The text that passes the first argument on, or nothing if there may be none."""
-        spread = (f"*{name}[:1]" for name, kind in self.parameters if kind is _SPREAD)
+        spread = (f"*{name}[:1]" for name, kind in self.parameters if kind == VAR_POSITIONAL)
         return self.first or next(spread, "")
 
     @property
@@ -98,13 +105,13 @@ class Signature:
         parts: list[str] = []
         kinds = [kind for _, kind in self.parameters]
         for index, (name, kind) in enumerate(self.parameters):
-            if kind is Parameter.KEYWORD_ONLY and not {"*", Parameter.VAR_POSITIONAL} & {
+            if kind == KEYWORD_ONLY and not {"*", VAR_POSITIONAL} & {
                 *parts,
                 *kinds[:index],
             }:
                 parts.append("*")
             parts.append(_starred(name, kind))
-            if kind is Parameter.POSITIONAL_ONLY and kind not in kinds[index + 1 :]:
+            if kind == POSITIONAL_ONLY and kind not in kinds[index + 1 :]:
                 parts.append("/")
         return ", ".join(parts)
 
@@ -112,7 +119,7 @@ class Signature:
     def call(self) -> str:
         """The text between the parentheses of a call that passes everything on."""
         return ", ".join(
-            f"{name}={name}" if kind is Parameter.KEYWORD_ONLY else _starred(name, kind)
+            f"{name}={name}" if kind == KEYWORD_ONLY else _starred(name, kind)
             for name, kind in self.parameters
         )
 
@@ -125,29 +132,31 @@ def signature_of(code: CodeType | None) -> Signature:
             default on to it could change what it does (an `lru_cache` would keep two entries).
     """
     if code is None:
-        return Signature((("args", Parameter.VAR_POSITIONAL), ("kwargs", Parameter.VAR_KEYWORD)))
+        return Signature((("args", VAR_POSITIONAL), ("kwargs", VAR_KEYWORD)))
     names, flags = code.co_varnames, code.co_flags
     only, positional = code.co_posonlyargcount, code.co_argcount
     spread = positional + code.co_kwonlyargcount
     parameters: list[tuple[str, object]] = [
-        *[(name, Parameter.POSITIONAL_ONLY) for name in names[:only]],
-        *[(name, Parameter.POSITIONAL_OR_KEYWORD) for name in names[only:positional]],
+        *[(name, POSITIONAL_ONLY) for name in names[:only]],
+        *[(name, POSITIONAL_OR_KEYWORD) for name in names[only:positional]],
     ]
     if flags & CO_VARARGS:
-        parameters.append((names[spread], _SPREAD))
-    parameters += [(name, Parameter.KEYWORD_ONLY) for name in names[positional:spread]]
+        parameters.append((names[spread], VAR_POSITIONAL))
+    parameters += [(name, KEYWORD_ONLY) for name in names[positional:spread]]
     if flags & CO_VARKEYWORDS:
-        parameters.append((names[spread + (flags & CO_VARARGS != 0)], Parameter.VAR_KEYWORD))
+        parameters.append((names[spread + (flags & CO_VARARGS != 0)], VAR_KEYWORD))
     return Signature(tuple(parameters))
 
 
 def _starred(name: str, kind: object) -> str:
-    stars = "*" if kind is _SPREAD else "**" if kind is Parameter.VAR_KEYWORD else ""
+    stars = "*" if kind == VAR_POSITIONAL else "**" if kind == VAR_KEYWORD else ""
     return stars + name
 
 
 def shown_parameters(function: Callable[..., object]) -> dict[str, Parameter]:
     """Give the parameters that `inspect.signature` shows; none where it cannot tell."""
+    import inspect  # noqa: PLC0415  see `code_facts`; few functions show another signature
+
     try:
         return dict(inspect.signature(function).parameters)
     except (TypeError, ValueError):
@@ -173,7 +182,7 @@ def binder(
     )
     # Far cheaper per call than `inspect.Signature.bind`, and as strict.
     function = FunctionType(code, {})
-    defaults = {n: p.default for n, p in shown.items() if p.default is not Parameter.empty}
+    defaults = {n: p.default for n, p in shown.items() if p.default is not p.empty}
     function.__defaults__ = tuple(
         default for name, default in defaults.items() if shown[name].kind in _POSITIONAL
     )

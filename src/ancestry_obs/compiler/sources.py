@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import linecache
-import tokenize
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -51,8 +50,10 @@ def source_of(code: CodeType, namespace: Mapping[str, Any]) -> str | None:
     # What is in the cache without a time was put there by who made the text, as IPython does.
     if cached is not None and len(cached) > 1 and cached[1] is None:
         return "".join(cached[2])
+    from tokenize import open as open_source  # noqa: PLC0415  known code needs no source
+
     try:
-        with tokenize.open(filename) as stream:
+        with open_source(filename) as stream:
             return stream.read()
     except (OSError, SyntaxError, UnicodeDecodeError, ValueError):
         return _from_loader(namespace)

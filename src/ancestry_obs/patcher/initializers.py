@@ -7,8 +7,6 @@ while it is woven and removed after that (see `proxied`); nothing is patched her
 
 from __future__ import annotations
 
-import inspect
-from inspect import Parameter
 from types import WrapperDescriptorType
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +14,7 @@ from ancestry_obs.patcher.namespaces import full_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from inspect import Signature
 
 __all__ = ["NAME", "is_overridable", "own_initializer"]
 
@@ -67,9 +66,11 @@ def _address(owner: type) -> tuple[str, str, str]:
     return full_name(owner).removesuffix(f".{qualname}"), ".", f"{qualname}.{NAME}"
 
 
-def _signature_of(owner: type) -> inspect.Signature | None:
+def _signature_of(owner: type) -> Signature | None:
+    from inspect import Parameter, signature  # noqa: PLC0415  see `code_facts`; few classes come here
+
     try:
-        shown = inspect.signature(owner)
+        shown = signature(owner)
         parameters = [Parameter("self", Parameter.POSITIONAL_ONLY), *shown.parameters.values()]
         return shown.replace(parameters=parameters)
     except Exception:  # noqa: BLE001 - a foreign metaclass may raise anything when asked

@@ -7,7 +7,6 @@ another name.
 
 from __future__ import annotations
 
-import dis
 import weakref
 from functools import partial
 from sys import _getframe as getframe
@@ -256,9 +255,11 @@ def _only_goes_up(code: CodeType, name: str) -> bool:
     """
     if name.startswith("__") and name.endswith("__"):
         return False
+    from dis import get_instructions  # noqa: PLC0415  few maps name a method above others
+
     reached = by_super = 0
     before = ("", "")
-    for each in dis.get_instructions(code):
+    for each in get_instructions(code):
         if each.opname in {"PRECALL", "CALL", "CACHE", "PUSH_NULL", "COPY_FREE_VARS"}:
             continue
         # Statements of ours ask as well, of a variable of theirs.

@@ -18,10 +18,11 @@ Source: CPython's evaluation loop, which looks at RESUME, JUMP_BACKWARD and the 
 
 from __future__ import annotations
 
-from inspect import CO_VARARGS
 from opcode import opmap
 from threading import get_ident, main_thread
 from typing import TYPE_CHECKING, Final
+
+from ancestry_obs.code_facts import CO_VARARGS
 
 if TYPE_CHECKING:
     from logging import Logger

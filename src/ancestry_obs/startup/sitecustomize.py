@@ -9,6 +9,7 @@ for it: hence no syntax that is new, and no import of the toolkit outside `try`.
 
 # mypy: disable-error-code="no-untyped-def, no-untyped-call"
 
+import gc
 import os
 import sys
 
@@ -23,6 +24,17 @@ def _leave_path():
 
 
 def _join(folder, traces):
+    # What is made here is there to stay: Python need not look for garbage in it.
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        _import_and_begin(folder, traces)
+    finally:
+        if collects:
+            gc.enable()
+
+
+def _import_and_begin(folder, traces):
     try:
         if traces:
             from ancestry_obs.suggestion.trace_start import begin
