@@ -131,7 +131,7 @@ def run_with(pack_file, tmp_path):
             env={**os.environ, "METRICS_NAMESPACE": NAMESPACE, **dict(environment)},
             capture_output=True,
             text=True,
-            timeout=SECONDS * 2,
+            timeout=SECONDS,
             check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr
@@ -223,9 +223,27 @@ def postgres(folder_of_peers, start_peer):
 
 
 @pytest.fixture(scope="session")
-def redis_port(folder_of_peers, start_peer):
-    """The port of a Redis server, which keeps nothing."""
-    port = free_port()
-    options = ("--port", port, "--bind", "127.0.0.1", "--save", "", "--dir", folder_of_peers)
-    start_peer("redis", port, find("redis-server"), *options)
-    return port
+def start_redis(folder_of_peers, start_peer):
+    """Starts a Redis server, which keeps nothing; gives its port."""
+
+    def start(name, *more):
+        port = free_port()
+        folder = folder_of_peers / name
+        folder.mkdir()
+        options = ("--port", port, "--bind", "127.0.0.1", "--save", "", "--dir", folder)
+        start_peer(name, port, find("redis-server"), *options, *more)
+        return port
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def redis_port(start_redis):
+    """The port of a Redis server."""
+    return start_redis("redis")
+
+
+@pytest.fixture(scope="session")
+def redis_cluster_port(start_redis):
+    """The port of a Redis server that is a cluster of one, which nobody has given a slot yet."""
+    return start_redis("cluster", "--cluster-enabled", "yes", "--cluster-port", free_port())

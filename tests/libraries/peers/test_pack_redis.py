@@ -130,6 +130,31 @@ RETRYING = """
     except redis.ConnectionError:
         print(json.dumps(seen(admin)))
 """
+CLUSTER = """
+    admin.cluster("ADDSLOTSRANGE", 0, 16383)
+    while admin.execute_command("CLUSTER INFO")["cluster_state"] != "ok":
+        pass
+    client = redis.cluster.RedisCluster(host="127.0.0.1", port=PORT)
+    client.set("name", "Ada")
+    for _ in range(3):
+        client.get("name")
+    try:
+        client.lpush("name", 1)
+    except redis.ResponseError:
+        pass
+    with client.pipeline() as pipe:
+        pipe.set("a", 1).set("b", 2).incr("b").execute()
+        pipe.execute()
+
+    async def main():
+        client = redis.asyncio.cluster.RedisCluster(host="127.0.0.1", port=PORT)
+        await asyncio.gather(*(client.get("name") for _ in range(5)))
+        await client.pipeline().get("a").get("b").execute()
+        await client.aclose() if hasattr(client, "aclose") else await client.close()
+
+    asyncio.run(main())
+    print(json.dumps(seen(admin)))
+"""
 
 
 def as_the_server_names_them(seen, own=OWN):
@@ -177,6 +202,37 @@ def test_commands_are_those_that_the_server_counts(run_with, redis_port):
     assert page.count(CREATED, "error_type") == {"": 3}
 
 
+def test_a_pipeline_is_one_operation_and_what_is_watched_for_it_another(run_with, redis_port):
+    seen, page = run_with("redis", COMMANDS + PIPES, environment={"PORT": str(redis_port)})
+    server = as_the_server_names_them(seen)
+    # The transaction that was given up has left no SET.
+    pipelined = {"SET": 2, "INCRBY": 1, "GET": 1, "MGET": 1, "LPUSH": 1, "EXEC": 3}
+    alone = {name: count - pipelined.get(name, 0) for name, count in server.items()}
+    assert counted(page) == {
+        **{name: count for name, count in alone.items() if count},
+        "PIPELINE": 1,
+    }
+    assert page.count(f"{PIPELINES}_sum", "db_operation_name") == {"MULTI": 5, "PIPELINE": 2}
+    assert page.count(f"{PIPELINES}_count", "db_operation_name") == {"MULTI": 3, "PIPELINE": 1}
+    assert failed(page) == {
+        ("PIPELINE", "redis.exceptions.ResponseError"): 1,
+        ("MULTI", "redis.exceptions.WatchError"): 1,
+    }
+
+
+def test_the_client_of_asyncio_and_a_command_that_is_cancelled(run_with, redis_port):
+    seen, page = run_with("redis", COMMANDS + ASYNC, environment={"PORT": str(redis_port)})
+    pipelined = {"SET": 1, "INCRBY": 1, "GET": 1, "EXEC": 1}
+    server = as_the_server_names_them(seen)
+    alone = {name: count - pipelined.get(name, 0) for name, count in server.items()}
+    # A command that was cancelled while it was blocked is counted by the server, too.
+    assert counted(page) == {**{name: n for name, n in alone.items() if n}, "PIPELINE": 1}
+    assert failed(page) == {
+        ("LPUSH", "redis.exceptions.ResponseError"): 1,
+        ("BLPOP", "asyncio.exceptions.CancelledError"): 1,
+    }
+
+
 def test_a_command_that_was_retried_counts_once_and_its_retries_apart(run_with, redis_port):
     with socket.create_server(("127.0.0.1", 0)) as free:
         closed = free.getsockname()[1]
@@ -190,3 +246,15 @@ def test_a_command_that_was_retried_counts_once_and_its_retries_apart(run_with, 
     tries = page.count(CREATED, "error_type")["ConnectionRefusedError"]
     assert page.count(RETRIES) == {(): 1 + tries - 1}
     assert tries in {1, 3}
+
+
+def test_a_cluster(run_with, redis_cluster_port):
+    environment = {"PORT": str(redis_cluster_port)}
+    seen, page = run_with("redis", COMMANDS + CLUSTER, environment=environment)
+    own = (*OWN, "cluster", "command", "readonly", "ping")
+    server = as_the_server_names_them(seen, own)
+    pipelined = {"SET": 2, "INCRBY": 1, "GET": 2}
+    alone = {name: count - pipelined.get(name, 0) for name, count in server.items()}
+    assert counted(page, own) == {**{name: n for name, n in alone.items() if n}, "PIPELINE": 2}
+    assert page.count(f"{PIPELINES}_sum", "db_operation_name") == {"PIPELINE": 5}
+    assert failed(page) == {("LPUSH", "redis.exceptions.ResponseError"): 1}
