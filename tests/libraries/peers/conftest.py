@@ -26,7 +26,6 @@ from prometheus_client.parser import text_string_to_metric_families
 
 PACKS = Path(__file__).parents[3] / "src/ancestry_obs/maps/packs"
 SECONDS = 60
-NAMESPACE = "shop"
 RUN = (sys.executable, "-m", "ancestry_obs", "run")
 
 
@@ -70,7 +69,7 @@ class Page:
 
     def __init__(self, text):
         self.samples = [
-            (sample.name.removeprefix(f"{NAMESPACE}_"), sample.labels, sample.value)
+            (sample.name, sample.labels, sample.value)
             for family in text_string_to_metric_families(text)
             for sample in family.samples
         ]
@@ -128,7 +127,7 @@ def run_with(pack_file, tmp_path):
         done = subprocess.run(
             [*RUN, *options, "--", *(command or (sys.executable, "app.py"))],
             cwd=tmp_path,
-            env={**os.environ, "METRICS_NAMESPACE": NAMESPACE, **dict(environment)},
+            env={**os.environ, **dict(environment)},
             capture_output=True,
             text=True,
             timeout=SECONDS,
