@@ -85,11 +85,15 @@ class Page:
 
     @property
     def failures(self):
-        """What was not measured as the pack has it: states, and expressions that failed."""
+        """What was not measured as the pack has it: states, and expressions that failed.
+
+        A module that a program does not import stays pending, as it should.
+        """
+        fine = {"installed", "pending"}
         states = {
             labels["target"]: labels["state"]
             for name, labels, _ in self.samples
-            if name == "ancestry_obs_target_info" and labels["state"] != "installed"
+            if name == "ancestry_obs_target_info" and labels["state"] not in fine
         }
         errors = {
             (labels["target"], labels["label"]): value
@@ -118,19 +122,19 @@ def pack_file(tmp_path_factory):
 def run_with(pack_file, tmp_path):
     """Runs a program with a pack; gives what it wrote, as JSON, and the page at its end."""
 
-    def run(pack, source, *command, files=(), environment=()):
+    def run(pack, source, *words, files=(), environment=()):
         (tmp_path / "app.py").write_text(dedent(source), "utf-8")
         for name, text in dict(files).items():
             (tmp_path / name).write_text(dedent(text), "utf-8")
         textfile = tmp_path / "out.prom"
         options = ("--map", pack_file(pack), "--port", "0", "--textfile", textfile)
         done = subprocess.run(
-            [*RUN, *options, "--", *(command or (sys.executable, "app.py"))],
+            [*RUN, *options, "--", sys.executable, "app.py", *words],
             cwd=tmp_path,
             env={**os.environ, **dict(environment)},
             capture_output=True,
             text=True,
-            timeout=SECONDS,
+            timeout=3 * SECONDS,
             check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr
