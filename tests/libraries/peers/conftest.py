@@ -250,3 +250,9 @@ def redis_port(start_redis):
 def redis_cluster_port(start_redis):
     """The port of a Redis server that is a cluster of one, which nobody has given a slot yet."""
     return start_redis("cluster", "--cluster-enabled", "yes", "--cluster-port", free_port())
+
+
+@pytest.fixture
+def closed_port():
+    """A port on which nobody listens."""
+    return free_port()

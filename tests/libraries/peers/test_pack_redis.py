@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import socket
-
 import pytest
 
 pytestmark = [pytest.mark.live, pytest.mark.real]
@@ -233,10 +231,10 @@ def test_the_client_of_asyncio_and_a_command_that_is_cancelled(run_with, redis_p
     }
 
 
-def test_a_command_that_was_retried_counts_once_and_its_retries_apart(run_with, redis_port):
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        closed = free.getsockname()[1]
-    environment = {"PORT": str(redis_port), "CLOSED": str(closed)}
+def test_a_command_that_was_retried_counts_once_and_its_retries_apart(
+    run_with, redis_port, closed_port
+):
+    environment = {"PORT": str(redis_port), "CLOSED": str(closed_port)}
     seen, page = run_with("redis", COMMANDS + RETRYING, environment=environment)
     assert as_the_server_names_them(seen) == {"SET": 1, "GET": 1}
     assert counted(page) == {"SET": 1, "GET": 2}
