@@ -40,8 +40,10 @@ TEST_TOOLS = (
 )
 # Whose programs the toolkit measures, whoever of them holds the functions.
 LIBRARIES = (
+    "aiosqlite>=0.20",
     "attrs>=24.2",
-    "celery>=5.4",
+    "boto3>=1.35",
+    "celery[redis]>=5.4",
     "click>=8.1",
     "cloudpickle>=3.1",
     "coverage>=7.6",
@@ -55,11 +57,14 @@ LIBRARIES = (
     "httpx>=0.28",
     "ipykernel>=6.29",
     "ipython>=8.31",
+    "Jinja2>=3.1",
     "joblib>=1.4",
     "nbclient>=0.10",
     "pytest-xdist>=3.6",
     "pydantic>=2.10",
-    "SQLAlchemy>=2.0.36",
+    "psycopg[binary]>=3.2",
+    "redis>=5.0.8",
+    "SQLAlchemy[asyncio]>=2.0.36",
     "supervisor>=4.3",
     "typeguard>=4.4",
     "uvicorn>=0.34",
