@@ -19,7 +19,6 @@ from prometheus_client.parser import text_string_to_metric_families
 import ancestry_obs
 
 PACKS = Path(ancestry_obs.__file__).parent / "maps/packs"
-NAMESPACE = "shop"
 CLIENT = "http_client_request_duration_seconds_count"
 SERVER = "http_server_request_duration_seconds_count"
 # Longer than anything takes that ends at all.
@@ -36,7 +35,7 @@ class Page:
     def _samples(self):
         for family in text_string_to_metric_families(generate_latest(self._registry).decode()):
             for sample in family.samples:
-                yield sample.name.removeprefix(f"{NAMESPACE}_"), sample.labels, sample.value
+                yield sample.name, sample.labels, sample.value
 
     def count(self, name, *by):
         """Add up a metric's samples by some of its labels; those of value 0 are left out."""
@@ -75,9 +74,7 @@ def measured(tmp_path):
     def install(*names):
         path = tmp_path / "packs.toml"
         path.write_text(_joined(names), "utf-8")
-        settings = ancestry_obs.ObservabilitySettings(
-            enable_prometheus_metrics=True, metrics_namespace=NAMESPACE
-        )
+        settings = ancestry_obs.ObservabilitySettings(enable_prometheus_metrics=True)
         registry = CollectorRegistry()
         ancestry_obs.install(path, settings=settings, registry=registry)
         pages.append(Page(registry))
