@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from contextlib import closing
+from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -15,6 +17,7 @@ from urllib.parse import urlsplit
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
+from werkzeug.serving import WSGIRequestHandler, make_server
 
 import ancestry_obs
 
@@ -67,16 +70,32 @@ class Page:
 
 
 @pytest.fixture
-def measured(tmp_path):
+def pack_file(tmp_path):
+    """Gives a map of some packs."""
+
+    def make(*names):
+        texts = []
+        for name in names:
+            head, _, rest = (PACKS / f"{name}.toml").read_text("utf-8").partition("[pack]\n")
+            texts.append(head + rest[rest.index("\n\n") :])
+        first, *others = texts
+        path = tmp_path / "packs.toml"
+        instruments = (each[each.index("[[instrument]]") :] for each in others)
+        path.write_text("\n".join([first, *instruments]), "utf-8")
+        return path
+
+    return make
+
+
+@pytest.fixture
+def measured(pack_file):
     """Installs packs until the test is over, and checks at its end that nothing has failed."""
     pages = []
 
     def install(*names):
-        path = tmp_path / "packs.toml"
-        path.write_text(_joined(names), "utf-8")
         settings = ancestry_obs.ObservabilitySettings(enable_prometheus_metrics=True)
         registry = CollectorRegistry()
-        ancestry_obs.install(path, settings=settings, registry=registry)
+        ancestry_obs.install(pack_file(*names), settings=settings, registry=registry)
         pages.append(Page(registry))
         return pages[-1]
 
@@ -86,16 +105,6 @@ def measured(tmp_path):
             page.check()
     finally:
         ancestry_obs.uninstall()
-
-
-def _joined(names):
-    """Join packs to one map."""
-    texts = []
-    for name in names:
-        head, _, rest = (PACKS / f"{name}.toml").read_text("utf-8").partition("[pack]\n")
-        texts.append(head + rest[rest.index("\n\n") :])
-    first, *others = texts
-    return "\n".join([first, *(each[each.index("[[instrument]]") :] for each in others)])
 
 
 class Answers(BaseHTTPRequestHandler):
@@ -202,3 +211,64 @@ def peer():
     server = Peer()
     yield server
     server.stop()
+
+
+def ask(port, method, path, **headers):
+    """Ask a server on loopback; give the status and the body."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=_LIMIT)
+    with closing(connection):
+        connection.request(method, path, headers=headers)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+
+
+class WsgiServer:
+    """A WSGI application behind werkzeug's server, which notes what it sends.
+
+    Attributes:
+        port: Where it is.
+        log: Of each answer the method and the status.
+    """
+
+    def __init__(self, application):
+        self.log = log = []
+
+        class Handler(WSGIRequestHandler):
+            def log_request(self, code="-", size="-"):
+                log.append((self.command, str(int(code))))
+
+            def log(self, *arguments):
+                pass
+
+        self._server = make_server(
+            "127.0.0.1", 0, application, threaded=True, request_handler=Handler
+        )
+        self._server.daemon_threads = True
+        self.port = self._server.server_port
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
+        self._thread.start()
+
+    def stop(self):
+        """End it."""
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+@pytest.fixture
+def serve_wsgi():
+    """Serves WSGI applications until the test is over."""
+    servers = []
+
+    def serve(application):
+        servers.append(WsgiServer(application))
+        return servers[-1]
+
+    yield serve
+    for server in servers:
+        server.stop()
+
+
+@pytest.fixture(scope="session", name="ask")
+def _ask():
+    return ask
