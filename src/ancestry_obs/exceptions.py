@@ -84,8 +84,12 @@ class Where:
 
     def __str__(self) -> str:
         """Write it as an editor takes it."""
-        place = self.source if self.line is None else f"{self.source}:{self.line}"
-        return f"{place}: {self.key}" if self.key else place
+        return f"{self.file_and_line}: {self.key}" if self.key else self.file_and_line
+
+    @property
+    def file_and_line(self) -> str:
+        """The place without the key."""
+        return self.source if self.line is None else f"{self.source}:{self.line}"
 
     @property
     def _place(self) -> tuple[str, int | None, str]:

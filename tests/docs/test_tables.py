@@ -122,6 +122,7 @@ def test_keys_of_the_map(map_page):
         (("records", 1), instrument.fields["record"].shape.item),
         (("samples", 0), MAP.fields["sample"].shape.item),
         (("hooks", 0), MAP.fields["hook"].shape.item),
+        (("defaults", 0), MAP.fields["defaults"].shape),
         (("packs", 0), MAP.fields["pack"].shape),
     ]
     for (section, number), shape in tables:

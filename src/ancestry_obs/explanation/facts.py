@@ -14,7 +14,6 @@ from ancestry_obs.monitoring.usage import usages
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from ancestry_obs.exceptions import Where
     from ancestry_obs.expressions import Expression
     from ancestry_obs.mapfile import LabelSpec, MapSpec, RecordSpec, SampleSpec
     from ancestry_obs.monitoring import Catalogue, Plan
@@ -58,7 +57,7 @@ def metric_facts(spec: MapSpec, catalogue: Catalogue, plan: Plan, name: str) -> 
     metric = next(each for each in spec.metrics if each.name == name)
     return {
         **_monitored(spec, catalogue, plan, name),
-        "where": _place(metric.where),
+        "where": metric.where.file_and_line,
         "type": metric.type,
         "help": metric.help,
         "buckets": list(metric.buckets),
@@ -121,14 +120,14 @@ def _feeds(spec: MapSpec) -> Iterator[tuple[str, Facts]]:
     for hook in spec.hooks:
         for how, action in (("before", hook.before), ("after", hook.after)):
             if action:
-                yield hook.target, {"how": how, "action": action, "where": _place(hook.where)}
+                yield hook.target, {"how": how, "action": action, "where": hook.where.file_and_line}
 
 
 def _expressions(part: RecordSpec | SampleSpec) -> Facts:
     given = {name: _source(getattr(part, name, None)) for name in ("value", "hit", "when")}
     return {
         "metric": part.metric,
-        "where": _place(part.where),
+        "where": part.where.file_and_line,
         **{name: text for name, text in given.items() if text},
         "labels": {name: expression.source for name, expression in part.labels},
     }
@@ -142,7 +141,3 @@ def _label(label: LabelSpec) -> Facts:
     if label.values is None:
         return {"name": label.name, "max_values": label.max_values}
     return {"name": label.name, "values": list(label.values)}
-
-
-def _place(where: Where) -> str:
-    return f"{where.source}:{where.line}" if where.line else where.source

@@ -7,10 +7,10 @@ up, but for what two files say alike: that is there once.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from ancestry_obs.exceptions import Finding
 from ancestry_obs.expressions import BUILTIN_FUNCTIONS
+from ancestry_obs.mapfile.defaults import defaults_of, values_for
 from ancestry_obs.mapfile.inclusion import files_of
 from ancestry_obs.mapfile.metrics import build_metrics, refuse_clashes
 from ancestry_obs.mapfile.parts import (
@@ -21,6 +21,7 @@ from ancestry_obs.mapfile.parts import (
     recorded_by,
 )
 from ancestry_obs.mapfile.reader import Reader
+from ancestry_obs.mapfile.report import differing
 from ancestry_obs.mapfile.shapes import percent
 from ancestry_obs.mapfile.specs import MapSpec
 
@@ -30,14 +31,12 @@ if TYPE_CHECKING:
     from ancestry_obs.exceptions import Where
     from ancestry_obs.mapfile.map_files import MapFile
     from ancestry_obs.mapfile.report import Report
-    from ancestry_obs.mapfile.specs import InstrumentSpec, MetricSpec
+    from ancestry_obs.mapfile.specs import InstrumentSpec
     from ancestry_obs.mapfile.toml_lines import KeyPath
 
 __all__ = ["compose"]
 
 _Spec = TypeVar("_Spec")
-
-_REMEDY: Final = "make the two the same, or write it in the map that includes both, which wins"
 
 
 def compose(root: MapFile) -> MapSpec:
@@ -51,12 +50,21 @@ def compose(root: MapFile) -> MapSpec:
     """
     files = files_of(root)
     _drop_replaced(files)
-    metrics = _metrics(files)
+    functions = _united(
+        files, lambda file: file.tables.get("functions") or {}, lambda name: ("functions", name)
+    )
+    callable_ = {*BUILTIN_FUNCTIONS, *functions}
+    defaults = defaults_of(files, callable_)
+    metrics = _united(
+        files,
+        lambda file: build_metrics(file.tables, file.report, defaults[file]),
+        lambda name: ("metrics", name),
+    )
     refuse_clashes(metrics.values(), root.report)
-    functions = _united(files, lambda file: file.tables.get("functions") or {}, _function_path)
     parts = []
     for file in files:
-        reader = Reader(metrics, {*BUILTIN_FUNCTIONS, *functions}, file.report)
+        values = values_for(file, files, defaults)
+        reader = Reader(metrics, callable_, file.report, values)
         check_functions(file.tables.get("functions") or {}, reader)
         parts.append(build_parts(file.tables, reader))
     instruments = tuple(_once(each.instruments for each in parts))
@@ -101,18 +109,6 @@ def _instrument_names(file: MapFile) -> Iterator[str]:
             yield table["name"]
 
 
-def _metrics(files: Iterable[MapFile]) -> dict[str, MetricSpec | None]:
-    return _united(
-        files,
-        lambda file: build_metrics(file.tables, file.report),
-        lambda name: ("metrics", name),
-    )
-
-
-def _function_path(name: str) -> KeyPath:
-    return ("functions", name)
-
-
 def _united(
     files: Iterable[MapFile],
     said_by: Callable[[MapFile], dict[str, Any]],
@@ -127,8 +123,8 @@ def _united(
             if known is None:  # or broken, and reported as that
                 united[name], said_in[name] = value, file
             elif value is not None and value != known:
-                place = _place(said_in[name].report.where(path(name)))
-                file.report.add(path(name), f"it is not the same as in {place}", _REMEDY)
+                where, other = (each.report.where(path(name)) for each in (file, said_in[name]))
+                file.report.findings.append(differing(where, other))
     return united
 
 
@@ -147,9 +143,4 @@ def _refuse_same_names(instruments: Iterable[InstrumentSpec], report: Report) ->
     for each in instruments:
         where = taken.setdefault(each.name, each.where) if each.name else each.where
         if where.source != each.where.source:
-            message = f"the instrument {each.name!r} is not the same as in {_place(where)}"
-            report.findings.append(Finding(message, each.where, _REMEDY))
-
-
-def _place(where: Where) -> str:
-    return f"{where.source}:{where.line}" if where.line else where.source
+            report.findings.append(differing(each.where, where, f"the instrument {each.name!r}"))

@@ -59,18 +59,16 @@ LABEL_BOUNDS: Final = (
     'write ["a", "b"] for an enumeration, or { max_values = 100 } for a free label'
 )
 
-_LABEL: Final = Either(
-    _VALUES,
-    Table(
-        {
-            "values": Field(_VALUES, "The values; anything else becomes 'other'."),
-            "max_values": Field(
-                whole(1, _MOST_VALUES),
-                "How many values there may be before new ones become 'other'.",
-            ),
-        },
-        extra={"oneOf": [{"required": ["values"]}, {"required": ["max_values"]}]},
+_BOUND: Final = {
+    "values": Field(_VALUES, "The values; anything else becomes 'other'."),
+    "max_values": Field(
+        whole(1, _MOST_VALUES),
+        "How many values there may be before new ones become 'other'.",
     ),
+}
+# Without either the bound is that of the map's defaults.
+_LABEL: Final = Either(
+    _VALUES, Table(_BOUND, extra={"not": {"required": ["values", "max_values"]}})
 )
 
 _BUCKETS: Final = Either(
@@ -88,19 +86,21 @@ _BUCKETS: Final = Either(
     ),
 )
 
+_ANY_BUCKETS: Final = Either(Array(number("a finite number; +Inf is added by itself")), _BUCKETS)
+
 _METRIC: Final = Table(
     {
         "type": Field(choice(get_args(MetricType)), "What is kept of the records.", required=True),
         "help": Field(text("one sentence"), "What the metric means.", required=True),
         "labels": Field(Named(_LABEL, _LABEL_NAME, _LABEL_RULE), "Each label with its bound."),
         "buckets": Field(
-            Either(Array(number("a finite number; +Inf is added by itself")), _BUCKETS),
+            _ANY_BUCKETS,
             "A histogram's upper bounds, ascending, without +Inf; or a name or a range for them.",
         ),
     },
     extra={
+        # A histogram may have those of the map's defaults.
         "if": {"properties": {"type": {"const": "histogram"}}},
-        "then": {"required": ["buckets"]},
         "else": {"properties": {"buckets": False}},
     },
 )
@@ -187,6 +187,31 @@ _HOOK: Final = Table(
     extra={"anyOf": [{"required": ["before"]}, {"required": ["after"]}]},
 )
 
+_DEFAULTS: Final = Table(
+    {
+        "buckets": Field(_ANY_BUCKETS, "The buckets of histograms that say none."),
+        "max_values": Field(
+            _BOUND["max_values"].shape, "The bound of labels that are written as {}."
+        ),
+        "labels": Field(
+            Named(
+                Table(
+                    {
+                        **_BOUND,
+                        "value": Field(
+                            _EXPRESSION, "What it is in records that do not give it.", required=True
+                        ),
+                    },
+                    extra={"oneOf": [{"required": ["values"]}, {"required": ["max_values"]}]},
+                ),
+                _LABEL_NAME,
+                _LABEL_RULE,
+            ),
+            "Labels that all metrics have which instruments feed.",
+        ),
+    }
+)
+
 _PACK: Final = Table(
     {
         "title": Field(text("one sentence"), "What the pack measures.", required=True),
@@ -210,6 +235,9 @@ MAP: Final = Table(
             namespace(),
             "What the names of its metrics begin with, whatever METRICS_NAMESPACE is; empty for "
             "nothing.",
+        ),
+        "defaults": Field(
+            _DEFAULTS, "What metrics and records do not say, here and in included maps."
         ),
         "budget": Field(
             percentage(),

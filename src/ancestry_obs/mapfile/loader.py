@@ -2,7 +2,7 @@
 
 Three steps: the source becomes data and the lines of its keys; the language checks keys and types;
 the builders check what depends on several keys. Each goes on after a mistake: one run finds all.
-Where a map includes others, `composition` puts the last step together.
+Where a map includes others, or has defaults, `composition` puts the last step together.
 """
 
 from __future__ import annotations
@@ -73,8 +73,8 @@ def load_text(text: str, source: str) -> MapSpec:
 
 
 def _build(file: MapFile) -> MapSpec:
-    if file.tables.get("include"):
-        from ancestry_obs.mapfile.composition import compose  # noqa: PLC0415  few maps include any
+    if file.tables.get("include") or file.tables.get("defaults"):
+        from ancestry_obs.mapfile.composition import compose  # noqa: PLC0415  few maps need it
 
         spec = compose(file)
     else:
@@ -85,7 +85,7 @@ def _build(file: MapFile) -> MapSpec:
 
 
 def _alone(file: MapFile) -> MapSpec:
-    """Build the map of a file that includes no other."""
+    """Build the map of a file that includes no other, and has no defaults."""
     tables, report = file.tables, file.report
     metrics = build_metrics(tables, report)
     refuse_clashes(metrics.values(), report)

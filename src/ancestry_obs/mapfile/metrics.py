@@ -18,12 +18,15 @@ from ancestry_obs.mapfile.specs import LabelSpec, MetricSpec
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from ancestry_obs.mapfile.defaults import Defaults
     from ancestry_obs.mapfile.report import Report
     from ancestry_obs.mapfile.toml_lines import KeyPath
 
 __all__ = [
     "ALWAYS_POSSIBLE",
+    "bounds_in",
     "build_metrics",
+    "label_of",
     "possible_values",
     "refuse_clashes",
     "worst_case_series",
@@ -61,41 +64,52 @@ def possible_values(label: LabelSpec) -> int:
     return (label.max_values or 0) + len(ALWAYS_POSSIBLE)
 
 
-def build_metrics(tables: Mapping[str, Any], report: Report) -> dict[str, MetricSpec | None]:
+def build_metrics(
+    tables: Mapping[str, Any], report: Report, defaults: Defaults | None = None
+) -> dict[str, MetricSpec | None]:
     """Build the metrics of one file.
 
     Args:
-        tables: The table of each metric; `None` for one that is broken.
-        report: Takes the mistakes.
-        namespace: What their full names begin with, if the map says so.
+        tables: The file's checked tables.
+        report: Takes the file's mistakes.
+        defaults: What they take where they do not say it.
 
     Returns:
         The metrics by name; `None` for one that is broken, so that its name still counts as known.
     """
     namespace = tables.get("namespace")
     return {
-        name: None if table is None else _metric(name, table, ("metrics", name), report, namespace)
+        name: None if table is None else _metric(name, table, report, namespace, defaults)
         for name, table in (tables.get("metrics") or {}).items()
     }
 
 
 def _metric(
-    name: str, table: Mapping[str, Any], path: KeyPath, report: Report, namespace: str | None
+    name: str,
+    table: Mapping[str, Any],
+    report: Report,
+    namespace: str | None,
+    defaults: Defaults | None,
 ) -> MetricSpec | None:
-    kind = table.get("type")
+    kind, path = table.get("type"), ("metrics", name)
     if namespace == "" and name.startswith(_OWN):
         message = f"the names that begin with {_OWN!r} are the toolkit's own"
         report.add(path, message, "rename it, or write a namespace")
     _check_suffix(name, kind, path, report)
     labels = table.get("labels") or {}
-    specs = tuple(
-        _label(label, bound, (*path, "labels", label), report) for label, bound in labels.items()
-    )
-    buckets = _buckets(kind, table, path, report)
+    most = defaults.max_values if defaults else None
+    specs = [
+        label_of(label, {"max_values": most} if most and bound == {} else bound, at, report)
+        for label, bound in labels.items()
+        for at in [(*path, "labels", label)]
+    ]
+    if defaults:
+        specs += [each for each in defaults.labels_of(name) if each.name not in labels]
+    buckets = _buckets(kind, table, path, report, defaults.buckets if defaults else ())
     if kind is None:
         return None
     text, where = table.get("help") or "", report.where(path)
-    return MetricSpec(name, kind, text, specs, buckets, where, namespace)
+    return MetricSpec(name, kind, text, tuple(specs), buckets, where, namespace)
 
 
 def _check_suffix(name: str, kind: str | None, path: KeyPath, report: Report) -> None:
@@ -112,7 +126,15 @@ def _check_suffix(name: str, kind: str | None, path: KeyPath, report: Report) ->
         report.add(path, message, f"write {name.removesuffix(_COUNTER_SUFFIX)!r}")
 
 
-def _label(name: str, bound: Any, path: KeyPath, report: Report) -> LabelSpec:  # noqa: ANN401 - list or dict
+def label_of(name: str, bound: Any, path: KeyPath, report: Report) -> LabelSpec:  # noqa: ANN401 - list or dict
+    """Build a label.
+
+    Args:
+        name: What it is called.
+        bound: Its values, or a table with ``values`` or ``max_values``.
+        path: Where it is.
+        report: Takes the mistakes.
+    """
     if bound is None:
         return LabelSpec(name, None, None, report.where(path))
     keys: dict[str, Any] = {"values": bound} if isinstance(bound, list) else bound
@@ -125,18 +147,35 @@ def _label(name: str, bound: Any, path: KeyPath, report: Report) -> LabelSpec:  
 
 
 def _buckets(
-    kind: str | None, table: Mapping[str, Any], path: KeyPath, report: Report
+    kind: str | None,
+    table: Mapping[str, Any],
+    path: KeyPath,
+    report: Report,
+    default: tuple[float, ...],
 ) -> tuple[float, ...]:
     if kind == "histogram" and "buckets" not in table:
-        report.add(
-            path,
-            "a histogram has no buckets",
-            'write buckets = "latency", or [0.1, 1, 10], for example',
-        )
+        if not default:
+            report.add(
+                path,
+                "a histogram has no buckets",
+                'write buckets = "latency", or [0.1, 1, 10], for example',
+            )
+        return default
     if kind not in {"histogram", None} and "buckets" in table:
         report.add(
             (*path, "buckets"), f"a {kind} has buckets", "take them out, or make it a histogram"
         )
+    return bounds_in(table, path, report)
+
+
+def bounds_in(table: Mapping[str, Any], path: KeyPath, report: Report) -> tuple[float, ...]:
+    """Give the bounds that a table's ``buckets`` are.
+
+    Args:
+        table: The table, perhaps without any.
+        path: Where it is.
+        report: Takes the mistakes.
+    """
     bounds = bounds_of(table.get("buckets") or [], (*path, "buckets"), report)
     for lower, upper in pairwise(bounds):
         if lower >= upper:

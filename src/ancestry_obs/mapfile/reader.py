@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ancestry_obs.exceptions import ExpressionError, TargetError
 from ancestry_obs.expressions import Expression, check, parse
 from ancestry_obs.expressions.given import NOTHING, Given
-from ancestry_obs.frozen import frozen
+from ancestry_obs.frozen import field, frozen
 from ancestry_obs.mapfile.metrics import ALWAYS_POSSIBLE
 from ancestry_obs.mapfile.report import allowed_names
 from ancestry_obs.mapfile.targets import parse_target
@@ -50,11 +50,13 @@ class Reader:
         metrics: The metrics by name; `None` for one that is broken.
         functions: The label functions there are.
         report: Takes the mistakes.
+        values: What a label is where a record does not give it, by metric and label.
     """
 
     metrics: Mapping[str, MetricSpec | None]
     functions: Collection[str]
     report: Report
+    values: Mapping[str, Mapping[str, Expression]] = field(default_factory=dict)
 
     def target(self, text: str | None, path: KeyPath, *, single: bool = False) -> str:
         """Check a target's form; `single` refuses globs."""
@@ -106,28 +108,26 @@ class Reader:
         if metric is None:
             return ()
         declared = [label.name for label in metric.labels]
+        taken = self.values.get(metric.name) or {}
+        read = {**taken, **read}
         for name in given:
             if name not in declared:
                 message = f"unknown label {name!r} of {metric.name!r}"
                 self.report.add((*inside, name), message, allowed_names(name, declared))
         for label in metric.labels:
-            self._check_label(label, given, read.get(label.name), inside)
+            if label.name not in read:
+                remedy = f'add {label.name} = "..." with an expression'
+                self.report.add(inside, f"the label {label.name!r} is missing", remedy)
+            elif expression := read[label.name]:
+                self.check_outcomes(label, expression, (*inside, label.name))
         return tuple((name, expression) for name in declared if (expression := read.get(name)))
 
-    def _check_label(
-        self,
-        label: LabelSpec,
-        given: Mapping[str, Any],
-        expression: Expression | None,
-        path: KeyPath,
-    ) -> None:
-        if label.name not in given:
-            remedy = f'add {label.name} = "..." with an expression'
-            self.report.add(path, f"the label {label.name!r} is missing", remedy)
-        if expression is None or label.values is None:
+    def check_outcomes(self, label: LabelSpec, expression: Expression, path: KeyPath) -> None:
+        """Refuse what an expression may give and an enumeration does not list."""
+        if label.values is None:
             return
         possible = (*label.values, *ALWAYS_POSSIBLE)
         for value in map(str, expression.outcomes):
             if value not in possible:
                 message = f"{value!r} is no value of the label {label.name!r}"
-                self.report.add((*path, label.name), message, allowed_names(value, possible))
+                self.report.add(path, message, allowed_names(value, possible))

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from ancestry_obs.mapfile.toml_lines import KeyPath
 
-__all__ = ["Report", "allowed_names", "key_text", "nearest_name"]
+__all__ = ["Report", "allowed_names", "differing", "key_text", "nearest_name"]
 
 
 _LONGEST_NAME = 500
@@ -54,6 +54,21 @@ class Report:
         while path and path not in lines:
             path = path[:-1]
         return lines.get(path)
+
+
+def differing(where: Where, other: Where, what: str = "it") -> Finding:
+    """Make the finding that two files of which neither includes the other disagree.
+
+    Args:
+        where: The place in the one.
+        other: The place in the other.
+        what: What they disagree on.
+    """
+    return Finding(
+        f"{what} is not the same as in {other.file_and_line}",
+        where,
+        "make the two the same, or write it in the map that includes both, which wins",
+    )
 
 
 def key_text(path: KeyPath) -> str:

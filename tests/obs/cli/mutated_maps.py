@@ -54,6 +54,7 @@ FRAGMENTS = [
     *("histogram", "in_flight", "ratio", "exit", "raise", "when", "hit", "value", "subclasses"),
     *("shop:*", "shop:Cart.*", "*:*", "shop.*:*", "math:sqrt", "builtins:int.bit_length", "os:*"),
     *("include", "name", "pack", "pack:click", "common.toml", "mutated.toml", "../", "versions"),
+    *("defaults", "context.customer", "tenant"),
     *("<locals>", "shop:main.<locals>.x", "shop:Cart", "exporter.start", "definition", "object"),
 ]
 VALUES = [

@@ -59,7 +59,7 @@ def test_every_key_has_a_description():
                 yield from tables(inner)
 
     found = list(tables(json_schema()))
-    assert len(found) == 9
+    assert len(found) == 12
     for table in found:
         for key, value in table["properties"].items():
             assert value["description"].endswith("."), key
@@ -78,12 +78,20 @@ BAD = [
     ("metrics.hits.type", ...),
     ("metrics.hits.help", " "),
     ("metrics.hits.buckets", [1]),
-    ("metrics.requests_seconds.buckets", ...),
+    ("metrics.busy.labels.name", {"values": ["a"], "max_values": 2}),
+    ("defaults", {"max_values": 0}),
+    ("defaults", {"buckets": "latencies"}),
+    ("defaults", {"labels": {"tenant": {"max_values": 2}}}),
+    ("defaults", {"labels": {"tenant": {"value": "'a'"}}}),
+    ("include", "common.toml"),
+    ("include", ["a.toml", "a.toml"]),
+    ("pack", {"title": "T.", "library": "l"}),
+    ("pack", {"title": "T.", "library": "l", "versions": "2.3"}),
+    ("pack", {"title": "T.", "library": "l", "versions": ">=2.3,<4.x"}),
     ("metrics.requests_seconds.buckets", []),
     ("metrics.requests_seconds.buckets", [True]),
     ("metrics.busy.labels.name", []),
     ("metrics.busy.labels.name", ["a", "a"]),
-    ("metrics.busy.labels.name", {}),
     ("metrics.busy.labels.name", {"values": ["a"], "max_values": 1}),
     ("metrics.busy.labels.name", {"max_values": 0}),
     ("metrics.busy.labels.name", {"max_values": 10_001}),
