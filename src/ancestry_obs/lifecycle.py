@@ -16,7 +16,7 @@ from ancestry_obs.variables import VARIABLES, read_variables
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
     from types import CodeType, ModuleType
     from typing import Any, TypeAlias
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from ancestry_obs.metrics_exporter import Exporter
     from ancestry_obs.settings import ObservabilitySettings
 
-    MapSource: TypeAlias = str | Path | Mapping[str, Any] | MapSpec
+    MapSource: TypeAlias = str | Path | Sequence[str | Path] | Mapping[str, Any] | MapSpec
 
 __all__ = [
     "DEFAULT_MAP",
@@ -78,6 +78,7 @@ class _Current:
         self.renew_lock()
         self.instrumentation: Instrumentation | None = None
         self.map: MapSource | None = None
+        self.packs: Sequence[str] = ()
         # The folder of the run that this process began by `install()`.
         self.run = ""
 
@@ -102,9 +103,11 @@ def install(
     again, from whichever thread, gives the installation that is there; `reload` changes its map.
 
     Args:
-        map: a file, the name of a shipped map, a mapping of the same structure, or a built spec.
-            If None, the first of: the setting `instrumentation_map`; `map` in `[tool.ancestry_obs]`
-            of the working folder's `pyproject.toml`; `obs.toml` there; the shipped `ancestry.toml`.
+        map: a file, `pack:NAME`, or the name of a shipped map; several of these; a mapping of the
+            same structure; or a built spec. If None, the first of: the setting
+            `instrumentation_map`; the packs alone, if `instrumentation_packs` names any; `map` in
+            `[tool.ancestry_obs]` of the working folder's `pyproject.toml`; `obs.toml` there; the
+            shipped `ancestry.toml`.
         settings: from the environment and `.env` if None.
         registry: an own registry for whoever serves it by themselves: the toolkit then starts no
             exporter by itself, and neither writes nor pushes at the end.
@@ -148,12 +151,17 @@ def _install(
             return _current.instrumentation
         values = _values(settings)
         named = given if given is not None else values.get("instrumentation_map")
+        packs = _packs_of(values)
+        if named is None and packs:
+            named = ()
         if not values.get("enable_prometheus_metrics"):
-            metrics().declare(lambda: _load(_found_map() if named is None else named).metrics)
+            metrics().declare(
+                lambda: _load(_found_map() if named is None else named, packs).metrics
+            )
             return Disabled()
         source = _found_map() if named is None else named
-        _current.map = _settled(source)
-        spec = _load(source)
+        _current.map, _current.packs = _settled(source), packs
+        spec = _load(source, packs)
         settings = settings or _settings(values)
         follows = run is None and registry is None and settings.follow_children
         if follows and not settings.file_sd:
@@ -277,13 +285,16 @@ def join_run(folder: str) -> Instrumentation | Disabled:
     # Where Prometheus is told of each process, each lets out its own.
     installed = _install(spec, settings, run=None if settings.file_sd else folder)
     # What `reload` reads again, whatever folder this process is in.
-    _current.map = settings.instrumentation_map or spec
+    _current.map = settings.instrumentation_map or (() if settings.instrumentation_packs else spec)
     return installed
 
 
 def _launched(values: dict[str, Any]) -> tuple[ObservabilitySettings, MapSpec]:
     """Read what a launcher was told to measure."""
-    named = values.get("instrumentation_map")
+    named, packs = values.get("instrumentation_map"), _packs_of(values)
+    if named is None and packs:
+        spec = _load((), packs)
+        return _settings(values), spec
     if named is None:
         from ancestry_obs.exceptions import SettingsError  # noqa: PLC0415  see above
         from ancestry_obs.map_search import WAYS, find_map  # noqa: PLC0415  see above
@@ -291,7 +302,7 @@ def _launched(values: dict[str, Any]) -> tuple[ObservabilitySettings, MapSpec]:
         named = find_map()
         if named is None:
             raise SettingsError(f"no map is given; write --map M, {WAYS}")
-    spec = _load(named)
+    spec = _load(named, packs)
     return _settings({**values, "instrumentation_map": str(_settled(spec.source))}), spec
 
 
@@ -300,6 +311,11 @@ def _values(settings: ObservabilitySettings | None) -> dict[str, Any]:
     if settings is None:
         return read_variables()
     return {name: getattr(settings, name) for name in VARIABLES}
+
+
+def _packs_of(values: dict[str, Any]) -> list[str]:
+    """Give the packs that the settings name."""
+    return [each.strip() for each in (values.get("instrumentation_packs") or "").split(",") if each]
 
 
 def _settings(values: dict[str, Any]) -> ObservabilitySettings:
@@ -330,16 +346,18 @@ def _say_if_unfit(spec: MapSpec) -> None:
         warn(spec)
 
 
-def _load(source: MapSource) -> MapSpec:
+def _load(source: MapSource, packs: Sequence[str]) -> MapSpec:
     from ancestry_obs.mapfile import load  # noqa: PLC0415  see above
 
-    return load(source)
+    return load(source, packs)
 
 
 def _settled(source: MapSource) -> MapSource:
     """Tell where a map's file is, whatever folder the program is in when it is read again."""
     if isinstance(source, (str, os.PathLike)) and os.path.exists(source):  # noqa: PTH110  see above
         return os.path.abspath(source)  # noqa: PTH100  see above
+    if isinstance(source, (list, tuple)):
+        return [str(_settled(each)) for each in source]
     return source
 
 
@@ -391,10 +409,10 @@ def reload(map: MapSource | None = None) -> MapDiff:  # noqa: A002  as in `insta
     with _current.lock:
         if _current.instrumentation is None:
             return MapDiff()
-        source = map if map is not None else _current.map or DEFAULT_MAP
-        spec = _load(source)
+        source = map if map is not None else _current.map
+        spec = _load(DEFAULT_MAP if source is None else source, _current.packs)
         changes = _current.instrumentation.reload(spec)
-        _current.map = _settled(source)
+        _current.map = None if source is None else _settled(source)
         _say_if_unfit(spec)
         return changes
 

@@ -48,8 +48,10 @@ class ObservabilitySettings:
         metrics_export_port: The exporter's TCP port; 0 lets the system choose a free one.
         metrics_namespace: The prefix of every metric's name, without the underscore after it.
         metrics_export_host: The address the exporter listens on.
-        instrumentation_map: The map's file, or the name of one that ships with the package; `None`
-            for the default.
+        instrumentation_map: The map's file, ``pack:NAME``, or the name of one that ships with the
+            package; `None` for the default.
+        instrumentation_packs: Names of packs that the map takes in, with commas between them; if
+            no map is given, they alone are the map.
         push_url: The address of a Pushgateway to push to when the program ends.
         textfile: A ``.prom`` file for node exporter's textfile collector, written at the end.
         file_sd: A ``.json`` file for Prometheus' file-based service discovery to register in.
@@ -75,6 +77,7 @@ class ObservabilitySettings:
     metrics_namespace: str = "ancestry"
     metrics_export_host: str = "127.0.0.1"
     instrumentation_map: str | None = None
+    instrumentation_packs: str | None = None
     # May hold a password, hence not in the repr.
     push_url: str | None = field(default=None, repr=False)
     textfile: str | None = None

@@ -29,6 +29,7 @@ VARIABLES: Final[dict[str, str]] = {
     "metrics_namespace": "METRICS_NAMESPACE",
     "metrics_export_host": "METRICS_EXPORT_HOST",
     "instrumentation_map": "INSTRUMENTATION_MAP",
+    "instrumentation_packs": "INSTRUMENTATION_PACKS",
     "push_url": "METRICS_PUSH_URL",
     "textfile": "METRICS_TEXTFILE",
     "file_sd": "METRICS_FILE_SD",
@@ -213,6 +214,10 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str) and bool(value.strip())
 
 
+def _is_list(value: object) -> bool:
+    return isinstance(value, str) and all(each.strip() for each in value.split(","))
+
+
 def _is_http_url(value: object) -> bool:
     from urllib.parse import urlsplit  # noqa: PLC0415  see the module's docstring
 
@@ -248,7 +253,11 @@ _RULES: Final[dict[str, tuple[Callable[[object], bool], str]]] = {
     ),
     "instrumentation_map": (
         _is_text,
-        "a map's file, or the name of one that ships (ancestry.toml)",
+        "a map's file, pack:NAME, or the name of one that ships (ancestry.toml)",
+    ),
+    "instrumentation_packs": (
+        _is_list,
+        "names of packs, with commas between them; 'ancestry-obs packs' shows them",
     ),
     "push_url": (_is_http_url, "an http or https URL such as http://127.0.0.1:9091"),
     "textfile": (_is_file(".prom"), "a file that ends in .prom (others are not collected)"),

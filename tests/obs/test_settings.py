@@ -53,6 +53,7 @@ def test_every_setting_has_its_variable():
             "METRICS_NAMESPACE": "shop",
             "METRICS_EXPORT_HOST": "::1",
             "INSTRUMENTATION_MAP": "my.toml",
+            "INSTRUMENTATION_PACKS": "flask, redis",
             "METRICS_PUSH_URL": "https://push.example.org:9091/x",
             "METRICS_TEXTFILE": "/tmp/a.prom",
             "METRICS_FILE_SD": "targets.json",
@@ -67,6 +68,7 @@ def test_every_setting_has_its_variable():
         metrics_namespace="shop",
         metrics_export_host="::1",
         instrumentation_map="my.toml",
+        instrumentation_packs="flask, redis",
         push_url="https://push.example.org:9091/x",
         textfile="/tmp/a.prom",
         file_sd="targets.json",
@@ -160,7 +162,8 @@ def test_booleans(text, value):
             ),
         ),
         ("METRICS_FILE_SD", "sd.yml", "allowed is a file that ends in .json"),
-        ("INSTRUMENTATION_MAP", "  ", "allowed is a map's file, or the name of one that ships"),
+        ("INSTRUMENTATION_PACKS", "flask,,redis", "allowed is names of packs, with commas"),
+        ("INSTRUMENTATION_MAP", "  ", "allowed is a map's file, pack:NAME, or the name of one"),
     ],
 )
 def test_a_bad_value_is_refused_with_variable_value_and_rule(variable, text, message):

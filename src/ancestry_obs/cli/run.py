@@ -30,6 +30,7 @@ COMMAND is what a shell takes, and is run as it is:
   ancestry-obs run --map my.toml -- prog.py --its-own-flag
   ancestry-obs run --map my.toml -- -m package.module argument
   ancestry-obs run --map my.toml -- gunicorn -w 2 app:app
+  ancestry-obs run --pack click -- my-command   (no map needed: 'ancestry-obs packs' lists them)
   ancestry-obs run --map my.toml -- bash -c "python first.py && python second.py"
 A Python script that is no executable, a folder with __main__.py, an archive (.pyz) and -m are run
 by this Python, everything else by what its first line or PATH says. -- may be left out.
@@ -44,6 +45,7 @@ Targets in the program's own file are named by its module name (prog:function) o
 _USAGE: Final = 2
 _OPTIONS: Final = {
     "--map": "instrumentation_map",
+    "--pack": "instrumentation_packs",
     "--port": "metrics_export_port",
     "--textfile": "textfile",
 }
@@ -58,11 +60,18 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = commands.add_parser(
         "run",
         help="run a program, and its children, with metrics on",
-        usage="%(prog)s [-h] [--map M] [--port N] [--textfile F] [--] COMMAND [ARGUMENT ...]",
+        usage="%(prog)s [-h] [--map M] [--pack P] [--port N] [--textfile F] [--] COMMAND "
+        "[ARGUMENT ...]",
         epilog=_EPILOG,
         formatter_class=RawDescriptionHelpFormatter,
     )
     parser.add_argument("--map", metavar="M", help="the map, instead of the one that is found")
+    parser.add_argument(
+        "--pack",
+        action="append",
+        metavar="P",
+        help="a pack, beside the map if --map names one; may be given several times",
+    )
     parser.add_argument(
         "--port",
         type=int,
@@ -88,6 +97,8 @@ def command(arguments: argparse.Namespace) -> int:
     """
     if not arguments.program:
         arguments.needs_program.error("the following arguments are required: COMMAND")
+    if arguments.pack:
+        arguments.pack = ",".join(arguments.pack)
     given = {
         name: getattr(arguments, option[2:])
         for option, name in _OPTIONS.items()
@@ -134,7 +145,8 @@ def _read(words: Sequence[str]) -> tuple[dict[str, object], list[str]]:
         is_number = value.isascii() and value.isdigit()
         if not name or not value or (option == "--port" and not is_number):
             return {}, []
-        given[name] = int(value) if option == "--port" else value
+        before = [str(given[name])] if option == "--pack" and name in given else []
+        given[name] = int(value) if option == "--port" else ",".join([*before, value])
     return given, list(words[at + 1 :] if list(words[at : at + 1]) == ["--"] else words[at:])
 
 

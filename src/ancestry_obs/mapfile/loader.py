@@ -7,12 +7,14 @@ Where a map includes others, or has defaults, `composition` puts the last step t
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ancestry_obs.exceptions import MapError
 from ancestry_obs.expressions import BUILTIN_FUNCTIONS
-from ancestry_obs.mapfile.map_files import PACK, MapFile, read_file, resolve_map
+from ancestry_obs.mapfile.language import VERSION
+from ancestry_obs.mapfile.map_files import PACK, MapFile, read_file, require_packs, resolve_map
 from ancestry_obs.mapfile.metrics import build_metrics, refuse_clashes
 from ancestry_obs.mapfile.parts import (
     build_pack,
@@ -26,6 +28,7 @@ from ancestry_obs.mapfile.shapes import percent
 from ancestry_obs.mapfile.specs import MapSpec
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from ancestry_obs.exceptions import Finding
@@ -33,12 +36,16 @@ if TYPE_CHECKING:
 __all__ = ["load", "load_text"]
 
 
-def load(source: str | Path | Mapping[str, Any] | MapSpec) -> MapSpec:
+def load(
+    source: str | Path | Sequence[str | Path] | Mapping[str, Any] | MapSpec,
+    packs: Sequence[str] = (),
+) -> MapSpec:
     """Load and validate a map.
 
     Args:
-        source: A file, ``pack:NAME`` or the name of a shipped map (see `resolve_map`), a mapping of
-            the same structure, or a spec, which is given back as it is.
+        source: A file, ``pack:NAME`` or the name of a shipped map (see `resolve_map`), several of
+            these; a mapping of the same structure; or a spec, which is given back as it is.
+        packs: Names of packs that it is to include besides.
 
     Returns:
         The validated map, with all that it includes.
@@ -53,10 +60,22 @@ def load(source: str | Path | Mapping[str, Any] | MapSpec) -> MapSpec:
     """
     if isinstance(source, MapSpec):
         return source
+    wanted = [*dict.fromkeys(f"{PACK}{pack}" for pack in packs if f"{PACK}{pack}" != source)]
+    require_packs(wanted)
+    if not isinstance(source, (str, os.PathLike, Mapping)):
+        names = [*dict.fromkeys([*map(str, source), *wanted])]
+        if len(names) != 1:
+            together = {"version": VERSION, "include": names}
+            return _build(MapFile.of_data(together, ", ".join(names)))
+        (source,), wanted = names, []
     if isinstance(source, Mapping):
-        return _build(MapFile.of_data(source, "<mapping>"))
-    path = resolve_map(source)
-    return _build(read_file(path, str(source if str(source).startswith(PACK) else path)))
+        file = MapFile.of_data(source, "<mapping>")
+    else:
+        path = resolve_map(source)
+        file = read_file(path, str(source if str(source).startswith(PACK) else path))
+    if wanted:
+        file.tables["include"] = [*(file.tables.get("include") or ()), *wanted]
+    return _build(file)
 
 
 def load_text(text: str, source: str) -> MapSpec:

@@ -14,7 +14,7 @@ from ancestry_obs.mapfile.report import Report, allowed_names
 from ancestry_obs.mapfile.toml_lines import parse_toml, syntax_error_line
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 __all__ = [
     "PACK",
@@ -24,6 +24,7 @@ __all__ = [
     "pack_path",
     "packs_there_are",
     "read_file",
+    "require_packs",
     "resolve_map",
 ]
 
@@ -153,6 +154,20 @@ def resolve_map(name_or_path: str | Path) -> Path:
 def pack_path(name: str) -> Path | None:
     """Find the file of a pack, if there is one of this name."""
     return _PACKS / f"{name}.toml" if name in packs_there_are() else None
+
+
+def require_packs(names: Iterable[str]) -> None:
+    """Refuse packs that there are not.
+
+    Args:
+        names: Each as ``pack:NAME``.
+
+    Raises:
+        MapError: There is no such pack.
+    """
+    for name in names:
+        if pack_path(name.removeprefix(PACK)) is None:
+            raise _unreadable(name, *missing(name))
 
 
 def is_pack(path: str) -> bool:

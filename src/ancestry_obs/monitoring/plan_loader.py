@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ancestry_obs.exceptions import Finding, MapError, Where
+from ancestry_obs.mapfile.map_files import resolve_map
 from ancestry_obs.mapfile.map_text import read_text
 from ancestry_obs.mapfile.report import Report
 from ancestry_obs.mapfile.toml_lines import parse_toml, syntax_error_line
@@ -45,7 +46,7 @@ def load_plan(map_source: str, catalogue: Catalogue, given: str | None = None) -
         MapError: A plan has mistakes; all of them are in its findings.
     """
     path = Path(given) if given else plan_path(map_source)
-    name = Path(map_source).stem
+    name = resolve_map(map_source).stem
     is_there = given or path.exists()
     plan = read_plan(path, catalogue) if is_there else default_plan(catalogue, name)
     own = read_plan(_OWN, catalogue)
@@ -60,7 +61,7 @@ def plan_path(map_source: str) -> Path:
         >>> plan_path("maps/shop.toml").name
         'shop.monitoring.toml'
     """
-    return Path(map_source).with_suffix(".monitoring.toml")
+    return resolve_map(map_source).with_suffix(".monitoring.toml")
 
 
 def read_plan(path: Path, catalogue: Catalogue) -> Plan:

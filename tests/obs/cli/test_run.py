@@ -4,6 +4,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import urllib.request
 from pathlib import Path
 
@@ -245,6 +246,26 @@ def test_the_map_may_come_from_the_environment_or_a_file(project, launch, quiet)
     project.write(".env", f"INSTRUMENTATION_MAP={quiet('shop')}\nMETRICS_TEXTFILE=b.prom\n")
     assert launch("run", "--", "shop.py").returncode == 0
     assert samples(project.path / "b.prom") == {"book": 1}
+
+
+@pytest.mark.parametrize("joined", [True, False])
+def test_packs_beside_a_map(project, launch, quiet, joined):
+    pack = ["--pack=click"] if joined else ["--pack", "click"]
+    ended = launch("run", "--map", quiet("shop"), *pack, "--textfile", "a.prom", "--", "shop.py")
+    assert ended.returncode == 0, ended.stderr
+    assert samples(project.path / "a.prom") == {"book": 1}
+    assert 'target="click.core:Command.invoke"' in (project.path / "a.prom").read_text()
+
+
+def test_packs_alone_are_the_map_in_every_process(project, launch, quiet):
+    project.write("obs.toml", (project.path / quiet("shop")).read_text())
+    # Twice: the second one is in another folder, and reads the map anew.
+    code = "import ancestry_obs as o, os; os.chdir('/'); o.reload(); print(o.status().map)"
+    shell = f'"$0" -c "{code}"; "$0" -c "{code}"'
+    words = ("--pack", "click", "--pack", "click", "--port", "0", "bash", "-c", shell)
+    ended = launch("run", *words, sys.executable)
+    assert ended.stdout == "pack:click\n" * 2
+    assert "click.core:Command.invoke" in ended.stderr
 
 
 def test_the_map_may_be_the_folder_s(project, launch, quiet):
