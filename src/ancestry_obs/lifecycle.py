@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from ancestry_obs.collector.summary import Row
     from ancestry_obs.installation_status import Status
     from ancestry_obs.instrumentation import Instrumentation
+    from ancestry_obs.map_watch import MapWatch
     from ancestry_obs.mapfile import MapDiff, MapSpec
+    from ancestry_obs.mapfile.specs import FileStamp
     from ancestry_obs.metrics_exporter import Exporter
     from ancestry_obs.settings import ObservabilitySettings
 
@@ -79,6 +81,8 @@ class _Current:
         self.instrumentation: Instrumentation | None = None
         self.map: MapSource | None = None
         self.packs: Sequence[str] = ()
+        self.files: tuple[FileStamp, ...] = ()
+        self.watch: MapWatch | None = None
         # The folder of the run that this process began by `install()`.
         self.run = ""
 
@@ -165,13 +169,16 @@ def _install(
         settings = settings or _settings(values)
         follows = run is None and registry is None and settings.follow_children
         if follows and not settings.file_sd:
-            _current.run = run = begin_run(settings, spec)
+            _current.run = run = begin_run(_told(settings, _current.map), spec)
         _current.instrumentation = build(spec, settings, registry, run)
         if _current.run:
             _lead_children(_current.run)
         if named is None and source == DEFAULT_MAP:
             _say_if_foreign(spec)
         _say_if_unfit(spec)
+        _current.files = spec.files
+        if settings.map_watch:
+            _watch_map()
         if registry is None:
             _current.instrumentation.publish()
         return _current.instrumentation
@@ -313,6 +320,15 @@ def _values(settings: ObservabilitySettings | None) -> dict[str, Any]:
     return {name: getattr(settings, name) for name in VARIABLES}
 
 
+def _told(settings: ObservabilitySettings, source: MapSource) -> ObservabilitySettings:
+    """Let the processes of a run know which file they read again at a reload."""
+    if not isinstance(source, (str, os.PathLike)):
+        return settings
+    from ancestry_obs.frozen import replaced  # noqa: PLC0415  see above
+
+    return replaced(settings, instrumentation_map=os.fspath(source))
+
+
 def _packs_of(values: dict[str, Any]) -> list[str]:
     """Give the packs that the settings name."""
     return [each.strip() for each in (values.get("instrumentation_packs") or "").split(",") if each]
@@ -346,6 +362,14 @@ def _say_if_unfit(spec: MapSpec) -> None:
         warn(spec)
 
 
+def _watch_map() -> None:
+    """Reload the map when one of its files has changed."""
+    from ancestry_obs.map_watch import MapWatch  # noqa: PLC0415  few programs ask for it
+
+    _current.watch = MapWatch(lambda: _current.files, reload)
+    _current.watch.start()
+
+
 def _load(source: MapSource, packs: Sequence[str]) -> MapSpec:
     from ancestry_obs.mapfile import load  # noqa: PLC0415  see above
 
@@ -365,6 +389,9 @@ def uninstall() -> None:
     """Leave every class and module as it was found; nothing happens without an installation."""
     with _current.lock:
         if _current.instrumentation is not None:
+            if _current.watch is not None:
+                _current.watch.stop()
+                _current.watch = None
             _current.instrumentation.close()
             _current.instrumentation = None
             if _current.run:
@@ -412,7 +439,7 @@ def reload(map: MapSource | None = None) -> MapDiff:  # noqa: A002  as in `insta
         source = map if map is not None else _current.map
         spec = _load(DEFAULT_MAP if source is None else source, _current.packs)
         changes = _current.instrumentation.reload(spec)
-        _current.map = None if source is None else _settled(source)
+        _current.map, _current.files = _settled(source) if source is not None else None, spec.files
         _say_if_unfit(spec)
         return changes
 

@@ -18,7 +18,10 @@ __all__ = ["VARIABLES", "ObservabilitySettings"]
 
 
 _OPTIONAL: Final = frozenset(
-    {"instrumentation_map", "push_url", "textfile", "file_sd", "code_cache", "web_config"}
+    {
+        *("instrumentation_map", "instrumentation_packs", "push_url", "textfile", "file_sd"),
+        *("code_cache", "web_config"),
+    }
 )
 """Settings that may be `None`."""
 
@@ -62,6 +65,8 @@ class ObservabilitySettings:
             format of Prometheus' exporter-toolkit.
         follow_children: Whether `install()` begins a run, in which the processes that come of this
             one are measured too, and one page has the sum; `ancestry-obs run` always does.
+        map_watch: Whether the files of the map are looked at every few seconds, and it is reloaded
+            when one has changed.
 
     Raises:
         SettingsError: A value is not allowed.
@@ -85,6 +90,7 @@ class ObservabilitySettings:
     code_cache: str | None = None
     web_config: str | None = None
     follow_children: bool = False
+    map_watch: bool = False
 
     def __post_init__(self) -> None:
         for name in VARIABLES:

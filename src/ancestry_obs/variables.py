@@ -36,6 +36,7 @@ VARIABLES: Final[dict[str, str]] = {
     "code_cache": "METRICS_CODE_CACHE",
     "web_config": "METRICS_WEB_CONFIG",
     "follow_children": "METRICS_FOLLOW_CHILDREN",
+    "map_watch": "METRICS_MAP_WATCH",
 }
 
 NO_FOLDER: Final = "off"
@@ -97,7 +98,7 @@ def check(name: str, value: object) -> None:
 def _converted(name: str, text: str) -> object:
     """Give a text the type of its setting; what does not fit stays text and fails its rule."""
     stripped = text.strip()
-    if name in {"enable_prometheus_metrics", "follow_children"}:
+    if name in {"enable_prometheus_metrics", "follow_children", "map_watch"}:
         return _BOOLEANS.get(stripped.lower(), stripped)
     if name == "metrics_export_port":
         # int() would also take 9_000, +9000 and digits of other scripts.
@@ -265,4 +266,5 @@ _RULES: Final[dict[str, tuple[Callable[[object], bool], str]]] = {
     "code_cache": (_is_text, f"a folder that only this user can write to, or {NO_FOLDER}"),
     "web_config": (_is_text, "a file in the web configuration format of Prometheus' exporters"),
     "follow_children": (_is_boolean, "true or false (also 1/0, yes/no, on/off)"),
+    "map_watch": (_is_boolean, "true or false (also 1/0, yes/no, on/off)"),
 }

@@ -60,6 +60,7 @@ def test_every_setting_has_its_variable():
             "METRICS_CODE_CACHE": "cache",
             "METRICS_WEB_CONFIG": "web.yml",
             "METRICS_FOLLOW_CHILDREN": "yes",
+            "METRICS_MAP_WATCH": "on",
         }
     )
     assert given_values == ObservabilitySettings(
@@ -75,6 +76,7 @@ def test_every_setting_has_its_variable():
         code_cache="cache",
         web_config="web.yml",
         follow_children=True,
+        map_watch=True,
     )
 
 

@@ -98,7 +98,7 @@ def check_map(name: str, look: Callable[[MapSpec], Verdict], *, fix: bool = Fals
         verdict = look(spec)
         if not fix or not verdict.renames:
             return Checked(name, verdict)
-        for file in spec.files:
+        for file, _ in spec.files:
             if not is_pack(file):
                 _mend(Path(os.path.relpath(file)), verdict.renames)
         again = look(read())

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ancestry_obs.expressions import BUILTIN_FUNCTIONS
 from ancestry_obs.mapfile.defaults import defaults_of, values_for
 from ancestry_obs.mapfile.inclusion import files_of
+from ancestry_obs.mapfile.map_files import stamps_of
 from ancestry_obs.mapfile.metrics import build_metrics, refuse_clashes
 from ancestry_obs.mapfile.parts import (
     build_pack,
@@ -83,7 +84,7 @@ def compose(root: MapFile) -> MapSpec:
         source=root.report.source,
         budget=percent(budget["budget"] or "") / 100 or None,
         packs=tuple(build_pack(t, f.report) for f in files if (t := f.tables.get("pack"))),
-        files=tuple(str(file.path.absolute()) for file in files if file.path),
+        files=stamps_of(files),
     )
 
 

@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Any
 from ancestry_obs.exceptions import MapError
 from ancestry_obs.expressions import BUILTIN_FUNCTIONS
 from ancestry_obs.mapfile.language import VERSION
-from ancestry_obs.mapfile.map_files import PACK, MapFile, read_file, require_packs, resolve_map
+from ancestry_obs.mapfile.map_files import (
+    PACK,
+    MapFile,
+    read_file,
+    require_packs,
+    resolve_map,
+    stamps_of,
+)
 from ancestry_obs.mapfile.metrics import build_metrics, refuse_clashes
 from ancestry_obs.mapfile.parts import (
     build_pack,
@@ -124,7 +131,7 @@ def _alone(file: MapFile) -> MapSpec:
         source=report.source,
         budget=percent(tables.get("budget") or "") / 100 or None,
         packs=(build_pack(pack, report),) if pack else (),
-        files=(str(file.path.absolute()),) if file.path else (),
+        files=stamps_of([file]),
     )
 
 

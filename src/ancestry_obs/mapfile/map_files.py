@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -9,12 +10,14 @@ from typing import TYPE_CHECKING, Any, Final
 from ancestry_obs.exceptions import Finding, MapError, Where
 from ancestry_obs.frozen import define, field
 from ancestry_obs.mapfile.language import MAP
-from ancestry_obs.mapfile.map_text import read_text
+from ancestry_obs.mapfile.map_text import read_stream
 from ancestry_obs.mapfile.report import Report, allowed_names
 from ancestry_obs.mapfile.toml_lines import parse_toml, syntax_error_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from ancestry_obs.mapfile.specs import FileStamp
 
 __all__ = [
     "PACK",
@@ -26,6 +29,8 @@ __all__ = [
     "read_file",
     "require_packs",
     "resolve_map",
+    "stamp_of",
+    "stamps_of",
 ]
 
 SHIPPED: Final = Path(__file__).parent.parent / "maps"
@@ -42,12 +47,14 @@ class MapFile:
         tables: What is usable of it.
         report: Takes its mistakes, and knows its lines.
         path: Where it is; None for a mapping, and for what standard input has.
+        stamp: Its time, size and number on the disk; see `stamp_of`.
         below: All files that it takes in, those of these included.
     """
 
     tables: dict[str, Any]
     report: Report
     path: Path | None = None
+    stamp: tuple[int, int, int] = (0, 0, 0)
     below: set[MapFile] = field(default_factory=set)
 
     @classmethod
@@ -96,7 +103,9 @@ def read_file(path: Path, source: str, findings: list[Finding] | None = None) ->
         MapError: It cannot be read, and the finding has no line; or it is no TOML.
     """
     try:
-        text = read_text(path)
+        with path.open(encoding="utf-8-sig") as opened:
+            stamp = stamp_of(os.fstat(opened.fileno()))
+            text = read_stream(opened)
     except FileNotFoundError:
         raise _unreadable(source, *missing(source)) from None
     except UnicodeDecodeError as error:
@@ -106,7 +115,19 @@ def read_file(path: Path, source: str, findings: list[Finding] | None = None) ->
         raise _unreadable(source, f"cannot be read: {reason}", "name a readable file") from None
     except ValueError as error:  # a null byte in the name
         raise _unreadable(source, f"cannot be read: {error}", "name a readable file") from None
-    return MapFile.of_text(text, source, path, findings)
+    file = MapFile.of_text(text, source, path, findings)
+    file.stamp = stamp
+    return file
+
+
+def stamp_of(status: os.stat_result) -> tuple[int, int, int]:
+    """Give what differs when another text is in a file."""
+    return status.st_mtime_ns, status.st_size, status.st_ino
+
+
+def stamps_of(files: Iterable[MapFile]) -> tuple[FileStamp, ...]:
+    """Give the files of a map as they were when they were read."""
+    return tuple((str(file.path.absolute()), file.stamp) for file in files if file.path)
 
 
 def _unreadable(source: str, message: str, remedy: str) -> MapError:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Aggregate",
     "At",
+    "FileStamp",
     "HandedSpec",
     "HookSpec",
     "InstrumentSpec",
@@ -261,6 +262,10 @@ class PackSpec:
     where: Where = field(compare=False)
 
 
+FileStamp = tuple[str, tuple[int, int, int]]
+"""The path of a file, and its time in nanoseconds, size and number on the disk when it was read."""
+
+
 @frozen()
 class MapSpec:
     """A whole map, with what it includes.
@@ -274,7 +279,7 @@ class MapSpec:
         source: The file as it was named, or ``<mapping>``.
         budget: The share of a process's processor time that measuring may take, if it is limited.
         packs: The libraries that it and its included maps are for.
-        files: The paths of all files that it was read from.
+        files: All files that it was read from.
     """
 
     metrics: tuple[MetricSpec, ...]
@@ -285,7 +290,7 @@ class MapSpec:
     source: str = field(compare=False)
     budget: float | None = None
     packs: tuple[PackSpec, ...] = ()
-    files: tuple[str, ...] = field(default=(), compare=False)
+    files: tuple[FileStamp, ...] = field(default=(), compare=False)
 
     def functions_of(self, *parts: InstrumentSpec | SampleSpec) -> tuple[tuple[str, str], ...]:
         """Give those of one's own label functions that the expressions of some parts call."""

@@ -97,7 +97,7 @@ def test_paths_are_relative_to_the_including_file(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     spec = load("maps/root.toml")
     assert spec.metrics[0].where.source == "maps/inner/../b.toml"
-    assert [*map(resolved, spec.files)] == [
+    assert [resolved(path) for path, _ in spec.files] == [
         tmp_path / "maps" / name for name in ("b.toml", "inner/a.toml", "root.toml")
     ]
 
@@ -304,7 +304,6 @@ def test_the_shipped_packs_are_maps_that_say_what_they_are_for():
         spec = load(f"pack:{name}")
         assert spec.source == f"pack:{name}"
         assert spec.packs, name
-        assert all(each.name for each in spec.instruments), name
 
 
 def test_a_pack_is_included_by_its_name(files):
