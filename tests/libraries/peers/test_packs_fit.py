@@ -7,7 +7,7 @@ import pytest
 from ancestry_obs.cli import main
 
 
-@pytest.mark.parametrize("pack", ["boto3", "celery", "redis", "sqlalchemy"])
+@pytest.mark.parametrize("pack", ["boto3", "celery", "jinja2", "redis", "sqlalchemy"])
 def test_check_finds_nothing(pack, pack_file, capsys):
     path = pack_file(pack)
     code = main(["check", str(path)])
