@@ -16,7 +16,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import tomllib
 from collections import Counter
 from pathlib import Path
 from textwrap import dedent
@@ -24,7 +23,6 @@ from textwrap import dedent
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-PACKS = Path(__file__).parents[3] / "src/ancestry_obs/maps/packs"
 SECONDS = 60
 RUN = (sys.executable, "-m", "ancestry_obs", "run")
 
@@ -103,23 +101,8 @@ class Page:
         return {**states, **errors}
 
 
-@pytest.fixture(scope="session")
-def pack_file(tmp_path_factory):
-    """Gives a file with the map of a pack."""
-
-    def make(name):
-        text = (PACKS / f"{name}.toml").read_text("utf-8")
-        head, _, rest = text.partition("[pack]\n")
-        path = tmp_path_factory.mktemp("packs") / f"{name}.toml"
-        path.write_text(head + rest[rest.index("\n\n") :], "utf-8")
-        assert "pack" not in tomllib.loads(path.read_text("utf-8"))
-        return path
-
-    return make
-
-
 @pytest.fixture
-def run_with(pack_file, tmp_path):
+def run_with(tmp_path):
     """Runs a program with a pack; gives what it wrote, as JSON, and the page at its end."""
 
     def run(pack, source, *words, files=(), environment=()):
@@ -127,7 +110,7 @@ def run_with(pack_file, tmp_path):
         for name, text in dict(files).items():
             (tmp_path / name).write_text(dedent(text), "utf-8")
         textfile = tmp_path / "out.prom"
-        options = ("--map", pack_file(pack), "--port", "0", "--textfile", textfile)
+        options = ("--map", f"pack:{pack}", "--port", "0", "--textfile", textfile)
         done = subprocess.run(
             [*RUN, *options, "--", sys.executable, "app.py", *words],
             cwd=tmp_path,

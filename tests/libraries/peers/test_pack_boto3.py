@@ -19,17 +19,19 @@ PROGRAM = """
     import boto3
     from boto3.s3.transfer import TransferConfig
     from botocore.config import Config
-    from botocore.exceptions import ClientError, EndpointConnectionError, ParamValidationError
+    from botocore.exceptions import (
+        ClientError, EndpointConnectionError, ParamValidationError, ReadTimeoutError,
+    )
 
     MB = 1024 * 1024
 
-    def client(port, attempts, name="s3"):
+    def client(port, attempts, **more):
         return boto3.client(
-            name, endpoint_url=f"http://127.0.0.1:{port}", region_name="eu-west-1",
+            "s3", endpoint_url=f"http://127.0.0.1:{port}", region_name="eu-west-1",
             aws_access_key_id="key", aws_secret_access_key="secret",
             config=Config(
                 retries={"mode": "standard", "total_max_attempts": attempts},
-                s3={"addressing_style": "path"},
+                s3={"addressing_style": "path"}, **more,
             ),
         )
 
@@ -58,6 +60,10 @@ PROGRAM = """
     try:
         client(os.environ["CLOSED"], 1).list_buckets()
     except EndpointConnectionError as error:
+        failures.append(type(error).__name__)
+    try:
+        client(os.environ["PORT"], 2, read_timeout=0.2).get_object(Bucket="shelf", Key="asleep")
+    except ReadTimeoutError as error:
         failures.append(type(error).__name__)
     s3.upload_fileobj(
         io.BytesIO(bytes(12 * MB)), "shelf", "large",
@@ -88,7 +94,9 @@ class Stub(BaseHTTPRequestHandler):
             self.server.asked[operation] += 1
             self.server.keys[key] += 1
             times = self.server.keys[key]
-        if key == "broken":
+        if key == "asleep":
+            self.server.awake.wait(60)
+        if key in {"asleep", "broken"}:
             self.close_connection = True
             return
         status, text = self._response(operation, key, times, body)
@@ -164,10 +172,11 @@ def stub():
     """A server that is asked on a port of its own."""
     with ThreadingHTTPServer(("127.0.0.1", 0), Stub) as server:
         server.lock, server.asked = threading.Lock(), Counter()
-        server.keys, server.kept = Counter(), {}
+        server.keys, server.kept, server.awake = Counter(), {}, threading.Event()
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield server
+        server.awake.set()
         server.shutdown()
         thread.join()
 
@@ -190,12 +199,13 @@ def test_operations_and_their_retries_are_the_requests_that_the_service_saw(
         "404",
         "ParamValidationError",
         "EndpointConnectionError",
+        "ReadTimeoutError",
     ]
     calls = page.count(CALLS, "rpc_method", rpc_service="S3", rpc_system_name="aws-api")
     retries = page.count(RETRIES, "rpc_method")
     assert calls == {
         "PutObject": 2,
-        "GetObject": 2 + 4 + 1 + 1,
+        "GetObject": 2 + 4 + 1 + 1 + 1,
         "HeadObject": 1,
         "ListObjectsV2": 1,
         "ListBuckets": 1,
@@ -216,8 +226,10 @@ def test_operations_and_their_retries_are_the_requests_that_the_service_saw(
         ("", "botocore.exceptions.ConnectionClosedError"): 1,
         ("", "botocore.exceptions.EndpointConnectionError"): 1,
         ("", "botocore.exceptions.ParamValidationError"): 1,
+        ("", "botocore.exceptions.ReadTimeoutError"): 1,
     }
     assert page.count(RETRIES, "http_response_status_code", "error_type") == {
         ("503", "SlowDown"): 4,
         ("", "botocore.exceptions.ConnectionClosedError"): 2,
+        ("", "botocore.exceptions.ReadTimeoutError"): 1,
     }

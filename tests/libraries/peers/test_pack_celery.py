@@ -143,6 +143,21 @@ EAGER = """
     app.conf.task_always_eager = True
     print(json.dumps([add.delay(1, 2).get(), tries.delay().get(), fails.delay().state]))
 """
+NO_BROKER = """
+    import json, os
+    from celery import Celery
+
+    lost = Celery("lost", broker=f"redis://127.0.0.1:{os.environ['CLOSED']}/0")
+
+    @lost.task(ignore_result=True)
+    def add(x, y):
+        return x + y
+
+    try:
+        add.apply_async((1, 2), retry=False)
+    except Exception as error:
+        print(json.dumps(type(error).__name__))
+"""
 
 
 @pytest.fixture
@@ -226,3 +241,11 @@ def test_eager_tasks(celery):
         ("jobs.tries", "SUCCESS"): 1,
         ("jobs.fails", "FAILURE"): 1,
     }
+
+
+def test_a_task_that_cannot_be_handed_over(run_with, closed_port):
+    failure, page = run_with("celery", NO_BROKER, environment={"CLOSED": str(closed_port)})
+    assert failure == "OperationalError"
+    for metric in (SENT, PUBLISHED):
+        found = page.count(metric, "celery_task_name", "messaging_destination_name", "error_type")
+        assert found == {("lost.add", "celery", "kombu.exceptions.OperationalError"): 1}

@@ -136,6 +136,41 @@ POSTGRES = """
     asyncio.run(main())
     print("null")
 """
+TROUBLE = """
+    from sqlalchemy.exc import DBAPIError
+
+    engine = create_engine(os.environ["ADDRESS"], use_native_hstore=False, pool_pre_ping=True)
+    other = create_engine(os.environ["ADDRESS"], use_native_hstore=False)
+    failures = []
+
+    def fails(work):
+        try:
+            with engine.begin() as connection:
+                work(connection)
+        except DBAPIError as error:
+            kind = type(error.orig)
+            failures.append(f"{kind.__module__}.{kind.__qualname__}")
+
+    def too_long(connection):
+        connection.exec_driver_sql("SET LOCAL statement_timeout = 50")
+        connection.execute(text("SELECT pg_sleep(60)"))
+
+    def cut_off(connection):
+        number = connection.execute(text("SELECT pg_backend_pid()")).scalar()
+        with other.begin() as another:
+            another.execute(text("SELECT pg_terminate_backend(:number, 10000)"), {"number": number})
+        connection.execute(text("SELECT 1"))
+
+    fails(too_long)
+    fails(cut_off)
+    with engine.begin() as connection:
+        with connection.execution_options(yield_per=10).execute(
+            text("SELECT * FROM generate_series(1, 100)")
+        ) as rows:
+            assert len(rows.all()) == 100
+        connection.execution_options(stream_results=False).exec_driver_sql("/* odd */ SELECT 1")
+    print(json.dumps(failures))
+"""
 POOL = """
     from sqlalchemy.exc import OperationalError, TimeoutError
 
@@ -198,6 +233,21 @@ def test_statements_on_postgresql_are_those_in_its_log(run_with, postgres):
     }
     opened = page.count("db_client_connection_create_time_seconds_count", "db_system_name")
     assert opened == {"postgresql": 2}
+
+
+@pytest.mark.real
+def test_a_statement_that_takes_too_long_a_server_that_hangs_up_and_a_stream(run_with, postgres):
+    environment = {"ADDRESS": postgres.address}
+    failures, page = run_with("sqlalchemy", MODELS + TROUBLE, environment=environment)
+    canceled, cut_off = failures
+    assert canceled == "psycopg.errors.QueryCanceled"
+    # Which of the two depends on how much psycopg has read by then.
+    assert cut_off in {"psycopg.errors.AdminShutdown", "psycopg.OperationalError"}
+    assert failed(page) == {("SELECT", canceled): 1, ("SELECT", cut_off): 1}
+    # Only a statement that begins with its verb is told by it.
+    assert page.count(DURATION, "db_operation_name")["other"] == 1
+    opened = page.count("db_client_connection_create_time_seconds_count", "error_type")
+    assert opened == {"": 3}
 
 
 def test_a_pool_that_is_empty_and_a_connection_that_cannot_be_made(run_with):
