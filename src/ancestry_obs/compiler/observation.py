@@ -6,8 +6,8 @@ Whatever goes wrong in a look-up is left to the stream's slow path, which starts
 expressions stand in the lines themselves, and all that they need of the stream is an attribute of
 its recorder, a constant of the woven code.
 
-A side is where the lines are: ``call`` (before the call), ``return`` or ``raise`` (after it). It
-decides what `result`, `error` and `elapsed` are.
+A side is where the lines are: ``call`` (before the call), ``item`` (where a generator hands one
+over), ``return`` or ``raise`` (after it). It decides what `result`, `error` and `elapsed` are.
 """
 
 from __future__ import annotations
@@ -186,6 +186,9 @@ class ObservationWriter:
         """Give the identifier of each variable at a side."""
         if side == "call":
             return self._variables
+        if side == "item":
+            at_item = {"item": self._names.item, "elapsed": self._names.elapsed}
+            return {**self._variables, **at_item}
         result, error = self._names.result, self._names.error
         after = ("None", error) if side == "raise" else (result, "None")
         known = dict(zip(("result", "error"), after, strict=True))
@@ -229,14 +232,15 @@ class ObservationWriter:
         ]
 
 
-def elapsed_line(names: Names, *, is_sampled: bool) -> str:
+def elapsed_line(names: Names, *, is_sampled: bool, since: str = "") -> str:
     """Write the line that finds out how long a call took.
 
     Args:
         names: Makes identifiers.
         is_sampled: Whether it may be one that is not timed.
+        since: The name of the moment from which on it counts; by default the call's beginning.
     """
-    seconds = f"{names.clock}() - {names.started}"
+    seconds = f"{names.clock}() - {since or names.started}"
     if is_sampled:
         seconds = f"{UNTIMED} if {names.started} is False else {seconds}"
     return f"{names.elapsed} = {seconds}"

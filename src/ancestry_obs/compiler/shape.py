@@ -46,6 +46,7 @@ _BUILTINS: Final = (
     "BaseException",
     "KeyError",
     "StopAsyncIteration",
+    "StopIteration",
     "float",
     "id",
     "len",

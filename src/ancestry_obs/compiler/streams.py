@@ -54,7 +54,7 @@ class Stream:
     """One append of a woven call.
 
     Args:
-        moment: When it happens: ``call``, ``return``, ``raise``, ``exit``.
+        moment: When it happens; see `mapfile.specs.Moment`.
         when: The condition, if any.
         source: What the float is.
         value: The expression of a `source` that has one.

@@ -7,7 +7,7 @@ is left out of comparisons, so that two maps that say the same are equal whereve
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from ancestry_obs.exceptions import Where
 from ancestry_obs.frozen import field, frozen
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ancestry_obs.expressions import Expression
 
 __all__ = [
+    "HANDED_OVER",
     "Aggregate",
     "At",
     "HandedSpec",
@@ -33,7 +34,12 @@ __all__ = [
 ]
 
 MetricType = Literal["counter", "gauge", "histogram", "ratio", "in_flight"]
-Moment = Literal["call", "return", "raise", "exit"]
+Moment = Literal["call", "first", "item", "return", "raise", "exit"]
+"""When something is recorded; ``first`` and ``item`` are for generators, at items handed over."""
+
+HANDED_OVER: Final = ("first", "item")
+"""The moments at which a generator hands an item over."""
+
 Aggregate = Literal["last", "sum", "min", "max"]
 
 At = Literal["object", "definition", ""]
