@@ -74,7 +74,13 @@ class Fitting:
             return
         names = self._names(found, is_definition=is_definition) | _known_at(record.on, kind)
         never = () if record.on != "call" else ("told",)
-        if self._reads(record.expressions, record.where, names, never, found, is_definition):
+        once = [] if record.each is None else [record.each]
+        items = {"item"} if once else set()
+        more = [each for each in record.expressions if each not in once]
+        place, rest = record.where, (never, found, is_definition)
+        if self._reads(once, place, names, *rest) and self._reads(
+            more, place, names | items, *rest
+        ):
             self._types(record, found)
 
     def handed(self, instrument: InstrumentSpec, found: Found) -> None:
@@ -208,9 +214,10 @@ class Fitting:
                 message = f"the value {record.value.source!r} may be text, as it is annotated"
                 remedy = f"write number({record.value.source}) if it is always a number's text"
                 self._note(record.where, f"{message}; {remedy}", found)
-        for each in (getattr(record, "when", None), getattr(record, "hit", None)):
-            if each is not None:
-                self._type(record, each, found)
+        for name in ("when", "hit", "each"):
+            other: Expression | None = getattr(record, name, None)
+            if other is not None:
+                self._type(record, other, found)
 
     def _type(
         self, record: RecordSpec | SampleSpec, expression: Expression, found: Found
@@ -274,7 +281,8 @@ def _known_at(moment: str, kind: str) -> set[str]:
 
 def _has_items(record: RecordSpec | SampleSpec) -> bool:
     """Whether `item` is no parameter there."""
-    return getattr(record, "on", "") in HANDED_OVER
+    is_each = getattr(record, "each", None) is not None
+    return is_each or getattr(record, "on", "") in HANDED_OVER
 
 
 def _is_choice(expression: Expression) -> bool:

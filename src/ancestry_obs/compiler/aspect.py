@@ -95,6 +95,13 @@ class Part:
     variables: tuple[str, ...]
 
     @property
+    def given(self) -> tuple[str, ...]:
+        """The variables that are the call's, and not an item's of it."""
+        if self.stream.each is None:
+            return self.variables
+        return tuple(name for name in self.variables if name != "item")
+
+    @property
     def evaluates(self) -> bool:
         """Whether a call makes it evaluate anything at all."""
         return not {*self.variables} <= {"elapsed"}
@@ -321,7 +328,11 @@ class Aspect(_Remembering):
         """
         for record in self.advice.records:
             self._check_moment(record)
-            self._check(record.expressions, self._known_at(record.on), f"{record.where}: ")
+            place, after = f"{record.where}: ", self._known_at(record.on)
+            if record.each is not None:
+                self._check([record.each], after, place)
+                after = (*after, "item")
+            self._check(record.expressions, after, place)
         self._check_handed()
         return tuple(self._part(index, stream) for index, stream in enumerate(self._streams()))
 
@@ -407,6 +418,7 @@ class Aspect(_Remembering):
             used.add("elapsed")
         known = dict.fromkeys((*self.variables, *SPECIAL, "item"))
         after = self._known_at(stream.moment)
+        after = (*after, "item") if stream.each is not None else after
         # An instance is no text: asking for its type at each call would be for nothing.
         texts = {*self.variables}.difference(after, self._alias, self._alias.values())
         returned, raised = (

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ObservationWriter",
+    "each_name",
     "elapsed_line",
     "indented",
     "labels_source",
@@ -61,6 +62,10 @@ class ObservationWriter:
             side: Where the lines are.
             ended: The lines that note that the call is counted.
         """
+        many = [part for part in parts if part.stream.each is not None]
+        if many:
+            calls = [line for part in many for line in self._each(part, side)]
+            return [*self.write([p for p in parts if p not in many], side, ended), *calls]
         if not parts:
             return [*ended]
         names = self._names
@@ -75,6 +80,17 @@ class ObservationWriter:
             *indented([*ended, f"{self._recorder(parts[0])}.store.lost += ({lost},)"]),
             "else:",
             *indented([*ended, *self._append(parts)]),
+        ]
+
+    def _each(self, part: Part, side: str) -> list[str]:
+        """Write the call that records each of many items."""
+        names, recorder, values = self._names, self._recorder(part), self._values(side)
+        arguments = ", ".join([recorder, *(values[name] for name in part.given)])
+        return [
+            "try:",
+            f"    {names(each_name(part, side))}({arguments})",
+            f"except {names.no_room}:",
+            f"    {recorder}.store.lost += (({recorder}, None),)",
         ]
 
     def _elapsed(self, parts: Sequence[Part], side: str) -> str:
@@ -259,6 +275,11 @@ def text_key(variable: str, finished: str, names: Names) -> str:
 def miss_name(part: Part, side: str) -> str:
     """Name the function that a look-up goes on with where it failed."""
     return f"{'raised' if side == 'raise' else 'miss'}{part.index}"
+
+
+def each_name(part: Part, side: str) -> str:
+    """Name the function that records each of many items."""
+    return f"{'raised_' if side == 'raise' else ''}each{part.index}"
 
 
 def labels_name(part: Part, index: int, side: str) -> str:

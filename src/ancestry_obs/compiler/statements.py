@@ -485,7 +485,7 @@ def failure_variables(raised: Iterable[Part]) -> list[str]:
     Args:
         raised: The parts that record it.
     """
-    return list(dict.fromkeys(n for part in raised for n in part.variables if n not in SPECIAL))
+    return list(dict.fromkeys(n for part in raised for n in part.given if n not in SPECIAL))
 
 
 def passing_text(aspect: Aspect) -> str:

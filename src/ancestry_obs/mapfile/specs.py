@@ -110,6 +110,7 @@ class RecordSpec:
         when: The condition under which it is recorded; `None` is always.
         where: The place in the map.
         outermost: The name of the calls within which it is not recorded; empty if there are none.
+        each: What has the items for each of which it is recorded; `None` for one record of a call.
     """
 
     metric: str
@@ -120,11 +121,12 @@ class RecordSpec:
     when: Expression | None
     where: Where = field(compare=False)
     outermost: str = ""
+    each: Expression | None = None
 
     @property
     def expressions(self) -> tuple[Expression, ...]:
         """Every expression of it."""
-        optional = (self.value, self.hit, self.when)
+        optional = (self.value, self.hit, self.when, self.each)
         return (*dict(self.labels).values(), *(each for each in optional if each is not None))
 
 

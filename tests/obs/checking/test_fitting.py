@@ -200,6 +200,11 @@ def test_the_number_of_items_is_known_of_a_generator_that_is_over(verdict):
     assert "unknown name 'items'" in found
 
 
+@pytest.mark.parametrize("label", ["item.anything", "item['x']", "x", "elapsed"])
+def test_an_item_of_many_is_not_a_parameter(verdict, label):
+    assert messages(verdict("shop:number", label, when='1 > 0", each = "result')) == []
+
+
 @pytest.mark.parametrize(
     ("target", "kind"),
     [("shop:number", "function"), ("shop:later", "coroutine"), ("shop:kept_pages", "function"),
