@@ -180,7 +180,7 @@ class Fitting:
         if not kind:
             self.doubts.setdefault(found.target, "whether it is a generator")
             return
-        what = f"is no generator, but a {kind}, which hands no items over"
+        what = f"it is no generator, but a {kind}, which hands no items over"
         remedy = f"on = {record.on!r} is for functions with a yield"
         self._note(record.where, f"{what}; {remedy}", found)
 

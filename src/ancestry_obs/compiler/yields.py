@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ancestry_obs.compiler.body import Function
-
 __all__ = ["hands_over_inside", "is_handing_over"]
 
 
@@ -25,7 +23,7 @@ def is_handing_over(statement: ast.AST) -> bool:
     return False
 
 
-def hands_over_inside(function: Function) -> str:
+def hands_over_inside(function: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
     """Tell how a generator hands items over where no statement can be; empty if it does not.
 
     Args:

@@ -217,7 +217,7 @@ def test_what_is_no_generator_hands_nothing_over(verdict, target, kind):
         return
     (found,) = messages(answer)
     assert found == (
-        f"{target}: is no generator, but a {kind}, which hands no items over; on = 'item' is for "
+        f"{target}: it is no generator, but a {kind}, which hands no items over; on = 'item' is for "
         "functions with a yield"
     )
 
