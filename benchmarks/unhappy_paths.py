@@ -4,7 +4,8 @@
 
 The methods, metrics and labels are those of `hot_path.py`. Here each call has a URL that was never
 seen, or 3,000 ids take turns, or the method raises; or what is measured is a gauge, or an
-asynchronous generator of three items. "By hand" is prometheus_client with the same labels, by the
+asynchronous generator of three items, also with a record for each item, or a call with a record for
+each of ten items of its result. "By hand" is prometheus_client with the same labels, by the
 same label functions, and a ``try`` around the call where the method raises.
 
 How it is measured: as in `hot_path.py`. Each variant's figure is on top of the bare method under
@@ -51,6 +52,32 @@ GAUGE = Advice(
         ),
     ),
     (DEPTH,),
+)
+
+ITEM_SECONDS = MetricSpec("item_seconds", "histogram", "S.", (free("kind"),), (0.5, 1, 2), HERE)
+ITEMS = Advice(
+    (
+        RecordSpec(
+            "item_seconds", (("kind", parse("type_name(item)")),), None, None, "item", None, HERE
+        ),
+    ),
+    (ITEM_SECONDS,),
+)
+DOCUMENTS = MetricSpec("documents_total", "counter", "D.", (free("status"),), (), HERE)
+MANY = Advice(
+    (
+        RecordSpec(
+            "documents_total",
+            (("status", parse("item['status']")),),
+            None,
+            None,
+            "return",
+            None,
+            HERE,
+            each=parse("result['items']"),
+        ),
+    ),
+    (DOCUMENTS,),
 )
 
 
@@ -143,6 +170,40 @@ def items_by_hand(api: Any) -> None:
     api.items = measured
 
 
+def each_item_by_hand(api: Any) -> None:
+    """The lines of prometheus_client at each item of an asynchronous generator."""
+    from prometheus_client import CollectorRegistry, Histogram  # noqa: PLC0415 - a peer
+
+    registry = CollectorRegistry()
+    seconds = Histogram("item_seconds", "S.", ["kind"], buckets=(0.5, 1, 2), registry=registry)
+    items = api.items
+
+    async def measured(self: object, url: str, method: str = "GET") -> Any:
+        asked = perf_counter()
+        async for each in items(self, url, method):
+            seconds.labels(_TYPE_NAME(each)).observe(perf_counter() - asked)
+            yield each
+            asked = perf_counter()
+
+    api.items = measured
+
+
+def many_by_hand(api: Any) -> None:
+    """A line of prometheus_client for each of many items."""
+    from prometheus_client import CollectorRegistry, Counter  # noqa: PLC0415 - a peer
+
+    documents = Counter("documents", "D.", ["status"], registry=CollectorRegistry())
+    request = api.request
+
+    def measured(self: object, url: str, method: str = "GET") -> object:
+        result = request(self, url, method)
+        for each in result["items"]:
+            documents.labels(str(each["status"])).inc()
+        return result
+
+    api.request = measured
+
+
 def raising_api() -> Any:
     """A class whose method raises; who calls it here expects that."""
 
@@ -194,6 +255,30 @@ def woven_items(api: Any) -> Callable[[], object]:
     return _weave(api.items, ADVICE, Store())
 
 
+def woven_each_item(api: Any) -> Callable[[], object]:
+    """Ours: a record for each item that is handed over."""
+    return _weave(api.items, ITEMS, Store())
+
+
+def many_api() -> Any:
+    """A class whose method gives ten items at once."""
+    answer = {"items": [{"status": 201 if number else 409} for number in range(10)]}
+
+    class Api:
+        def request(self, url: str, method: str = "GET") -> object:  # noqa: ARG002
+            return answer
+
+        def call(self, url: str, method: str) -> None:
+            self.request(url, method)
+
+    return Api
+
+
+def woven_many(api: Any) -> Callable[[], object]:
+    """Ours: a record for each of them."""
+    return _weave(api.request, MANY, Store())
+
+
 def plain_api() -> Any:
     """The class of `hot_path.py`, called as the others here."""
     api = new_api()
@@ -227,6 +312,10 @@ CASES = (
     Case("calls that raise", "3x", known_urls, raising_api, woven_requests, by_hand),
     Case("a gauge", "1.5x", known_urls, gauge_api, woven_gauge, gauge_by_hand),
     Case("async generator of three", "0.6 µs", known_urls, items_api, woven_items, items_by_hand),
+    Case(
+        "three items, each timed", "1x", known_urls, items_api, woven_each_item, each_item_by_hand
+    ),
+    Case("each of ten items", "1x", known_urls, many_api, woven_many, many_by_hand),
 )
 
 

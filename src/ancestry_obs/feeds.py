@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from ancestry_obs.frozen import frozen
+from ancestry_obs.mapfile.specs import HANDED_OVER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -80,12 +81,17 @@ def feeds(spec: MapSpec, namespace: str) -> list[Feed]:
             constants=dict(_constants(record, metrics[record.metric])),
             failing=dict(_failing(record, metrics[record.metric])),
             on=record.on,
-            is_duration=metrics[record.metric].type == "histogram" and record.value is None,
+            is_duration=_is_duration(record, metrics[record.metric]),
         )
         for instrument in spec.instruments
         for pattern in instrument.targets
         for record in instrument.records
     ]
+
+
+def _is_duration(record: RecordSpec, metric: MetricSpec) -> bool:
+    is_time = metric.type == "histogram" and record.value is None
+    return is_time and record.on not in HANDED_OVER
 
 
 def _constants(record: RecordSpec, metric: MetricSpec) -> Iterator[tuple[str, str]]:

@@ -12,11 +12,13 @@ from functools import cached_property
 from math import prod
 from typing import TYPE_CHECKING, Final
 
+from ancestry_obs.checking.generators import kind_in_source
 from ancestry_obs.checking.types import NoAttribute, Typing, is_text, values_of
 from ancestry_obs.exceptions import ExpressionError, Finding
 from ancestry_obs.expressions import BUILTIN_FUNCTIONS, check, parse
 from ancestry_obs.expressions.given import NO_SCOPE, TARGET
 from ancestry_obs.mapfile.metrics import possible_values
+from ancestry_obs.mapfile.specs import HANDED_OVER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["Fitting"]
 
 _SPECIAL: Final = ("result", "error", "elapsed")
+_AT_ITEMS: Final = ("item", "elapsed")
 # A function of the decorator's own takes what its source says, which is not read.
 _TAKES_ITS_OWN: Final = {"stranger", "unknown", "object"}
 _WITH_ALL: Final = ("args", "kwargs")
@@ -63,10 +66,21 @@ class Fitting:
 
     def record(self, record: RecordSpec, found: Found, *, is_definition: bool) -> None:
         """Compare one record with one function."""
-        names = self._names(found, is_definition=is_definition)
-        names |= {*_SPECIAL} if record.on != "call" else set()
+        # To know it takes a look into the function's body.
+        is_asked = record.on in HANDED_OVER or any("items" in e.names for e in record.expressions)
+        kind = self._kind(found, is_definition=is_definition) if is_asked else "function"
+        if record.on in HANDED_OVER and not kind.endswith("generator"):
+            self._no_items(record, found, kind)
+            return
+        names = self._names(found, is_definition=is_definition) | _known_at(record.on, kind)
         never = () if record.on != "call" else ("told",)
-        if self._reads(record.expressions, record.where, names, never, found, is_definition):
+        once = [] if record.each is None else [record.each]
+        items = {"item"} if once else set()
+        more = [each for each in record.expressions if each not in once]
+        place, rest = record.where, (never, found, is_definition)
+        if self._reads(once, place, names, *rest) and self._reads(
+            more, place, names | items, *rest
+        ):
             self._types(record, found)
 
     def handed(self, instrument: InstrumentSpec, found: Found) -> None:
@@ -80,9 +94,10 @@ class Fitting:
         self._reads(after, where, {*names, *_SPECIAL}, (), found, is_definition)
         told = any(e.names and "told" in e.given.roots for e in instrument.expressions)
         is_nested = any(record.outermost for record in instrument.records)
-        is_generator = found.symbol is not None and "generator" in found.symbol.flags
-        if is_generator and (handed.context or told or is_nested):
-            self._note(where, NO_SCOPE, found)
+        if handed.context or told or is_nested:
+            kind = self._kind(found, is_definition=is_definition)
+            if kind.endswith("generator"):
+                self._note(where, NO_SCOPE, found)
 
     def _reads(  # noqa: PLR0913, PLR0917 - what each of two callers has at hand
         self,
@@ -152,6 +167,23 @@ class Fitting:
         own = len(metric.buckets) + 3 if metric.type == "histogram" else 1
         return prod(counts) * own if is_closer else None
 
+    def _kind(self, found: Found, *, is_definition: bool) -> str:
+        """Tell what a call gives; empty where the source does not tell."""
+        lefts = {each.left for each in found.effects}
+        if not is_definition and "cache" in lefts:
+            return "function"
+        if not is_definition and lefts & {"wrapper", *_TAKES_ITS_OWN} - {"object"}:
+            return ""
+        return kind_in_source(found, self.typing.program)
+
+    def _no_items(self, record: RecordSpec, found: Found, kind: str) -> None:
+        if not kind:
+            self.doubts.setdefault(found.target, "whether it is a generator")
+            return
+        what = f"it is no generator, but a {kind}, which hands no items over"
+        remedy = f"on = {record.on!r} is for functions with a yield"
+        self._note(record.where, f"{what}; {remedy}", found)
+
     def _names(self, found: Found, *, is_definition: bool) -> set[str]:
         symbol = found.symbol
         names = set(symbol.names if symbol is not None else _WITH_ALL)
@@ -182,14 +214,17 @@ class Fitting:
                 message = f"the value {record.value.source!r} may be text, as it is annotated"
                 remedy = f"write number({record.value.source}) if it is always a number's text"
                 self._note(record.where, f"{message}; {remedy}", found)
-        for each in (getattr(record, "when", None), getattr(record, "hit", None)):
-            if each is not None:
-                self._type(record, each, found)
+        for name in ("when", "hit", "each"):
+            other: Expression | None = getattr(record, name, None)
+            if other is not None:
+                self._type(record, other, found)
 
     def _type(
         self, record: RecordSpec | SampleSpec, expression: Expression, found: Found
     ) -> Types | None:
         if expression.is_constant or not expression.names:
+            return None
+        if "item" in expression.names and _has_items(record):
             return None
         try:
             return self.typing.types_of(_meant(expression, found).tree, found)
@@ -229,6 +264,25 @@ def _meant(expression: Expression, found: Found) -> Expression:
     return (
         parse(expression.source, given=expression.given.without(hidden)) if hidden else expression
     )
+
+
+def _known_at(moment: str, kind: str) -> set[str]:
+    """Give what can be read at a moment of a call besides what there is before it.
+
+    Args:
+        moment: As `on` has it.
+        kind: What a call gives; empty if it is not known, and then no name is a finding.
+    """
+    if moment in HANDED_OVER:
+        return {*_AT_ITEMS}
+    items = {"items"} if not kind or kind.endswith("generator") else set()
+    return {*_SPECIAL, *items} if moment != "call" else set()
+
+
+def _has_items(record: RecordSpec | SampleSpec) -> bool:
+    """Whether `item` is no parameter there."""
+    is_each = getattr(record, "each", None) is not None
+    return is_each or getattr(record, "on", "") in HANDED_OVER
 
 
 def _is_choice(expression: Expression) -> bool:

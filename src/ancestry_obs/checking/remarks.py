@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Final
 
 from ancestry_obs.mapfile import worst_case_series
+from ancestry_obs.recording.items import MOST_ITEMS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +28,7 @@ def remarks(spec: MapSpec) -> Iterator[str]:
     """
     yield from _sampled_for_nothing(spec)
     yield from _without_totals(spec)
+    yield from _bounded(spec)
     yield from _series(spec)
 
 
@@ -64,6 +66,17 @@ def _sampled_for_nothing(spec: MapSpec) -> Iterator[str]:
         timed = [r for r in each.records if r.metric in histograms and r.value is None]
         if each.sample < 1 and not timed:
             yield f"note: {each.where}: sample does nothing here: no record of it takes a time"
+
+
+def _bounded(spec: MapSpec) -> Iterator[str]:
+    """Say what is not recorded of calls with very many items."""
+    for instrument in spec.instruments:
+        for each in instrument.records:
+            if each.each is not None:
+                yield (
+                    f"note: {each.where}: each: at most {MOST_ITEMS:,} items of a call are "
+                    "recorded; ancestry_obs_items_left_out_total counts the others"
+                )
 
 
 def _series(spec: MapSpec) -> Iterator[str]:

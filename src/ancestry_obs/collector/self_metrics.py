@@ -40,6 +40,8 @@ _GAUGES = (
         "Estimated share of the processor time that measuring takes, where it is largest.",
     ),
 )  # fmt: skip
+_LEFT_OUT = "items_left_out "
+"""How the names of those counts begin that are of a target, which stands behind it."""
 _NOTHING = Reading([], {}, (), {}, {}, {})
 
 
@@ -128,6 +130,7 @@ class SelfMetrics:
             ),
             self._expression_errors(reading),
             self._overflows(reading),
+            self._left_out(counts),
             self._series(reading),
             _block(
                 "exporter_failures", "counter",
@@ -158,6 +161,7 @@ class SelfMetrics:
             "handover_failures": self.handover_failures,
             "scrapes": self.scrapes,
             "scrape_nanoseconds": int(self.scrape_seconds * _NANO),
+            **{f"{_LEFT_OUT}{target}": n for target, n in self._store.left_out.items()},
         }
 
     def _build_info(self) -> Block:
@@ -180,6 +184,15 @@ class SelfMetrics:
         rows: list[Row] = [(key, (n,)) for key, n in (counts | dict(reading.overflows)).items()]
         text = "Observations with a label value beyond the label's limit, kept as other."
         return _block("label_overflow", "counter", text, ("metric", "label"), rows)
+
+    def _left_out(self, counts: Mapping[str, int]) -> Block:
+        rows: list[Row] = [
+            ((name.removeprefix(_LEFT_OUT),), (n,))
+            for name, n in counts.items()
+            if name.startswith(_LEFT_OUT)
+        ]
+        text = "Items of calls beyond the most that are recorded of one call."
+        return _block("items_left_out", "counter", text, ("target",), rows)
 
     def _series(self, reading: Reading) -> Block:
         rows: list[Row] = [

@@ -195,6 +195,7 @@ def without(advice: Advice, roots: frozenset[str]) -> Advice:
             value=optional(each.value),
             hit=optional(each.hit),
             when=optional(each.when),
+            each=optional(each.each),
         )
         for each in advice.records
     )

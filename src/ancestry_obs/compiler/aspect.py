@@ -26,6 +26,7 @@ from ancestry_obs.exceptions import CompileError, ExpressionError
 from ancestry_obs.expressions.emission import check
 from ancestry_obs.expressions.given import NO_SCOPE
 from ancestry_obs.frozen import define, field, frozen
+from ancestry_obs.mapfile.specs import HANDED_OVER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Hashable, Iterable
@@ -36,13 +37,17 @@ if TYPE_CHECKING:
     from ancestry_obs.compiler.keys import Key
     from ancestry_obs.compiler.permits import Permit, Way
     from ancestry_obs.expressions.parser import Expression
+    from ancestry_obs.mapfile.specs import RecordSpec
 
-__all__ = ["SPECIAL", "Aspect", "InnerTest", "Kind", "Part", "kind_of"]
+__all__ = ["AT_ITEMS", "SPECIAL", "Aspect", "InnerTest", "Kind", "Part", "kind_of"]
 
 Kind = Literal["function", "coroutine", "generator", "async_generator"]
 
 SPECIAL: Final = ("result", "error", "elapsed")
 """What an expression can read besides the parameters, once the call is over."""
+
+AT_ITEMS: Final = ("item", "elapsed")
+"""The same, where a generator hands an item over."""
 
 
 class InnerTest(Protocol):
@@ -88,6 +93,13 @@ class Part:
     keys: tuple[Key, ...]
     raised_keys: tuple[Key, ...]
     variables: tuple[str, ...]
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """The variables that are the call's, and not an item's of it."""
+        if self.stream.each is None:
+            return self.variables
+        return tuple(name for name in self.variables if name != "item")
 
     @property
     def evaluates(self) -> bool:
@@ -211,7 +223,15 @@ class Aspect(_Remembering):
         advice = self.advice
         if advice.dotted or advice.nested:
             variables |= given_texts(advice, self.names)
+        if self.counts_items:
+            variables["items"] = self.names.items
         return {alias: self.placeholders[name] for alias, name in self._alias.items()} | variables
+
+    @property
+    def counts_items(self) -> bool:
+        """Whether an expression reads how many items a generator has handed over."""
+        is_read = "items" in self.advice.names and self.kind.endswith("generator")
+        return is_read and "items" not in self.signature.names and "items" not in self.shown
 
     @cached_property
     def taken(self) -> Signature:
@@ -307,8 +327,12 @@ class Aspect(_Remembering):
                 metric that no advice declares.
         """
         for record in self.advice.records:
-            after = (*SPECIAL, *self._told) if record.on != "call" else ()
-            self._check(record.expressions, after, f"{record.where}: ")
+            self._check_moment(record)
+            place, after = f"{record.where}: ", self._known_at(record.on)
+            if record.each is not None:
+                self._check([record.each], after, place)
+                after = (*after, "item")
+            self._check(record.expressions, after, place)
         self._check_handed()
         return tuple(self._part(index, stream) for index, stream in enumerate(self._streams()))
 
@@ -341,12 +365,27 @@ class Aspect(_Remembering):
 
     def _check(self, expressions: Iterable[Expression], after: Iterable[str], place: str) -> None:
         """Refuse what reads anything but what there is, `after` included."""
-        names = {*self.variables}.difference(self._told).union(after)
+        late = {*self._told, "items"} if self.counts_items else self._told
+        names = {*self.variables}.difference(late).union(after)
         for expression in expressions:
             try:
                 check(expression, names=names, functions=self.runtime.functions)
             except ExpressionError as error:
                 raise CompileError(f"{place}{self.target}: {error}") from error
+
+    def _known_at(self, moment: str) -> tuple[str, ...]:
+        """Give what can be read at a moment besides what there is before the call."""
+        if moment in HANDED_OVER:
+            return AT_ITEMS
+        items = ("items",) if self.counts_items else ()
+        return (*SPECIAL, *self._told, *items) if moment != "call" else ()
+
+    def _check_moment(self, record: RecordSpec) -> None:
+        if record.on in HANDED_OVER and not self.kind.endswith("generator"):
+            raise CompileError(
+                f"{record.where}: {self.target} is no generator, but a {self.kind}, which hands no "
+                f"items over; on = {record.on!r} is for functions with a yield"
+            )
 
     def _check_handed(self) -> None:
         advice = self.advice
@@ -355,7 +394,7 @@ class Aspect(_Remembering):
         handed = advice.handed
         early, late = (*handed.entry, *handed.context), handed.tell
         self._check((each for _, each in early), (), "")
-        self._check((each for _, each in late), (*SPECIAL, *self._told), "")
+        self._check((each for _, each in late), self._known_at("exit"), "")
         if self.kind.endswith("generator") and (handed.context or advice.told or advice.nested):
             # Whoever asks it for an item would be inside of it, too.
             raise CompileError(f"{self.target}: {NO_SCOPE}")
@@ -377,8 +416,9 @@ class Aspect(_Remembering):
         used = {name for expression in stream.expressions for name in expression.names}
         if stream.source == "elapsed":
             used.add("elapsed")
-        known = dict.fromkeys((*self.variables, *SPECIAL))
-        after = SPECIAL if stream.moment != "call" else ()
+        known = dict.fromkeys((*self.variables, *SPECIAL, "item"))
+        after = self._known_at(stream.moment)
+        after = (*after, "item") if stream.each is not None else after
         # An instance is no text: asking for its type at each call would be for nothing.
         texts = {*self.variables}.difference(after, self._alias, self._alias.values())
         returned, raised = (

@@ -43,6 +43,7 @@ from ancestry_obs.compiler.code import NamesToConstants
 from ancestry_obs.compiler.lines import AS_BEFORE, NEEDS_ROOM, NOWHERE, settled
 from ancestry_obs.compiler.permits import called_as, going_up, taken_first
 from ancestry_obs.compiler.trees import Block, shared
+from ancestry_obs.compiler.yields import is_handing_over
 from ancestry_obs.frozen import field, frozen
 
 if TYPE_CHECKING:
@@ -66,6 +67,10 @@ _BLOCKS: Final = ("body", "orelse", "finalbody", "handlers", "cases")
 _LEAVING: Final = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 _LOOPS: Final = (ast.For, ast.AsyncFor, ast.While)
 _WITH: Final = (ast.With, ast.AsyncWith)
+_PROTECTING: Final = (ast.Try, ast.TryStar, *_WITH)
+_PLACES: Final = (
+    "take", "entry", "begin", "give", "item", "resumed", "leave", "recall", "failure",
+)  # fmt: skip
 
 
 @frozen(slots=False)
@@ -78,7 +83,8 @@ class Template:
         parameters: The placeholder of each parameter, in order.
 
     Attributes:
-        take, entry, begin, give, leave, recall, failure: The blocks of `statements`.
+        take, entry, begin, give, item, resumed, leave, recall, failure: The blocks of
+            `statements`.
     """
 
     statements: Statements
@@ -91,11 +97,13 @@ class Template:
     leave: Block = field(init=False)
     recall: Block = field(init=False)
     failure: Block = field(init=False)
+    item: Block = field(init=False)
+    resumed: Block = field(init=False)
 
     def __post_init__(self) -> None:
         statements = self.statements
         differing = {*self.parameters, *statements.saved.values(), statements.method}
-        for name in ("take", "entry", "begin", "give", "leave", "recall", "failure"):
+        for name in _PLACES:
             text = getattr(statements, name)
             words = frozenset(_WORD.findall(text))
             constants = frozenset(filter(self.is_constant, words))
@@ -128,15 +136,17 @@ class Put(NamedTuple):
         trees: To be given back once it is compiled.
         returned: The variable that each ``return`` of it reads last of all; empty if there is none.
         takes: Whether it begins with taking a permit.
+        handed: The variable that each ``yield`` of it reads last of all; empty if there is none.
     """
 
     trees: list[Tree]
     returned: str
     takes: bool
+    handed: str = ""
 
     def finished(self, code: CodeType) -> CodeType:
         """Give what was compiled of the function as its source cannot say it."""
-        code = settled(code, self.returned)
+        code = settled(code, self.returned, self.handed)
         return taken_first(code) if self.takes else code
 
 
@@ -154,7 +164,7 @@ def weave_body(function: Function, template: Template, parameters: Iterable[str]
     weaving.weave()
     statements = template.statements
     returned = "" if weaving.is_protected else statements.result
-    return Put(weaving.trees, returned, bool(statements.take))
+    return Put(weaving.trees, returned, bool(statements.take), statements.handed)
 
 
 def calling_function(text: str, template: Template, line: int) -> Function:
@@ -209,6 +219,8 @@ class _Weaving:
         alone = self._template.alone if _ends_once(body) else None
         self._template = alone or self._template
         entry = [*self._put(self._first, self._template.take), *self._entry(self._first)]
+        if self._template.statements.handed:
+            body = self._followed(body)
         if self._template.statements.is_entry_only:
             function.body = [*documentation, *entry, *body]
             return
@@ -286,6 +298,57 @@ class _Weaving:
     def _keep(self, where: Place, value: ast.expr | None) -> ast.stmt:
         return _assignment(where, self._template.statements.result, value)
 
+    def _followed(self, block: list[ast.stmt], *, is_inside: bool = False) -> list[ast.stmt]:
+        """Weave into each ``yield`` what comes before it and after it.
+
+        Args:
+            block: The statements.
+            is_inside: Whether an exception that is raised at a ``yield`` may be caught: the next
+                item was asked for then, too.
+        """
+        followed: list[ast.stmt] = []
+        for statement in block:
+            if is_handing_over(statement):
+                followed += self._handing_over(statement, is_inside=is_inside)
+                continue
+            if not isinstance(statement, _NESTED):
+                inside = is_inside or isinstance(statement, _PROTECTING)
+                self._follow_inside(statement, is_inside=inside)
+            followed.append(statement)
+        return followed
+
+    def _follow_inside(self, node: ast.AST, *, is_inside: bool) -> None:
+        for name in _BLOCKS:
+            block = getattr(node, name, None)
+            if not isinstance(block, list):
+                continue
+            if name in {"handlers", "cases"}:
+                for each in block:
+                    self._follow_inside(each, is_inside=is_inside)
+            else:
+                setattr(node, name, self._followed(block, is_inside=is_inside))
+
+    def _handing_over(self, statement: ast.stmt, *, is_inside: bool) -> Iterator[ast.stmt]:
+        where, handed = _start(statement), self._template.statements.handed
+        given: Any = vars(statement)["value"]
+        yield _assignment(where, handed, given.value)
+        yield from self._put(where, self._template.item)
+        given.value = self._taken(where, handed)
+        resumed = self._put(where, self._template.resumed)
+        if not (resumed and is_inside):
+            yield from (statement, *resumed)
+            return
+        again = [*self._put(where, self._template.resumed), _at(where, ast.Raise(None, None))]
+        handler = _at(where, ast.ExceptHandler(None, None, again))
+        yield _at(where, ast.Try([statement, *resumed], [handler], [], []))
+
+    def _taken(self, where: Place, name: str) -> ast.expr:
+        """Write what takes a value out of its variable; `lines` has the rest of it."""
+        value: ast.expr = _at(where, _name(name))
+        if NEEDS_ROOM:
+            value = _at(where, ast.NamedExpr(_at(where, _name(name, ast.Store())), value))
+        return value
+
     def _replaced(self, block: list[ast.stmt], end: _End) -> list[ast.stmt]:
         woven: list[ast.stmt] = []
         for statement in block:
@@ -307,9 +370,8 @@ class _Weaving:
         if statement.value is None:
             return statement
         name = self._template.statements.result
-        result: ast.expr = _at(where, _name(name))
-        if NEEDS_ROOM and not self.is_protected:
-            result = _at(where, ast.NamedExpr(_at(where, _name(name, ast.Store())), result))
+        kept = self.is_protected
+        result = _at(where, _name(name)) if kept else self._taken(where, name)
         return _at(where, ast.Return(result))
 
     def _replace_inside(self, node: ast.AST, end: _End) -> None:

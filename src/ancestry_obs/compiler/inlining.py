@@ -26,6 +26,7 @@ from ancestry_obs.compiler.definitions import Definitions, decorators
 from ancestry_obs.compiler.lines import first_line
 from ancestry_obs.compiler.shape import shape_of
 from ancestry_obs.compiler.visibility import looks_at_locals
+from ancestry_obs.compiler.yields import hands_over_inside
 from ancestry_obs.exceptions import CompileError
 
 if TYPE_CHECKING:
@@ -249,6 +250,8 @@ class _Source:
             return _OTHER_CODE
         if aspect.function is None and not _keeps_function(definition, aspect):
             return READ
+        if shape_of(aspect).template.statements.handed and (how := hands_over_inside(definition)):
+            return f"it hands items over {how}"
         seen = looks_at_locals(definition, code.co_names, definitions.other_names)
         return seen and f"it could see the statements' variables by {seen}"
 

@@ -42,7 +42,7 @@ _HARMLESS_NODES: Final = (
 _STATUS_FUNCTIONS: Final = frozenset({"ok", "status_family"})
 _KNOWN_TYPES: Final = 16
 
-ABSENT: Final = {"call": "error", "return": "error", "raise": "result"}
+ABSENT: Final = {"call": "error", "item": "error", "return": "error", "raise": "result"}
 """By the side where a memo is asked the variable that is None there."""
 
 

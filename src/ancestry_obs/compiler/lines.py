@@ -66,12 +66,16 @@ _EXTENDED: Final = opmap["EXTENDED_ARG"]
 _SWAP: Final = opmap["SWAP"]
 # Nothing comes in between but what the program is left by: a loop, a handler.
 _RETURNED: Final = (opmap["RETURN_VALUE"], opmap["POP_EXCEPT"], _SWAP)
-_TAKEN_FROM: Final = tuple((load, following) for load in _LOADS for following in _RETURNED)
+_TAKEN_FROM: Final = tuple((load, bytes([after])) for load in _LOADS for after in _RETURNED)
 _TAKES: Final = bytes([opmap.get("LOAD_FAST_AND_CLEAR", 0)])
 _CACHE: Final = opmap["CACHE"]
 _CACHES: Final = bytes([_CACHE])
 _HANDLES: Final = opmap["PUSH_EXC_INFO"]
 _TAKES_ALL: Final = bytes([_HANDLES, opmap["POP_TOP"]])
+_YIELDS: Final = opmap["YIELD_VALUE"]
+# In an async generator an item is wrapped first: INTRINSIC_ASYNC_GEN_WRAP.
+_WRAPS: Final = bytes([opmap.get("CALL_INTRINSIC_1", 0), 4, _YIELDS])
+_HANDED: Final = tuple((load, after) for load in _LOADS for after in (bytes([_YIELDS]), _WRAPS))
 # The last steps of a handler that an exception leaves, and those that go back to where it raised.
 _LEAVES: Final = bytes([opmap["COPY"], 3, opmap["POP_EXCEPT"], 0, opmap["RERAISE"], 1])
 _GOES_BACK: Final = bytes([opmap["COPY"], 2, opmap["POP_EXCEPT"], 0, opmap["RERAISE"], 2])
@@ -94,15 +98,17 @@ def first_line(code: CodeType) -> int:
     return next(later, code.co_firstlineno)
 
 
-def settled(code: CodeType, returned: str) -> CodeType:
+def settled(code: CodeType, returned: str, handed: str = "") -> CodeType:
     """Give code whose statements that are `AS_BEFORE` or `NOWHERE` are so for a tracer.
 
     Args:
         code: What was compiled of a function with statements of ours.
         returned: The variable that each ``return`` reads last of all, to be taken out of there;
             empty if there is none.
+        handed: The same of each ``yield``.
     """
-    bytecode = _taking_out(code, returned)
+    bytecode = _taking_out(code, code.co_code, returned, _TAKEN_FROM)
+    bytecode = _taking_out(code, bytecode, handed, _HANDED) if handed else bytecode
     # One exchange of everything: to make a code object takes longer than to find out about it.
     changes: dict[str, Any] = {}
     lines = [*code.co_lines()]
@@ -118,19 +124,27 @@ def settled(code: CodeType, returned: str) -> CodeType:
     return code.replace(co_code=bytecode, **changes)
 
 
-def _taking_out(code: CodeType, name: str) -> bytes:
-    """Give code's instructions, where a ``return name`` takes the value out of the variable."""
-    bytecode = code.co_code
+def _taking_out(
+    code: CodeType, bytecode: bytes, name: str, places: Iterable[tuple[int, bytes]]
+) -> bytes:
+    """Give a code's instructions, where a ``return name`` takes the value out of the variable.
+
+    Args:
+        code: The code.
+        bytecode: Its instructions so far.
+        name: The variable.
+        places: How it is read there, and what follows.
+    """
     index = code.co_varnames.index(name) if name in code.co_varnames else _MOST_SHORT
     if index >= _MOST_SHORT:
         return bytecode
     if NEEDS_ROOM:
         return _taking_out_in_room(bytecode, index)
-    for load, following in _TAKEN_FROM:
-        instructions, place = bytes([load, index, following]), -1
+    for load, following in places:
+        instructions, place = bytes([load, index]) + following, -1
         while (place := bytecode.find(instructions, place + 1)) >= 0:
             is_one = place % 2 == 0 and (place == 0 or bytecode[place - 2] != _EXTENDED)
-            if is_one and (following != _SWAP or bytecode[place + 4] in _LEFT):
+            if is_one and (following[0] != _SWAP or bytecode[place + 4] in _LEFT):
                 bytecode = bytecode[:place] + _TAKES + bytecode[place + 1 :]
     return bytecode
 

@@ -6,8 +6,8 @@ Whatever goes wrong in a look-up is left to the stream's slow path, which starts
 expressions stand in the lines themselves, and all that they need of the stream is an attribute of
 its recorder, a constant of the woven code.
 
-A side is where the lines are: ``call`` (before the call), ``return`` or ``raise`` (after it). It
-decides what `result`, `error` and `elapsed` are.
+A side is where the lines are: ``call`` (before the call), ``item`` (where a generator hands one
+over), ``return`` or ``raise`` (after it). It decides what `result`, `error` and `elapsed` are.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ObservationWriter",
+    "each_name",
     "elapsed_line",
     "indented",
     "labels_source",
@@ -61,6 +62,10 @@ class ObservationWriter:
             side: Where the lines are.
             ended: The lines that note that the call is counted.
         """
+        many = [part for part in parts if part.stream.each is not None]
+        if many:
+            calls = [line for part in many for line in self._each(part, side)]
+            return [*self.write([p for p in parts if p not in many], side, ended), *calls]
         if not parts:
             return [*ended]
         names = self._names
@@ -75,6 +80,17 @@ class ObservationWriter:
             *indented([*ended, f"{self._recorder(parts[0])}.store.lost += ({lost},)"]),
             "else:",
             *indented([*ended, *self._append(parts)]),
+        ]
+
+    def _each(self, part: Part, side: str) -> list[str]:
+        """Write the call that records each of many items."""
+        names, recorder, values = self._names, self._recorder(part), self._values(side)
+        arguments = ", ".join([recorder, *(values[name] for name in part.given)])
+        return [
+            "try:",
+            f"    {names(each_name(part, side))}({arguments})",
+            f"except {names.no_room}:",
+            f"    {recorder}.store.lost += (({recorder}, None),)",
         ]
 
     def _elapsed(self, parts: Sequence[Part], side: str) -> str:
@@ -186,6 +202,9 @@ class ObservationWriter:
         """Give the identifier of each variable at a side."""
         if side == "call":
             return self._variables
+        if side == "item":
+            at_item = {"item": self._names.item, "elapsed": self._names.elapsed}
+            return {**self._variables, **at_item}
         result, error = self._names.result, self._names.error
         after = ("None", error) if side == "raise" else (result, "None")
         known = dict(zip(("result", "error"), after, strict=True))
@@ -229,14 +248,15 @@ class ObservationWriter:
         ]
 
 
-def elapsed_line(names: Names, *, is_sampled: bool) -> str:
+def elapsed_line(names: Names, *, is_sampled: bool, since: str = "") -> str:
     """Write the line that finds out how long a call took.
 
     Args:
         names: Makes identifiers.
         is_sampled: Whether it may be one that is not timed.
+        since: The name of the moment from which on it counts; by default the call's beginning.
     """
-    seconds = f"{names.clock}() - {names.started}"
+    seconds = f"{names.clock}() - {since or names.started}"
     if is_sampled:
         seconds = f"{UNTIMED} if {names.started} is False else {seconds}"
     return f"{names.elapsed} = {seconds}"
@@ -255,6 +275,11 @@ def text_key(variable: str, finished: str, names: Names) -> str:
 def miss_name(part: Part, side: str) -> str:
     """Name the function that a look-up goes on with where it failed."""
     return f"{'raised' if side == 'raise' else 'miss'}{part.index}"
+
+
+def each_name(part: Part, side: str) -> str:
+    """Name the function that records each of many items."""
+    return f"{'raised_' if side == 'raise' else ''}each{part.index}"
 
 
 def labels_name(part: Part, index: int, side: str) -> str:

@@ -10,11 +10,13 @@ stays here; what comes from outside goes on into the program.
 from __future__ import annotations
 
 import logging
+from collections import deque
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from ancestry_obs.frozen import define, field
-from ancestry_obs.recording.buffers import Buffer, LatestBuffer, SecondsBuffer
+from ancestry_obs.recording.buffers import FULL, Buffer, LatestBuffer, SecondsBuffer
 from ancestry_obs.recording.failures import NO_ROOM, is_from_outside, shown, warn
+from ancestry_obs.recording.items import MOST_ITEMS, items_of
 from ancestry_obs.recording.limits import ERROR, label_text
 from ancestry_obs.recording.sampled import SampledBuffer
 
@@ -274,6 +276,75 @@ class Recorder:
                     shown(error),
                 )
 
+    def items_of(self, value: object) -> tuple[object, ...]:
+        """Give the items that are to be recorded of a call.
+
+        Args:
+            value: What has them.
+
+        Raises:
+            TypeError: It is nothing that can be gone through.
+        """
+        if self.memo is _NOTHING:
+            return ()
+        items, left_out = items_of(value)
+        if left_out:
+            self._leave_out(left_out)
+        return items
+
+    def _leave_out(self, count: int) -> None:
+        target = self.probe.target
+        self.store.leave_out(target, count)
+        if ("", "each") not in self._said:
+            self._said |= {("", "each")}
+            text = (
+                "%s: a call has more than %d items, of which the rest is counted only as left out"
+            )
+            warn(_LOG, text, target, MOST_ITEMS)
+
+    def no_items(self, error: BaseException, values: tuple[object, ...]) -> None:
+        """Count a call whose items cannot be gone through.
+
+        Args:
+            error: What says so.
+            values: Those of the variables.
+
+        Raises:
+            BaseException: What has come from outside meanwhile.
+        """
+        each = self.stream.each
+        if each is not None and is_from_outside(error) is None:
+            # It is tried again, to tell whose it is.
+            try:
+                items_of(self._evaluate(each, values))
+            except BaseException as another:
+                if is_from_outside(another):
+                    raise
+            else:
+                raise error
+        self._fail(((sink.family.spec.name, "each") for sink in self.stream.sinks), error)
+
+    def add(self, buffers: list[Buffer], numbers: list[float]) -> None:
+        """Record all items of a call.
+
+        Args:
+            buffers: That of each item.
+            numbers: What is recorded of it.
+        """
+        if self.stream.kind == "gauge":
+            for buffer, number in zip(buffers, numbers, strict=True):
+                buffer.append(number)
+            return
+        try:
+            # In C, where nothing interrupts it: all of them or none.
+            deque(map(list.append, buffers, numbers), maxlen=0)
+            if any(map(FULL.__le__, map(len, buffers))):
+                self.store.relieve(*[each for each in buffers if len(each) >= FULL])
+        except TypeError:  # disarmed meanwhile: what is looked up is no list
+            return
+        except NO_ROOM:
+            return
+
     def unlabelled(self, elapsed: float | None) -> tuple[Buffer, float] | None:
         """Give where a call is recorded for which there was no room; see `Store.lost`.
 
@@ -286,7 +357,7 @@ class Recorder:
         target = self.probe.target
         for sink in stream.sinks:
             self.store.count_failure(target, sink.family.spec.name, "stack")
-        if stream.when is not None:
+        if stream.when is not None or stream.each is not None:
             return None
         value = elapsed if stream.source == "elapsed" else 1.0 if stream.source == "one" else None
         if value is None and not any(sink.counted for sink in stream.sinks):

@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Final
 
 from ancestry_obs.compiler.body import Template
 from ancestry_obs.compiler.code import CONSTANT
+from ancestry_obs.compiler.each import each_source
 from ancestry_obs.compiler.guards import UNBOUND, begin_quietly, isolated
 from ancestry_obs.compiler.handing import handing_constants, handing_objects, telling_source
 from ancestry_obs.compiler.keys import ABSENT, response_key
-from ancestry_obs.compiler.observation import labels_name, labels_source, miss_name
+from ancestry_obs.compiler.observation import each_name, labels_name, labels_source, miss_name
 from ancestry_obs.compiler.recorder import Recorder
 from ancestry_obs.compiler.sampling import Countdown
 from ancestry_obs.compiler.signature import binder
@@ -46,6 +47,7 @@ _BUILTINS: Final = (
     "BaseException",
     "KeyError",
     "StopAsyncIteration",
+    "StopIteration",
     "float",
     "id",
     "len",
@@ -249,6 +251,8 @@ def _called(aspect: Aspect, common: Mapping[str, object]) -> dict[str, object]:
         # What has not begun is looked up as what has returned.
         for side in ("return", "raise"):
             texts[names(miss_name(part, side))] = partial(miss_source, part, side, names)
+            if part.stream.each is not None:
+                texts[names(each_name(part, side))] = partial(each_source, part, side, names)
             for index, key in enumerate(part.keys_of(side)):
                 # For a variable that is no text, or no response.
                 if key.kind != "label":

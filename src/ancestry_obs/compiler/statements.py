@@ -8,7 +8,7 @@ for is not in it: no clock where nothing is timed, no ``try`` where nothing is r
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ancestry_obs.compiler.aspect import SPECIAL
 from ancestry_obs.compiler.dotted import given_texts
@@ -16,6 +16,7 @@ from ancestry_obs.compiler.handing import HandingWriter
 from ancestry_obs.compiler.observation import ObservationWriter, elapsed_line, indented
 from ancestry_obs.compiler.slow_path import failed_source
 from ancestry_obs.frozen import frozen, replaced
+from ancestry_obs.mapfile.specs import HANDED_OVER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -47,6 +48,9 @@ class Statements:
         way: The name that tells which permit was given; none at first.
         up: The name that has the method above, if it is known.
         method: What stands for the method's name.
+        item: Before a generator hands an item over, which has the name `handed`.
+        resumed: Where it is asked for the next one.
+        handed: The name that holds the item; empty where nobody asks for items.
         started: The name that tells whether a call is still to be recorded.
         result: The name that holds what the body returned.
         saved: The names that keep parameters as they came in, by placeholder.
@@ -68,6 +72,9 @@ class Statements:
     way: str
     up: str
     method: str
+    item: str = ""
+    resumed: str = ""
+    handed: str = ""
     alone: Statements | None = None
 
     @property
@@ -97,6 +104,7 @@ class _Writer:
         self._begun = [part for part in at_call if part not in self._gates]
         self._returned = self._parts("return", "exit")
         self._raised = self._parts("raise", "exit")
+        self._items = self._parts(*HANDED_OVER)
         # Before the call parameters are what they are; after it the body may have changed them.
         steps = aspect.kind != "function"
         self._early = ObservationWriter(aspect.names, aspect.variables, steps=steps)
@@ -106,7 +114,8 @@ class _Writer:
         around = {**aspect.variables, **given_texts(aspect.advice, aspect.names, outside=True)}
         outside = ObservationWriter(aspect.names, around, steps=steps)
         self._handing = HandingWriter(aspect.advice, aspect.names, outside, self._late)
-        self._timed = any("elapsed" in part.variables for part in self._returned + self._raised)
+        late = self._returned + self._raised + self._items
+        self._timed = any("elapsed" in part.variables for part in late)
 
     def write(self) -> Statements:
         names = self._names
@@ -125,6 +134,7 @@ class _Writer:
             way=names.way,
             up=names.up,
             method=names.method,
+            **self._handing_over(),
         )
         if not self._ends() or not self._begins_with_the_clock():
             return statements
@@ -164,7 +174,8 @@ class _Writer:
     def _save(self) -> dict[str, str]:
         """Name a copy for each parameter that is read once the call is over."""
         aspect = self._aspect
-        late = {name for part in self._returned + self._raised for name in part.variables}
+        parts = self._returned + self._raised + self._items
+        late = {name for part in parts for name in part.variables}
         read = {aspect.variables[name] for name in late if name in aspect.variables}
         if aspect.advice.track and self._first in aspect.placeholders.values():
             read.add(self._first)
@@ -194,6 +205,7 @@ class _Writer:
         yield from (names.kind, names.way, names.up)
         # What the loop around an async generator needs.
         yield from (names.driven, names.box, names.step, names.thrown)
+        yield from (names.item, names.items, names.asked, names.sent) if self._follows else ()
         yield from (names(f"gate{part.index}") for part in self._gates)
         yield from self._handing.locals if self._aspect.advice.hands_on else ()
         yield from self._saved.values()
@@ -204,6 +216,7 @@ class _Writer:
         names, guard = self._names, self._guard()
         kind = f"{names.kind} = {names.type}({self._first})"
         first = [kind] if self._aspect.knows_its_class else []
+        first += [f"{names.items} = 0"] if self._counts else []
         begin = [
             *(f"{names(f'before{index}')}()" for index in range(len(self._aspect.advice.before))),
             *self._binding(),
@@ -215,16 +228,66 @@ class _Writer:
         if self._ends() and guard and not begin and len(starting) == 1:
             name, _, started = starting[0].partition(" = ")
             return [*first, f"{name} = None if {guard} else {started}"]
-        if self._ends():
+        if self._ends() or self._items:
             begin += starting
         if not guard:
-            return begin
+            return [*first, *begin]
         gates = [names(f"gate{part.index}") for part in self._gates]
         keep = [f"{' = '.join([names.started, *gates])} = None", *self._handing.unset]
         return [*first, f"if {guard}:", *indented(keep), "else:", *indented(begin)]
 
+    @property
+    def _follows(self) -> bool:
+        """Whether the items that a generator hands over are of interest."""
+        return bool(self._items) or self._aspect.counts_items
+
+    @property
+    def _counts(self) -> bool:
+        """Whether those have to be counted."""
+        is_first = any(part.stream.moment == "first" for part in self._items)
+        return is_first or self._aspect.counts_items
+
+    @property
+    def _times_items(self) -> bool:
+        """Whether it is to be known how long each of them takes."""
+        items = (part for part in self._items if part.stream.moment == "item")
+        return any("elapsed" in part.variables for part in items)
+
+    def _handing_over(self) -> dict[str, Any]:
+        """Write what comes before and after a generator's ``yield``."""
+        names = self._names
+        if not self._follows:
+            return {}
+        # Nothing comes in between the counting and the handing over.
+        lines = [*self._at_item(), *([f"{names.items} += 1"] if self._counts else [])]
+        lines = [f"if {names.started} is not None:", *indented(lines)]
+        resumed = f"{names.asked} = {names.clock}()" if self._times_items else ""
+        if resumed and self._aspect.is_sampled:
+            resumed = f"if {names.started} is not False:\n    {resumed}"
+        return {"item": "\n".join(lines), "resumed": resumed, "handed": names.item}
+
+    def _at_item(self) -> list[str]:
+        names = self._names
+        firsts = [part for part in self._items if part.stream.moment == "first"]
+        others = [part for part in self._items if part not in firsts]
+        # Both are the same for the first item.
+        since = names.asked if self._times_items else names.started
+        elapsed = elapsed_line(names, is_sampled=self._aspect.is_sampled, since=since)
+        is_first = f"if not {names.items}:"
+        lines = [elapsed] if self._times_items else []
+        if firsts:
+            is_timed = any("elapsed" in part.variables for part in firsts)
+            own = [elapsed] if is_timed and not lines else []
+            lines += [is_first, *indented([*own, *self._late.write(firsts, "item")])]
+        return [*lines, *self._late.write(others, "item")]
+
     def _starting(self) -> list[str]:
         """Note when the call begins: False if that is not to be known."""
+        names = self._names
+        asked = [f"{names.asked} = {names.started}"] if self._times_items else []
+        return [*self._noting_start(), *asked]
+
+    def _noting_start(self) -> list[str]:
         names = self._names
         if not self._timed:
             return [f"{names.started} = True"]
@@ -422,7 +485,7 @@ def failure_variables(raised: Iterable[Part]) -> list[str]:
     Args:
         raised: The parts that record it.
     """
-    return list(dict.fromkeys(n for part in raised for n in part.variables if n not in SPECIAL))
+    return list(dict.fromkeys(n for part in raised for n in part.given if n not in SPECIAL))
 
 
 def passing_text(aspect: Aspect) -> str:
@@ -438,7 +501,12 @@ def passing_text(aspect: Aspect) -> str:
     # One inside another is made at each call: of this lambda, whose code is exchanged then.
     original = f"(lambda: {variables})" if aspect.function is None else aspect.names.call
     call = f"{original}({signature.call})"
-    body = _drive(aspect, call) if aspect.kind == "async_generator" else [_CALLS[aspect.kind](call)]
+    if writes_items(aspect):
+        body = _drive_items(aspect, call)
+    elif aspect.kind == "async_generator":
+        body = _drive(aspect, call)
+    else:
+        body = [_CALLS[aspect.kind](call)]
     # Never executed, but so the function has the variables around it that the original has.
     uses = [f"if 0: {variables}"] if free else []
     head = f"{'async def' if asynchronous else 'def'} call({signature.definition}):"
@@ -467,4 +535,43 @@ def _drive(aspect: Aspect, call: str) -> list[str]:
         f"        {box}.append(await {step}({box}.pop()))",
         f"except {names.StopAsyncIteration}:",
         "    pass",
+    ]
+
+
+def writes_items(aspect: Aspect) -> bool:
+    """Whether the items that a generator hands over are of interest."""
+    return aspect.counts_items or any(each.on in HANDED_OVER for each in aspect.advice.records)
+
+
+def _drive_items(aspect: Aspect, call: str) -> list[str]:
+    """Write the same loop for a generator of either kind, with a ``yield`` that can be woven.
+
+    What is on its way is in the list again, but for the item and what was sent, which leave their
+    variables before anything else runs.
+    """
+    names = aspect.names
+    inner, box, step, sent = names.driven, names.box, names.step, names.sent
+    if aspect.kind == "async_generator":
+        begin, send, throw = f"await {names.begin}({inner})", "asend", "athrow"
+        over, do, leave = names.StopAsyncIteration, "await ", "pass"
+    else:
+        begin, send, throw = f"{names.next}({inner})", "send", "throw"
+        over, do, leave = names.StopIteration, "", f"return {names.thrown}.value"
+    return [
+        f"{inner} = {call}",
+        f"{box} = []",
+        "try:",
+        f"    {box}.append({begin})",
+        "    while True:",
+        "        try:",
+        f"            {sent} = yield {box}.pop()",
+        f"            {box}.append({sent})",
+        f"            {sent} = None",
+        f"            {step} = {inner}.{send}",
+        f"        except {names.BaseException} as {names.thrown}:",
+        f"            {box}.append({names.thrown})",
+        f"            {step} = {inner}.{throw}",
+        f"        {box}.append({do}{step}({box}.pop()))",
+        f"except {over} as {names.thrown}:",
+        f"    {leave}",
     ]

@@ -54,7 +54,7 @@ class Stream:
     """One append of a woven call.
 
     Args:
-        moment: When it happens: ``call``, ``return``, ``raise``, ``exit``.
+        moment: When it happens; see `mapfile.specs.Moment`.
         when: The condition, if any.
         source: What the float is.
         value: The expression of a `source` that has one.
@@ -62,6 +62,7 @@ class Stream:
         labels: The different label expressions of all sinks.
         sinks: What is fed.
         is_sampled: Whether seconds are known of some calls only.
+        each: What has the items, if there is a float for each of them and none for the call.
     """
 
     moment: str
@@ -72,11 +73,14 @@ class Stream:
     labels: list[Expression] = field(default_factory=list)
     sinks: list[Sink] = field(default_factory=list)
     is_sampled: bool = False
+    each: Expression | None = None
 
     @property
     def counts_calls(self) -> bool:
         """Whether every call that ends leaves exactly one float here."""
         if self.moment not in {"call", "exit"} or self.when or self.kind != "buffered":
+            return False
+        if self.each is not None:
             return False
         # A value that fails is dropped, but not for the counters beside it.
         return self.source in {"one", "elapsed"} or any(sink.counted for sink in self.sinks)
@@ -84,19 +88,20 @@ class Stream:
     @property
     def expressions(self) -> tuple[Expression, ...]:
         """Every expression that is evaluated for a float."""
-        extra = (expression for expression in (self.when, self.value) if expression is not None)
-        return (*self.labels, *extra)
+        optional = (self.when, self.value, self.each)
+        return (*self.labels, *(expression for expression in optional if expression is not None))
 
     def accepts(self, other: Stream) -> bool:
         """Tell whether another stream's records can use this one's buffer."""
-        if (self.moment, self.when, self.kind) != (other.moment, other.when, other.kind):
+        mine = self.moment, self.when, self.kind, self.each
+        if mine != (other.moment, other.when, other.kind, other.each):
             return False
         same_value = (self.source, self.value) == (other.source, other.value)
         if self.kind != "buffered" or not (same_value or "one" in {self.source, other.source}):
             return False
         # Two free labels in one buffer would multiply the buffers: they have to be the same ones.
-        mine, theirs = self.free_labels(), other.free_labels()
-        return mine <= theirs or theirs <= mine
+        labels, others = self.free_labels(), other.free_labels()
+        return labels <= others or others <= labels
 
     def absorb(self, other: Stream) -> None:
         """Take over the records of a stream that `accepts` allowed."""
@@ -177,6 +182,7 @@ def _stream(record: RecordSpec, family: Family) -> Stream:
         source=source,
         value=record.hit if kind == "ratio" else record.value,
         kind=kind if kind in {"gauge", "in_flight"} else "buffered",
+        each=record.each,
     )
     stream.labels = list(dict.fromkeys(expression for _, expression in record.labels))
     positions = tuple(stream.labels.index(expression) for _, expression in record.labels)

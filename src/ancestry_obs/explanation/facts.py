@@ -124,7 +124,7 @@ def _feeds(spec: MapSpec) -> Iterator[tuple[str, Facts]]:
 
 
 def _expressions(part: RecordSpec | SampleSpec) -> Facts:
-    given = {name: _source(getattr(part, name, None)) for name in ("value", "hit", "when")}
+    given = {name: _source(getattr(part, name, None)) for name in ("value", "hit", "when", "each")}
     return {
         "metric": part.metric,
         "where": part.where.file_and_line,

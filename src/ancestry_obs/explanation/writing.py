@@ -10,6 +10,8 @@ import re
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any, Final
 
+from ancestry_obs.recording.items import MOST_ITEMS
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -79,6 +81,8 @@ def _made(made: dict[str, Any], margin: str) -> Iterator[str]:
     for name in ("when", "value", "hit"):
         if name in made:
             yield f"{margin}  {name} = {made[name]}"
+    if "each" in made:
+        yield f"{margin}  each = {made['each']}: at most {MOST_ITEMS:,} items of a call"
     for name, expression in made.get("labels", {}).items():
         yield f"{margin}  {name} = {expression}"
 

@@ -115,6 +115,9 @@ _RECORD: Final = Table(
         "hit": Field(_EXPRESSION, "For a ratio: whether the lookup was a hit."),
         "on": Field(choice(get_args(Moment)), "When to record; the default is exit."),
         "when": Field(_EXPRESSION, "Record only if this is true."),
+        "each": Field(
+            _EXPRESSION, "What has items, each of which is recorded and is read as item."
+        ),
     }
 )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from ancestry_obs.mapfile.handed import of_the_call, of_the_end
-from ancestry_obs.mapfile.specs import RecordSpec
+from ancestry_obs.mapfile.specs import HANDED_OVER, RecordSpec
 
 if TYPE_CHECKING:
     from ancestry_obs.expressions import Expression
@@ -49,14 +49,18 @@ def build_record(
     moment: Moment = "call" if in_flight else table.get("on") or "exit"
     # What else there is to read, the target decides. Before the call, `result`, `error` and
     # `elapsed` are not known, and the names are free for parameters that are called so.
-    variables = of_the_call(handed) if moment == "call" else of_the_end(handed)
-    value, hit, when = (
-        reader.expression(table, key, path, variables) for key in ("value", "hit", "when")
+    is_over = moment not in {"call", *HANDED_OVER}
+    variables = of_the_end(handed) if is_over else of_the_call(handed)
+    value, hit, when, each = (
+        reader.expression(table, key, path, variables) for key in ("value", "hit", "when", "each")
     )
+    if each is not None:
+        _check_each(each, table, path, reader.report)
     if metric is not None:
         _check_numbers(metric, table, path, reader.report)
         _check_constant(metric, value, path, reader.report)
         _check_moment(metric, table, path, reader.report)
+        _check_many(metric, table, path, reader.report)
         # Written out it is the same as left out, so that the two compare equal.
         if metric.type == "histogram" and value is not None and value.source == "elapsed":
             value = None
@@ -68,7 +72,28 @@ def build_record(
         on=moment,
         when=when,
         where=reader.report.where(path),
+        each=each,
     )
+
+
+def _check_each(each: Expression, table: dict[str, Any], path: KeyPath, report: Report) -> None:
+    if "item" in each.names:
+        message = "each is read before there is an item"
+        report.add((*path, "each"), message, 'name what has the items, as in "result.items"')
+    if table.get("on") in HANDED_OVER:
+        message = f"on = {table['on']!r} is for the items that a generator hands over, each is not"
+        report.add((*path, "each"), message, "keep one of the two")
+
+
+def _check_many(metric: MetricSpec, table: dict[str, Any], path: KeyPath, report: Report) -> None:
+    if "each" not in table:
+        return
+    if metric.type == "in_flight":
+        message = "an in_flight gauge counts calls, and no items"
+        report.add((*path, "each"), message, "take each out")
+    if metric.type == "histogram" and "value" not in table:
+        message = "the elapsed time is the call's, and no item's"
+        report.add(path, message, 'write a value, such as "item.size"')
 
 
 def _check_numbers(

@@ -7,7 +7,7 @@ is left out of comparisons, so that two maps that say the same are equal whereve
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from ancestry_obs.exceptions import Where
 from ancestry_obs.frozen import field, frozen
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ancestry_obs.expressions import Expression
 
 __all__ = [
+    "HANDED_OVER",
     "Aggregate",
     "At",
     "FileStamp",
@@ -34,7 +35,12 @@ __all__ = [
 ]
 
 MetricType = Literal["counter", "gauge", "histogram", "ratio", "in_flight"]
-Moment = Literal["call", "return", "raise", "exit"]
+Moment = Literal["call", "first", "item", "return", "raise", "exit"]
+"""When something is recorded; ``first`` and ``item`` are for generators, at items handed over."""
+
+HANDED_OVER: Final = ("first", "item")
+"""The moments at which a generator hands an item over."""
+
 Aggregate = Literal["last", "sum", "min", "max"]
 
 At = Literal["object", "definition", ""]
@@ -105,6 +111,7 @@ class RecordSpec:
         when: The condition under which it is recorded; `None` is always.
         where: The place in the map.
         outermost: The name of the calls within which it is not recorded; empty if there are none.
+        each: What has the items for each of which it is recorded; `None` for one record of a call.
     """
 
     metric: str
@@ -115,11 +122,12 @@ class RecordSpec:
     when: Expression | None
     where: Where = field(compare=False)
     outermost: str = ""
+    each: Expression | None = None
 
     @property
     def expressions(self) -> tuple[Expression, ...]:
         """Every expression of it."""
-        optional = (self.value, self.hit, self.when)
+        optional = (self.value, self.hit, self.when, self.each)
         return (*dict(self.labels).values(), *(each for each in optional if each is not None))
 
 

@@ -86,6 +86,10 @@ SELF_METRICS: Final = (
         "label_overflow_total", "counter", "Label values beyond a limit, kept as other.",
         "metric", "label",
     ),
+    _own(
+        "items_left_out_total", "counter", "Items beyond the most that are recorded of a call.",
+        "target",
+    ),
     _own("series", "gauge", "Recorded series of each metric.", "metric"),
     _own("exporter_failures_total", "counter", "Times that no exporter could be started."),
     _own("handover_failures_total", "counter", "Times that a process could not hand over."),

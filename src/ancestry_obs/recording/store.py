@@ -81,6 +81,7 @@ class Store:
         grew: Called when there is a new series, in the midst of a wrapped call; never raises.
         expression_errors: Failed expressions and dropped values, as of the last fold.
         overflows: Observations whose label value became ``other``, as of the last fold.
+        left_out: By target the items beyond what is recorded of a call, as of the last fold.
 
     Example:
         >>> store = Store("ancestry")
@@ -111,6 +112,8 @@ class Store:
         self._overflows: Log[Overflow] = Log()
         self.expression_errors: Counter[Failure] = Counter()
         self.overflows: Counter[Overflow] = Counter()
+        self._left_out: Log[tuple[str, int]] = Log()
+        self.left_out: Counter[str] = Counter()
 
     def family(self, spec: MetricSpec) -> Family:
         """Get or create a metric's family.
@@ -256,6 +259,17 @@ class Store:
         if len(self._overflows) >= FULL:
             self.relieve()
 
+    def leave_out(self, target: str, count: int) -> None:
+        """Count items beyond what is recorded of a call. Never blocks.
+
+        Args:
+            target: Whose call it is.
+            count: How many they are.
+        """
+        self._left_out.append((target, count))
+        if len(self._left_out) >= FULL:
+            self.relieve()
+
     def _fold_all(self) -> None:
         leaving, probes = self._leaving[:], self._probes[:]
         # No generator: what interrupts one as it is closed goes nowhere.
@@ -291,6 +305,13 @@ class Store:
                 entries = log[:]
                 self._plan = _Plan(log, len(entries), {}, ((totals, _more(totals, entries)),))
                 self._carry_out()
+        if self._left_out:
+            left_out, counts = self._left_out[:], Counter[str]()
+            for target, count in left_out:
+                counts[target] += count
+            new = {target: self.left_out[target] + count for target, count in counts.items()}
+            self._plan = _Plan(self._left_out, len(left_out), {}, ((self.left_out, new),))
+            self._carry_out()
 
     def _carry_out(self) -> None:
         plan = self._plan

@@ -15,7 +15,7 @@ SHOP = """
     from __future__ import annotations
     import enum
     from dataclasses import dataclass
-    from functools import wraps
+    from functools import lru_cache, wraps
     from typing import Annotated, Any, Literal, Optional, TYPE_CHECKING
     from absent_x import unknown
 
@@ -82,6 +82,20 @@ SHOP = """
     def foreign(url: str): ...
     def number(x) -> float: ...
     async def later(x) -> str: ...
+    def pages(item: str):
+        yield item
+    class Feed:
+        async def rows(self):
+            if self:
+                for each in ():
+                    yield each
+    @hiding
+    def hidden_pages(): yield 1
+    @lru_cache
+    def kept_pages(): yield 1
+    def without():
+        def inner(): yield 1
+        return inner
 """
 MAP = """\
 version = 1
@@ -165,6 +179,47 @@ def test_what_does_not_fit(verdict, target, label, message):
 def test_at_the_call_there_is_no_result(verdict):
     (found,) = messages(verdict(label="result", on="call"))
     assert "unknown name 'result'" in found
+
+
+@pytest.mark.parametrize("on", ["first", "item"])
+@pytest.mark.parametrize("target", ["shop:pages", "shop:Feed.rows"])
+@pytest.mark.parametrize("label", ["item.anything", "elapsed"])
+def test_a_generator_hands_items_over(verdict, target, label, on):
+    assert messages(verdict(target, label, on=on)) == []
+
+
+@pytest.mark.parametrize("name", ["result", "error", "items"])
+def test_what_is_not_known_when_an_item_is_handed_over(verdict, name):
+    (found,) = messages(verdict("shop:pages", name, on="item"))
+    assert f"unknown name {name!r}" in found
+
+
+def test_the_number_of_items_is_known_of_a_generator_that_is_over(verdict):
+    assert messages(verdict("shop:Feed.rows", value="items")) == []
+    (found,) = messages(verdict("shop:later", value="items"))
+    assert "unknown name 'items'" in found
+
+
+@pytest.mark.parametrize("label", ["item.anything", "item['x']", "x", "elapsed"])
+def test_an_item_of_many_is_not_a_parameter(verdict, label):
+    assert messages(verdict("shop:number", label, when='1 > 0", each = "result')) == []
+
+
+@pytest.mark.parametrize(
+    ("target", "kind"),
+    [("shop:number", "function"), ("shop:later", "coroutine"), ("shop:kept_pages", "function"),
+     ("shop:without", "function"), ("shop:tried", "")],
+)  # fmt: skip
+def test_what_is_no_generator_hands_nothing_over(verdict, target, kind):
+    answer = verdict(target, on="item")
+    if not kind:
+        assert (messages(answer), [each for each, _, _ in answer.doubts]) == ([], [target])
+        return
+    (found,) = messages(answer)
+    assert found == (
+        f"{target}: it is no generator, but a {kind}, which hands no items over; on = 'item' is for "
+        "functions with a yield"
+    )
 
 
 @pytest.mark.parametrize("target", ["shop:hidden", "shop:foreign"])

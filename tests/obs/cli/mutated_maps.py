@@ -52,6 +52,7 @@ FRAGMENTS = [
         "lambda:1",
     ),
     *("histogram", "in_flight", "ratio", "exit", "raise", "when", "hit", "value", "subclasses"),
+    *("first", "item", "items", "each", "item.size", "result.items", "each = 'result'"),
     *("shop:*", "shop:Cart.*", "*:*", "shop.*:*", "math:sqrt", "builtins:int.bit_length", "os:*"),
     *("include", "name", "pack", "pack:click", "common.toml", "mutated.toml", "../", "versions"),
     *("defaults", "context.customer", "tenant"),

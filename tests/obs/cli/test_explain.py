@@ -135,6 +135,47 @@ def test_a_target_with_a_condition(project, command):
     assert "    value = result\n    name = name\n" in explained
 
 
+def test_a_target_with_many_items(project, command):
+    project.write(
+        "shop.toml",
+        project.metrics
+        + """
+        [[instrument]]
+        target = "shop:price"
+        [[instrument.record]]
+        metric = "prices_total"
+        on = "return"
+        each = "result"
+        labels = { name = "item" }
+        """,
+    )
+    explained = command("explain", "shop.toml", "shop:price").out
+    assert "    each = result: at most 1,000 items of a call\n    name = item\n" in explained
+    assert "_obs_each" in explained
+    checked = command("check", "shop.toml")
+    assert checked.code == 0
+    assert (
+        "note: shop.toml:12: instrument[0].record[0]: each: at most 1,000 items of a call are "
+        "recorded; ancestry_obs_items_left_out_total counts the others\n" in checked.out
+    )
+
+
+def test_a_target_whose_items_cannot_be_followed_inline(project, command):
+    project.write("shop.py", "def price(name):\n    yield from name\n")
+    project.write(
+        "shop.toml",
+        project.metrics
+        + """
+        [[instrument]]
+        target = "shop:price"
+        record = [{ metric = "prices_total", on = "item", labels = { name = "item" } }]
+        """,
+    )
+    explained = command("explain", "shop.toml", "shop:price").out
+    assert "  on item: prices_total\n" in explained
+    assert "because: it hands items over by 'yield from';" in explained
+
+
 def test_a_sample(project, command):
     explained = command("explain", "shop.toml", "shop:Cart").out
     assert explained.startswith("shop:Cart\n  sample: cart_items\n    said in shop.toml:12\n")

@@ -33,6 +33,14 @@ def test_failed_expressions(setting):
     assert found == 2
 
 
+def test_items_that_were_left_out(setting):
+    setting.store.leave_out("a:f", 3)
+    setting.store.leave_out("a:f", 4)
+    setting.store.leave_out("b:g", 1)
+    assert setting.value("ancestry_obs_items_left_out_total", target="a:f") == 7
+    assert setting.value("ancestry_obs_items_left_out_total", target="b:g") == 1
+
+
 def test_overflows_start_at_zero_for_every_label(setting, specs):
     family = setting.store.family(specs.metric("calls_total", "counter", ["path", "way"], most=1))
     name = "ancestry_obs_label_overflow_total"

@@ -107,10 +107,17 @@ class Loom:
         bounds = buckets if kind == "histogram" else ()
         self.metrics[name] = MetricSpec(name, kind, "Help.", specs, bounds, NOWHERE)
 
-    def record(self, metric, /, *, on="exit", value=None, hit=None, when=None, **labels):
+    def record(self, metric, /, *, on="exit", value=None, hit=None, when=None, each=None, **labels):
         named = tuple((name, parse(text)) for name, text in labels.items())
         return RecordSpec(
-            metric, named, _expression(value), _expression(hit), on, _expression(when), NOWHERE
+            metric,
+            named,
+            _expression(value),
+            _expression(hit),
+            on,
+            _expression(when),
+            NOWHERE,
+            each=_expression(each),
         )
 
     def advice(self, *records, **wishes):

@@ -97,6 +97,29 @@ def runs_an_async_generator(loom):
     return loom.counting(_async_generator)
 
 
+def follows_the_items_of_a_generator(loom):
+    loom.metric("first_seconds", "histogram")
+    loom.metric("items_total", kind=9)
+    loom.metric("handed", "histogram")
+    return loom.weave(
+        _patient_generator,
+        loom.record("first_seconds", on="first"),
+        loom.record("items_total", on="item", kind="type_name(item)"),
+        loom.record("handed", value="items"),
+    )
+
+
+def times_the_items_of_an_async_generator(loom):
+    loom.metric("item_seconds", "histogram")
+    return loom.weave(_async_generator, loom.record("item_seconds", on="item"))
+
+
+def counts_each_of_many(loom):
+    loom.metric("documents_total", status=9)
+    record = loom.record("documents_total", on="return", each="result", status="item.status")
+    return loom.weave(_get, record)
+
+
 def counts_once_under_subclasses(loom):
     loom.metric("calls_total")
     record = loom.record("calls_total")
@@ -119,6 +142,14 @@ def _generator(n):
     yield n
 
 
+def _patient_generator(n):
+    try:
+        got = yield n
+    except ValueError:
+        return
+    yield got
+
+
 async def _async_generator(n):
     yield n
 
@@ -134,6 +165,9 @@ CASES = [
     flies_with_everything_else,
     runs_a_generator,
     runs_an_async_generator,
+    follows_the_items_of_a_generator,
+    times_the_items_of_an_async_generator,
+    counts_each_of_many,
     counts_once_under_subclasses,
 ]
 

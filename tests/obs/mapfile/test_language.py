@@ -43,7 +43,7 @@ def test_the_schema_has_the_loaders_enumerations():
     hook = properties["hook"]["items"]["properties"]
     assert hook["after"]["enum"] == list(ACTIONS)
     record = properties["instrument"]["items"]["properties"]["record"]["items"]["properties"]
-    assert record["on"]["enum"] == ["call", "return", "raise", "exit"]
+    assert record["on"]["enum"] == ["call", "first", "item", "return", "raise", "exit"]
 
 
 def test_every_key_has_a_description():

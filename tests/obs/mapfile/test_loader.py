@@ -335,6 +335,17 @@ def test_whatever_stands_in_a_map_it_loads_or_is_a_map_error(good, change, where
     assert all(place.startswith("<mapping>") for place in places_told)
 
 
+@pytest.mark.parametrize("on", ["first", "item"])
+def test_items_that_are_handed_over_have_no_items_of_their_own(good, findings_of, on):
+    good["instrument"][0]["record"][1] |= {"on": on, "each": "result"}
+    assert findings_of(good) == [
+        (
+            f": instrument[0].record[1].each: on = {on!r} is for the items that a generator hands "
+            "over, each is not; keep one of the two"
+        )
+    ]
+
+
 def test_a_misspelt_key_is_not_also_missing(good, findings_of):
     instrument = good["instrument"][0]
     instrument["targets"] = instrument.pop("target")

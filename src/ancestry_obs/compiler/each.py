@@ -1,0 +1,101 @@
+"""The text of the function that records for each of many items: a stream comes in, it goes out.
+
+Woven code calls it once in a call, after the streams that record the call itself. It finds the
+buffer of every item first, and appends to all of them in one step: where something interrupts it,
+no item is recorded.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ancestry_obs.compiler.keys import ABSENT
+from ancestry_obs.compiler.observation import (
+    ObservationWriter,
+    each_name,
+    indented,
+    parameter,
+    written,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ancestry_obs.compiler.aspect import Part
+    from ancestry_obs.compiler.signature import Names
+
+__all__ = ["each_source"]
+
+
+def each_source(part: Part, side: str, names: Names) -> str:
+    """Write the function; it takes the recorder and what the call came to.
+
+    Args:
+        part: A stream with an expression for its items.
+        side: Where it is called.
+        names: Makes identifiers.
+    """
+    return _EachWriter(part, side, names).function()
+
+
+class _EachWriter(ObservationWriter):
+    def __init__(self, part: Part, side: str, names: Names) -> None:
+        super().__init__(names, {}, steps=True)
+        self._part = part
+        self._side = side
+        self._parameters = [parameter(each, names) for each in part.given]
+        own = dict(zip(part.given, self._parameters, strict=True))
+        self._own = {**own, ABSENT[side]: "None", "item": names.item}
+
+    def _values(self, side: str) -> Mapping[str, str]:  # noqa: ARG002 - it is written for one
+        return self._own
+
+    def function(self) -> str:
+        part, side, names = self._part, self._side, self._names
+        recorder, buffer = self._recorder(part), self._buffer(part)
+        each = part.stream.each
+        assert each is not None  # noqa: S101 - only then it is called
+        lines = [
+            f"{names.item} = None",
+            f"{names.me} = {names.thread}()",
+            f"if {recorder}.evaluating and {names.is_evaluating}():",
+            f"    {names.me} = None",
+            f"{names.buffers} = []",
+            f"{names.numbers} = []",
+            "try:",
+            f"    {names.mark}({names.me})",
+            "    try:",
+            f"        {names.items} = {recorder}.items_of({written(each, self._own, names)})",
+            f"    except {names.BaseException} as {names.error}:",
+            f"        {recorder}.no_items({names.error}, ({self._all_values()}))",
+            "        return",
+            f"    for {names.item} in {names.items}:",
+            f"        {buffer} = None",
+            "        try:",
+            *indented(indented(indented(self._looking_up()))),
+            f"        except {names.BaseException}:",
+            f"            {self._miss(part, side)}",
+            f"            if {buffer} is None:",
+            "                raise",
+            f"        if {buffer} is not None:",
+            f"            {names.buffers}.append({buffer})",
+            f"            {names.numbers}.append({self._recorded(part)})",
+            "finally:",
+            f"    {names.unmark}({names.me})",
+            f"{recorder}.add({names.buffers}, {names.numbers})",
+        ]
+        head = f"def {names(each_name(part, side))}({', '.join([recorder, *self._parameters])}):"
+        return "\n".join([head, *indented(lines)])
+
+    def _all_values(self) -> str:
+        return "".join(f"{self._own[name]}, " for name in self._part.variables)
+
+    def _looking_up(self) -> list[str]:
+        part, side = self._part, self._side
+        lines = self._finding(part, side, self._buffer(part))
+        number = self._number(part, side)
+        if number is not None:
+            lines = [f"{self._value(part)} = {number}", *lines]
+        if part.stream.when is None:
+            return lines
+        return [f"if {self.expression(part.stream.when, side)}:", *indented(lines)]
