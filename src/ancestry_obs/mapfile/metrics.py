@@ -18,8 +18,8 @@ from ancestry_obs.mapfile.specs import LabelSpec, MetricSpec
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from ancestry_obs.mapfile.defaults import Defaults
     from ancestry_obs.mapfile.report import Report
+    from ancestry_obs.mapfile.taken import Defaults
     from ancestry_obs.mapfile.toml_lines import KeyPath
 
 __all__ = [
