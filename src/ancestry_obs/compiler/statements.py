@@ -106,7 +106,9 @@ class _Writer:
         around = {**aspect.variables, **given_texts(aspect.advice, aspect.names, outside=True)}
         outside = ObservationWriter(aspect.names, around, steps=steps)
         self._handing = HandingWriter(aspect.advice, aspect.names, outside, self._late)
-        self._timed = any("elapsed" in part.variables for part in self._returned + self._raised)
+        self._timed = self._tells_seconds or any(
+            "elapsed" in part.variables for part in self._returned + self._raised
+        )
 
     def write(self) -> Statements:
         names = self._names
@@ -149,7 +151,12 @@ class _Writer:
 
     @property
     def _evaluates(self) -> bool:
-        return any(part.evaluates for part in self._aspect.parts)
+        aspect = self._aspect
+        return any(part.evaluates for part in aspect.parts) or aspect.advice.handed.evaluates
+
+    @property
+    def _tells_seconds(self) -> bool:
+        return any("elapsed" in each.names for _, each in self._aspect.advice.handed.tell)
 
     def failed(self) -> Callable[[], str]:
         """Give what writes the function that `_failed` calls; it keeps nothing of the aspect."""
@@ -165,6 +172,7 @@ class _Writer:
         """Name a copy for each parameter that is read once the call is over."""
         aspect = self._aspect
         late = {name for part in self._returned + self._raised for name in part.variables}
+        late.update(name for _, each in aspect.advice.handed.tell for name in each.names)
         read = {aspect.variables[name] for name in late if name in aspect.variables}
         if aspect.advice.track and self._first in aspect.placeholders.values():
             read.add(self._first)
@@ -335,6 +343,7 @@ class _Writer:
         lines += self._handing.end
         lines += self._late.write(self._returned, "return", [f"{names.started} = None"])
         lines += self._handing.telling
+        lines += self._handing.forget
         return [f"if {names.started} is not None:", *indented([*lines, *self._afterwards()])]
 
     def _leaving_alone(self) -> list[str]:
@@ -344,7 +353,8 @@ class _Writer:
 
     def _elapsed(self) -> list[str]:
         names = self._names
-        is_asked = any("elapsed" in part.variables for part in self._returned)
+        asked = any("elapsed" in part.variables for part in self._returned)
+        is_asked = asked or self._tells_seconds
         return [elapsed_line(names, is_sampled=self._aspect.is_sampled)] if is_asked else []
 
     def _afterwards(self) -> Iterator[str]:
@@ -362,7 +372,8 @@ class _Writer:
         told = self._handing.telling_failed(self._late_variables)
         ended = [f"if {started} is not None:", *indented(ended)] if ended else []
         # It is over for the records first: what interrupts the telling is no second end.
-        noted = [f"{names.telling} = {started} is not None"] if told else []
+        noted = [f"{names.telling} = {started}"] if told else []
+        told += self._handing.forget
         if not self._raised:
             return [*ended, *noted, f"{started} = None", *told]
         return [

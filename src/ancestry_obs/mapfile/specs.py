@@ -141,6 +141,11 @@ class HandedSpec:
         """Every expression of it."""
         return tuple(each for _, each in (*self.entry, *self.context, *self.tell))
 
+    @property
+    def evaluates(self) -> bool:
+        """Whether anything of the program is asked for it."""
+        return any(each.names for each in self.expressions)
+
 
 @frozen()
 class InstrumentSpec:
