@@ -23,6 +23,12 @@ _WAYS: Final = {
     "proxy": "proxy: its name is bound to a proxy",
 }
 
+_HANDED: Final = {
+    "entry": "entry: values of the call's beginning, for its records",
+    "context": "context: values for everything that is called within",
+    "tell": "tell: values for the measured call around",
+}
+
 
 def metric_lines(facts: dict[str, Any]) -> Iterator[str]:
     """Write what `metric_facts` gives."""
@@ -63,6 +69,11 @@ def target_lines(facts: dict[str, Any]) -> Iterator[str]:
 
 
 def _made(made: dict[str, Any], margin: str) -> Iterator[str]:
+    if "values" in made:
+        yield f"{margin}{_HANDED[made['how']]}"
+        yield f"{margin}  said in {made['where']}"
+        yield from (f"{margin}  {name} = {text}" for name, text in made["values"].items())
+        return
     at = f" (at {made['at']})" if made.get("at", "default") != "default" else ""
     what = f": {made['metric']}" if "metric" in made else f": {made['action']}"
     how = made["how"] if "as" in made or "action" in made else f"on {made['how']}"
@@ -70,6 +81,8 @@ def _made(made: dict[str, Any], margin: str) -> Iterator[str]:
     yield f"{margin}  said in {made['where']}"
     if made.get("subclasses"):
         yield f"{margin}  overrides in subclasses too"
+    if made.get("outermost"):
+        yield f"{margin}  outermost: not within another call of this instrument"
     if made.get("rare"):
         yield f"{margin}  rare: it may well be that nothing calls it"
     if made.get("sample", 1) < 1:
