@@ -395,3 +395,10 @@ def deepest(outer, inner):
         except RecursionError:
             answers.append(None)
     return answers
+
+
+def test_code_can_be_hashed_and_compared(host):
+    handed = {"entry": {"x": "tenant"}, "context": {"y": "tenant"}, "tell": {"z": "1"}}
+    everything = {**OUTERMOST, **handed}
+    code = host(OUTER, everything).outer.__code__
+    assert {code: 1}[code.replace()] == 1

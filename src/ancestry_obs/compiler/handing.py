@@ -17,7 +17,6 @@ from ancestry_obs.compiler.dotted import local_name
 from ancestry_obs.compiler.handovers import (
     NOBODY,
     ROOT,
-    UNKNOWN,
     Scope,
     ValueFailures,
     context_variable,
@@ -63,8 +62,6 @@ def handing_objects(advice: Advice, names: Names) -> dict[str, object]:
         objects[names(f"set_{local_name(each)}")] = variable.set
     if advice.told or advice.handed.tell:
         objects |= {names.get_told: told.get, names.set_told: told.set, names.tell: tell}
-    if advice.handed.expressions:
-        objects[names.unknown] = UNKNOWN
     if objects:
         objects |= {names.Scope: Scope, names.nobody: NOBODY, names.root: ROOT}
         objects[names.restore] = restore
@@ -206,26 +203,59 @@ class HandingWriter:
 
     @property
     def end(self) -> Iterator[str]:
-        """The lines where the body is over, however that came; they may run more than once."""
+        """The lines where the body is over; they may run more than once."""
+        names = self._names
         for each in reversed(self._scopes):
-            yield from self._ended(each)
+            mine, old, lost = self._mine(each), self._old(each), self._lost(each)
+            get, put = self._access(each)
+            back = [
+                f"if {old}.is_over or {get}() is not {mine}:",
+                f"    {names.restore}({self._scope(each)})",
+                "else:",
+                f"    {put}({old})",
+            ]
+            yield f"if {mine} is not {names.nobody}:"
+            # What runs on has a context still.
+            if not each.startswith("context."):
+                yield f"    {mine}.is_over = True"
+            yield from indented(self._with_room(back, [lost]))
 
-    def _ended(self, scope: str) -> Iterator[str]:
-        names, mine, old = self._names, self._mine(scope), self._old(scope)
-        local, is_context = local_name(scope), scope.startswith("context.")
-        get, put = names(f"get_{local}"), names(f"set_{local}")
-        back = [
-            f"if {old}.is_over or {get}() is not {mine}:",
-            f"    {names.restore}({get}, {put}, {mine}, {old})",
-            "else:",
-            f"    {put}({old})",
+    @property
+    def end_by_error(self) -> list[str]:
+        """The lines where an exception leaves the body, to which no others come back."""
+        if not self._scopes:
+            return []
+        names = self._names
+        back = f"{names.restore}({', '.join(map(self._scope, reversed(self._scopes)))})"
+        lost = [
+            line
+            for each in self._scopes
+            for line in (f"if {self._mine(each)} is not {names.nobody}:", f"    {self._lost(each)}")
         ]
-        yield f"if {mine} is not {names.nobody}:"
-        # What runs on has a context still.
-        if not is_context:
-            yield f"    {mine}.is_over = True"
-        lost = f"{mine}.value = {old}.value" if is_context else "pass"
-        yield from indented(self._with_room(back, [lost]))
+        return [
+            *self._with_room([back], lost),
+            # It was interrupted.
+            f"except {names.BaseException}:",
+            f"    {back}",
+            "    raise",
+        ]
+
+    def _lost(self, scope: str) -> str:
+        """Write what does without a call that nobody sees the scope any more."""
+        mine, old = self._mine(scope), self._old(scope)
+        if scope.startswith("context."):
+            return f"{mine}.value = {old}.value"
+        return f"{mine}.is_over = True"
+
+    def _access(self, scope: str) -> tuple[str, str]:
+        local = local_name(scope)
+        return self._names(f"get_{local}"), self._names(f"set_{local}")
+
+    def _scope(self, scope: str) -> str:
+        """Write it as `restore` takes it."""
+        stays = scope.startswith("context.")
+        parts = (*self._access(scope), self._mine(scope), self._old(scope), str(stays))
+        return f"({', '.join(parts)})"
 
     @property
     def forget(self) -> list[str]:
@@ -272,7 +302,7 @@ class HandingWriter:
     def _worked_out(self, local: str, name: str, expression: Expression) -> list[str]:
         value = f"{local} = {self._outside.expression(expression, 'call')}"
         failed = [f"{local} = {_failed(name, self._names)}"]
-        failed = self._with_room(failed, [f"{local} = {self._names.unknown}"])
+        failed = self._with_room(failed, [f"{local} = {self._names.failures}.unknown"])
         return _tried(value, failed, expression, self._outside, self._names)
 
     def _mine(self, scope: str) -> str:

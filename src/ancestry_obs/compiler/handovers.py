@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 __all__ = [
     "NOBODY",
     "ROOT",
-    "UNKNOWN",
     "Scope",
     "ValueFailures",
     "context_variable",
@@ -86,24 +85,28 @@ def context_variable(name: str) -> ContextVar[Scope]:
 
 
 def restore(
-    get: Callable[[], Scope], put: Callable[[Scope], object], mine: Scope, old: Scope
+    *scopes: tuple[Callable[[], Scope], Callable[[Scope], object], Scope, Scope, bool],
 ) -> None:
     """Put back what was there before a call that may have ended elsewhere, or before another.
 
+    It may do so more than once.
+
     Args:
-        get: Gives what is there.
-        put: Sets it.
-        mine: The scope of the call.
-        old: What was there before.
+        scopes: For each of them what gives the scope that is there, what sets it, that of the call,
+            what was there before, and whether what runs on when the call is over sees it still.
     """
-    while old.is_over and old.around is not None:
-        old = old.around
-    mine.around = old
-    if get() is mine:
-        put(old)
-    else:
+    for get, put, mine, old, stays in scopes:
+        if mine is NOBODY:
+            continue
+        while old.is_over and old.around is not None:
+            old = old.around  # noqa: PLW2901 - a walk from there on
+        found = get()
         # Whoever kept it as what was there before does not put it back.
-        mine.is_over = True
+        if not stays or found not in {mine, old}:
+            mine.around = old
+            mine.is_over = True
+        if found is mine:
+            put(old)
 
 
 def tell(to: Scope, name: str, value: object) -> None:
@@ -144,22 +147,23 @@ class Unknown:
     __truediv__ = __rtruediv__ = __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = _refuse
 
 
-UNKNOWN: Final = Unknown("a value")
-"""Stands for a value where there was no room even to say that its expression failed."""
-
-
 class ValueFailures:
     """Counts what could not be worked out at one target.
 
     Args:
         target: The target.
         store: Has the counts.
+
+    Attributes:
+        unknown: Stands for a value where there was no room even to count its failure.
     """
 
     def __init__(self, target: str, store: Store) -> None:
         self._target = target
         self._store = store
         self._said: frozenset[str] = frozenset()
+        # No constant of its own: whoever hashes or compares the code asks all of its constants.
+        self.unknown = Unknown("a value")
 
     def failed(self, name: str) -> Unknown:
         """Count a failure, that of the exception which is being handled; log the first.

@@ -368,7 +368,7 @@ class _Writer:
             return []
         names, started = self._names, self._names.started
         ended = [f"{names(f'gate{part.index}')}.append(-1.0)" for part in self._gates]
-        ended += self._handing.end
+        ended += self._handing.end_by_error
         told = self._handing.telling_failed(self._late_variables)
         ended = [f"if {started} is not None:", *indented(ended)] if ended else []
         # It is over for the records first: what interrupts the telling is no second end.
