@@ -21,8 +21,8 @@ class Use:
 
     Args:
         target: the pattern.
-        metric: the metric that it feeds; empty for a hook.
-        how: when it is recorded, or `sample`, or the hook's action.
+        metric: the metric that it feeds; empty for a hook, and for values.
+        how: when it is recorded, or `sample`, or the hook's action, or the values that it hands on.
     """
 
     target: str
@@ -59,6 +59,8 @@ def uses(spec: MapSpec) -> Iterator[Use]:
         for target in instrument.targets:
             for record in instrument.records:
                 yield Use(target, record.metric, record.on)
+            for key, values in instrument.handed.by_key:
+                yield Use(target, "", f"{key}: {', '.join(dict(values))}")
     for sample in spec.samples:
         yield Use(sample.target, sample.metric, "sample")
     for hook in spec.hooks:

@@ -91,12 +91,8 @@ class Advice:
     @cached_property
     def reads_seconds(self) -> bool:
         """Whether an expression has to know of each call how long it took."""
-        return any(
-            "elapsed" in each.names
-            for record in self.records
-            if record.on != "call"
-            for each in record.expressions
-        )
+        late = [each for r in self.records if r.on != "call" for each in r.expressions]
+        return any("elapsed" in e.names for e in (*late, *(e for _, e in self.handed.tell)))
 
     @property
     def share(self) -> float:

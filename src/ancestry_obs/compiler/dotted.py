@@ -24,9 +24,9 @@ def given_texts(advice: Advice, names: Names, *, outside: bool = False) -> dict[
     for root, name in advice.dotted:
         local = names(f"{root}_{name}")
         if root == "told":
-            local = f"{names.told}.values.get({name!r})"
+            local = f"{names.told}.value.get({name!r})"
         elif root == "context" and name not in own:
-            local = f"{names(f'get_context_{name}')}()"
+            local = f"{names(f'get_context_{name}')}().value"
         texts[f"{root}.{name}"] = local
     return texts
 

@@ -2,8 +2,11 @@
 
 Around the body stands a scope for each value that others are to see: the context variables of the
 map, the mark of a call within which others do not count, and what is told to this one. Before the
-body what was there is kept, first of all in the body the own value is set, and at each of its ends
+body what was there is kept, first of all in the body the own scope is set, and at each of its ends
 the old one is put back. `handovers` has what the lines call.
+
+Nothing here may raise: near the limit of a recursion there is no room for a call, and on Python
+3.11 not even for one of C. What may meet it says so.
 """
 
 from __future__ import annotations
@@ -13,9 +16,11 @@ from typing import TYPE_CHECKING
 from ancestry_obs.compiler.dotted import local_name
 from ancestry_obs.compiler.handovers import (
     NOBODY,
-    ToldValues,
+    ROOT,
+    Scope,
     ValueFailures,
     context_variable,
+    restore,
     tell,
     told,
 )
@@ -25,7 +30,7 @@ from ancestry_obs.expressions.given import TARGET, entry_variable
 from ancestry_obs.mapfile.targets import facts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from ancestry_obs.compiler.advice import Advice
     from ancestry_obs.compiler.signature import Names
@@ -57,7 +62,9 @@ def handing_objects(advice: Advice, names: Names) -> dict[str, object]:
         objects[names(f"set_{local_name(each)}")] = variable.set
     if advice.told or advice.handed.tell:
         objects |= {names.get_told: told.get, names.set_told: told.set, names.tell: tell}
-        objects |= {names.ToldValues: ToldValues, names.nobody: NOBODY}
+    if objects:
+        objects |= {names.Scope: Scope, names.nobody: NOBODY, names.root: ROOT}
+        objects[names.restore] = restore
     return objects
 
 
@@ -94,66 +101,170 @@ class HandingWriter:
         self._names = names
         self._outside = outside
         self._late = late
-        context = [f"context.{name}" for name, _ in advice.handed.context]
-        # What a call within is to see: the variable, and the value.
-        self._scopes = {each: names(local_name(each)) for each in dict.fromkeys(context)}
-        self._scopes |= dict.fromkeys(advice.nested, "True")
+        # What the variable of each is set to, by what stands before its name.
+        self._scopes = {f"context.{name}": names(f"context_{name}") for name, _ in self._context}
+        self._scopes |= dict.fromkeys(advice.nested, "None")
         # What a call is told that is itself within others of its kind, is for the outermost.
-        told, old = names.told, self._before("told")
         reading = [each for each in advice.records if _reads_told(each)]
         marks = {each.outermost for each in reading}
-        self._inner = " and ".join(map(self._before, sorted(marks))) if all(marks) else ""
-        mine = f"{old} if {told} is {names.nobody} else {told}" if self._inner else told
-        self._scopes |= {"told": mine} if advice.told else {}
+        self._inner = " and ".join(map(self._is_inside, sorted(marks))) if all(marks) else ""
+        if advice.told:
+            self._scopes["told"] = f"{{{', '.join(f'{each!r}: None' for each in advice.told)}}}"
+
+    @property
+    def _context(self) -> tuple[tuple[str, Expression], ...]:
+        return self._handed.context
 
     @property
     def locals(self) -> Iterator[str]:
         """The variables that the lines give a value to."""
         names = self._names
         yield from self._values
-        yield from (self._before(each) for each in self._scopes)
+        for each in self._scopes:
+            yield from (self._mine(each), self._old(each))
+        yield from map(self._is_inside, self._marks)
         yield from (names.told, names.telling, names.listener)
 
     @property
+    def _marks(self) -> list[str]:
+        return [each for each in self._scopes if each.startswith("nested.")]
+
+    @property
     def _values(self) -> list[str]:
-        names, handed = self._names, self._handed
-        entry = [entry_variable(name, each.source) for name, each in handed.entry]
-        context = [f"context.{name}" for name, _ in handed.context]
+        names = self._names
+        entry = [entry_variable(name, each.source) for name, each in self._handed.entry]
+        context = [f"context.{name}" for name, _ in self._context]
         return [names(local_name(each)) for each in dict.fromkeys((*entry, *context))]
 
     @property
     def unset(self) -> list[str]:
         """The lines for a call that is not to be recorded, whose end may look all the same."""
-        lines = [f"{each} = None" for each in (*self._values, *map(self._before, self._scopes))]
-        return [*lines, *([f"{self._names.told} = {self._names.nobody}"] if self._told else [])]
+        inside = map(self._is_inside, self._marks)
+        return [f"{each} = None" for each in (*self._values, *inside)] + self._without_scopes
+
+    @property
+    def _without_scopes(self) -> list[str]:
+        nobody, root = self._names.nobody, self._names.root
+        mine = [f"{self._mine(each)} = {nobody}" for each in self._scopes]
+        return [*mine, *(f"{self._old(each)} = {root}" for each in self._scopes)]
 
     @property
     def entry(self) -> Iterator[str]:
         """The lines before the body."""
-        names, handed = self._names, self._handed
-        for name, expression in handed.entry:
+        names = self._names
+        for name, expression in self._handed.entry:
             local = names(local_name(entry_variable(name, expression.source)))
             yield from self._worked_out(local, f"entry.{name}", expression)
-        for name, expression in handed.context:
+        for name, expression in self._context:
             yield from self._worked_out(names(f"context_{name}"), f"context.{name}", expression)
-        for each in self._scopes:
-            yield f"{self._before(each)} = {names(f'get_{local_name(each)}')}()"
-        if self._told:
-            told = f"{names.ToldValues}({self._told!r}, {self._before('told')})"
-            told = f"{names.nobody} if {self._inner} else {told}" if self._inner else told
-            yield f"{names.told} = {told}"
+        if self._scopes:
+            inside = [f"{self._is_inside(each)} = False" for each in self._marks]
+            made = [line for each in self._scopes for line in self._made(each)]
+            yield from self._with_room(made, [*self._without_scopes, *inside])
+
+    def _made(self, scope: str) -> Iterator[str]:
+        names, mine, old = self._names, self._mine(scope), self._old(scope)
+        yield f"{old} = {names(f'get_{local_name(scope)}')}()"
+        yield from self._past(old)
+        if scope in self._marks:
+            yield f"{self._is_inside(scope)} = {old} is not {names.root}"
+        made = f"{names.Scope}()"
+        if scope == "told" and self._inner:
+            made = f"{names.nobody} if {self._inner} else {made}"
+        yield f"{mine} = {made}"
+        values = [f"{mine}.value = {self._scopes[scope]}", f"{mine}.is_over = False"]
+        if not scope.startswith("context."):
+            values.append(f"{mine}.around = {old}")
+        if scope == "told" and self._inner:
+            values = [f"if {mine} is not {names.nobody}:", *indented(values)]
+        yield from values
+
+    @staticmethod
+    def _past(scope: str) -> list[str]:
+        return [f"while {scope}.is_over:", f"    {scope} = {scope}.around"]
+
+    def _with_room(self, lines: list[str], instead: list[str]) -> list[str]:
+        return [
+            "try:",
+            *indented(lines),
+            f"except {self._names.no_room}:",
+            *indented(instead),
+        ]
 
     @property
-    def begin(self) -> Iterator[str]:
+    def begin(self) -> list[str]:
         """The lines that come first in the body."""
-        for each, value in self._scopes.items():
-            yield f"{self._names(f'set_{local_name(each)}')}({value})"
+        lines: list[str] = []
+        for each in self._scopes:
+            mine = self._mine(each)
+            lines.append(f"if {mine} is not {self._names.nobody}:")
+            lines.append(f"    {self._names(f'set_{local_name(each)}')}({mine})")
+        return self._with_room(lines, ["pass"]) if lines else []
 
     @property
     def end(self) -> Iterator[str]:
-        """The lines where the body is over, however that came; they may run more than once."""
+        """The lines where the body is over; they may run more than once."""
+        names = self._names
         for each in reversed(self._scopes):
-            yield f"{self._names(f'set_{local_name(each)}')}({self._before(each)})"
+            mine, old, lost = self._mine(each), self._old(each), self._lost(each)
+            get, put = self._access(each)
+            back = [
+                f"if {old}.is_over or {get}() is not {mine}:",
+                f"    {names.restore}({self._scope(each)})",
+                "else:",
+                f"    {put}({old})",
+            ]
+            yield f"if {mine} is not {names.nobody}:"
+            # What runs on has a context still.
+            if not each.startswith("context."):
+                yield f"    {mine}.is_over = True"
+            yield from indented(self._with_room(back, [lost]))
+
+    @property
+    def end_by_error(self) -> list[str]:
+        """The lines where an exception leaves the body, to which no others come back."""
+        if not self._scopes:
+            return []
+        names = self._names
+        back = f"{names.restore}({', '.join(map(self._scope, reversed(self._scopes)))})"
+        lost = [
+            line
+            for each in self._scopes
+            for line in (f"if {self._mine(each)} is not {names.nobody}:", f"    {self._lost(each)}")
+        ]
+        return [
+            *self._with_room([back], lost),
+            # It was interrupted.
+            f"except {names.BaseException}:",
+            f"    {back}",
+            "    raise",
+        ]
+
+    def _lost(self, scope: str) -> str:
+        """Write what does without a call that nobody sees the scope any more."""
+        mine, old = self._mine(scope), self._old(scope)
+        if scope.startswith("context."):
+            return f"{mine}.value = {old}.value"
+        return f"{mine}.is_over = True"
+
+    def _access(self, scope: str) -> tuple[str, str]:
+        local = local_name(scope)
+        return self._names(f"get_{local}"), self._names(f"set_{local}")
+
+    def _scope(self, scope: str) -> str:
+        """Write it as `restore` takes it."""
+        stays = scope.startswith("context.")
+        parts = (*self._access(scope), self._mine(scope), self._old(scope), str(stays))
+        return f"({', '.join(parts)})"
+
+    @property
+    def forget(self) -> list[str]:
+        """The lines after everything: a frame may outlive its call, as part of a traceback does."""
+        names = self._names
+        lines = [f"{names.told}.value = {names.nobody}.value"] if self._told else []
+        gone = [f"{self._mine(each)} = {names.nobody}" for each in self._scopes]
+        gone += [f"{self._old(each)} = {names.root}" for each in self._scopes]
+        return [*lines, *gone, *(f"{each} = None" for each in self._values)]
 
     @property
     def telling(self) -> list[str]:
@@ -162,12 +273,12 @@ class HandingWriter:
         names = self._names
         if not lines:
             return []
-        return [
+        telling = [
             f"{names.listener} = {names.get_told}()",
-            f"if {names.listener} is not None:",
-            *(f"    {each}" for each in lines),
-            f"{names.listener} = None",
+            f"if {names.listener} is not {names.root}:",
+            *indented(lines),
         ]
+        return [*self._with_room(telling, ["pass"]), f"{names.listener} = None"]
 
     def telling_failed(self, values: Mapping[str, str]) -> list[str]:
         """Write the same where an exception leaves the call: a call of `telling_source`'s.
@@ -179,25 +290,32 @@ class HandingWriter:
         read = told_variables(self._handed)
         if read is None:
             return []
-        given = ", ".join([names.failures, names.r0, *(values[each] for each in read)])
-        return [
-            f"if {names.telling}:",
-            "    try:",
-            f"        {names.tell_failed}({given})",
-            f"    except {names.no_room}:",
-            "        pass",
-        ]
+        given = ", ".join(
+            [names.failures, names.r0, *({**values, "elapsed": names.elapsed}[n] for n in read)]
+        )
+        telling = [f"{names.tell_failed}({given})"]
+        if "elapsed" in read:
+            telling = [f"{names.elapsed} = {names.clock}() - {names.telling}", *telling]
+        telling = self._with_room(telling, ["pass"])
+        return [f"if {names.telling} is not None:", *indented(telling)]
 
     def _worked_out(self, local: str, name: str, expression: Expression) -> list[str]:
         value = f"{local} = {self._outside.expression(expression, 'call')}"
-        failed = f"{local} = {_failed(name, self._names)}"
+        failed = [f"{local} = {_failed(name, self._names)}"]
+        failed = self._with_room(failed, [f"{local} = {self._names.failures}.unknown"])
         return _tried(value, failed, expression, self._outside, self._names)
 
-    def _before(self, scope: str) -> str:
-        """Name what was there before the call; of a mark it is whether the call is inside."""
-        return self._names(
-            local_name(scope) if scope.startswith("nested.") else f"old_{local_name(scope)}"
-        )
+    def _mine(self, scope: str) -> str:
+        """Name the scope of the call itself."""
+        return self._names.told if scope == "told" else self._names(f"mine_{local_name(scope)}")
+
+    def _old(self, scope: str) -> str:
+        """Name what was there before the call."""
+        return self._names(f"old_{local_name(scope)}")
+
+    def _is_inside(self, mark: str) -> str:
+        """Name whether the call is within others of its kind."""
+        return self._names(local_name(mark))
 
 
 def _reads_told(record: RecordSpec) -> bool:
@@ -230,11 +348,13 @@ def telling_source(handed: HandedSpec, names: Names) -> str:
     """
     read = told_variables(handed) or []
     values = {each: parameter(each, names) for each in read}
+    # Found out where it ended, and there by this name.
+    values |= {"elapsed": names.elapsed} if "elapsed" in values else {}
     writer = ObservationWriter(names, values, steps=True)
     lines = [
         f"{names.error} = {names.exception}()",
         f"{names.listener} = {names.get_told}()",
-        f"if {names.listener} is not None:",
+        f"if {names.listener} is not {names.root}:",
         *indented(told_lines(handed, "raise", writer, names)),
     ]
     parameters = ", ".join([names.failures, names.r0, *values.values()])
@@ -254,7 +374,7 @@ def told_lines(handed: HandedSpec, side: str, writer: ObservationWriter, names: 
     for name, expression in _told_at(side, handed):
         told = f"{names.tell}({names.listener}, {name!r}, {{}})".format
         value, failed = writer.expression(expression, side), _failed(f"tell.{name}", names)
-        lines += _tried(told(value), told(failed), expression, writer, names)
+        lines += _tried(told(value), [told(failed)], expression, writer, names)
     return lines
 
 
@@ -267,10 +387,14 @@ def _told_at(side: str, handed: HandedSpec) -> Iterator[tuple[str, Expression]]:
 
 
 def _tried(
-    line: str, failed: str, expression: Expression, writer: ObservationWriter, names: Names
+    line: str,
+    failed: Iterable[str],
+    expression: Expression,
+    writer: ObservationWriter,
+    names: Names,
 ) -> list[str]:
     lines = writer.marked([line], "r0") if may_call_program(expression) else [line]
-    return ["try:", *indented(lines), f"except {names.BaseException}:", f"    {failed}"]
+    return ["try:", *indented(lines), f"except {names.BaseException}:", *indented(failed)]
 
 
 def _failed(name: str, names: Names) -> str:

@@ -1,9 +1,10 @@
 """What woven statements hand values over with, from call to call and past a call's body.
 
 Each value has a context variable, so that what runs in another task, or in a thread that copied the
-context, sees it too. A call keeps what was there before it, sets its own, and puts back what was
-there: by value and not by token, since what interrupts it in between may come before the token is
-kept.
+context, sees it too. What stands in it is a `Scope`, one for each call. A call keeps what was there
+before it, sets its own, and puts back what was there if its own is still there: it may end in
+another context than it began in, or after a call that began later. By value and not by token, since
+what interrupts it in between may come before the token is kept.
 """
 
 from __future__ import annotations
@@ -16,17 +17,62 @@ from typing import TYPE_CHECKING, Any, Final, Never
 from ancestry_obs.recording.failures import came_from_outside, shown, warn
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ancestry_obs.recording.store import Store
 
-__all__ = ["NOBODY", "ToldValues", "Unknown", "ValueFailures", "context_variable", "tell", "told"]
+__all__ = [
+    "NOBODY",
+    "ROOT",
+    "Scope",
+    "ValueFailures",
+    "context_variable",
+    "restore",
+    "tell",
+    "told",
+]
 
 _LOG: Final = logging.getLogger("ancestry_obs")
 
-_variables: dict[str, ContextVar[Any]] = {}
+
+class Scope:
+    """What one call is for those within it. Statements make it, without a frame for that.
+
+    Attributes:
+        value: What is set for them; of what is told to the call the last of each name that its
+            records read, None for what nobody told.
+        around: The scope around it. What runs on when its call is over may have it still, so that
+            one that is over leads past others that are, lest they be kept for ever.
+        is_over: Whether it is to be passed over.
+    """
+
+    __slots__ = ("around", "is_over", "value")
+
+    value: Any
+    around: Scope | None
+    is_over: bool
 
 
-def context_variable(name: str) -> ContextVar[Any]:
-    """Get the variable of a name, the same one for all maps; None where nobody has set it.
+def _scope(value: object) -> Scope:
+    scope = Scope()
+    scope.value, scope.around, scope.is_over = value, None, False
+    return scope
+
+
+ROOT: Final = _scope(None)
+"""Stands where no call is around."""
+
+NOBODY: Final = _scope({})
+"""Stands for the scope of a call that has none."""
+
+told: Final[ContextVar[Scope]] = ContextVar("ancestry_obs.told", default=ROOT)
+"""What is told where the code is that runs now."""
+
+_variables: dict[str, ContextVar[Scope]] = {}
+
+
+def context_variable(name: str) -> ContextVar[Scope]:
+    """Get the variable of a name, the same one for all maps; `ROOT` where nobody has set it.
 
     Args:
         name: As the map has it, with its root.
@@ -34,49 +80,49 @@ def context_variable(name: str) -> ContextVar[Any]:
     found = _variables.get(name)
     if found is None:
         # Of two threads that make one at once, one wins for both.
-        found = _variables.setdefault(name, ContextVar(name, default=None))
+        found = _variables.setdefault(name, ContextVar(name, default=ROOT))
     return found
 
 
-class ToldValues:
-    """What one call is told by those inside of it.
+def restore(
+    *scopes: tuple[Callable[[], Scope], Callable[[Scope], object], Scope, Scope, bool],
+) -> None:
+    """Put back what was there before a call that may have ended elsewhere, or before another.
+
+    It may do so more than once.
 
     Args:
-        wanted: The names that its records read.
-        around: The next such call around it, if there is one.
-
-    Attributes:
-        values: What was told last, by name.
+        scopes: For each of them what gives the scope that is there, what sets it, that of the call,
+            what was there before, and whether what runs on when the call is over sees it still.
     """
-
-    __slots__ = ("around", "values", "wanted")
-
-    def __init__(self, wanted: tuple[str, ...], around: ToldValues | None) -> None:
-        self.wanted = wanted
-        self.around = around
-        self.values: dict[str, object] = {}
-
-
-NOBODY: Final = ToldValues((), None)
-"""Stands for that of a call which is not to be recorded."""
-
-told: Final[ContextVar[ToldValues | None]] = ContextVar("ancestry_obs.told", default=None)
-"""What is told where the code is that runs now."""
+    for get, put, mine, old, stays in scopes:
+        if mine is NOBODY:
+            continue
+        while old.is_over and old.around is not None:
+            old = old.around  # noqa: PLW2901 - a walk from there on
+        found = get()
+        # Whoever kept it as what was there before does not put it back.
+        if not stays or found not in {mine, old}:
+            mine.around = old
+            mine.is_over = True
+        if found is mine:
+            put(old)
 
 
-def tell(to: ToldValues | None, name: str, value: object) -> None:
-    """Hand a value to the nearest call that wants it.
+def tell(to: Scope, name: str, value: object) -> None:
+    """Hand a value to the nearest call that wants it and is not over.
 
     Args:
         to: That of the nearest call.
         name: What the value is called.
         value: Any object; None is nothing to tell, and what was told before stays.
     """
-    while to is not None and value is not None:
-        if name in to.wanted:
-            to.values[name] = value
+    scope: Scope | None = to if value is not None else ROOT
+    while scope is not None and scope is not ROOT:
+        if not scope.is_over and name in scope.value:
+            scope.value[name] = value
             return
-        to = to.around
+        scope = scope.around
 
 
 class Unknown:
@@ -107,12 +153,17 @@ class ValueFailures:
     Args:
         target: The target.
         store: Has the counts.
+
+    Attributes:
+        unknown: Stands for a value where there was no room even to count its failure.
     """
 
     def __init__(self, target: str, store: Store) -> None:
         self._target = target
         self._store = store
         self._said: frozenset[str] = frozenset()
+        # No constant of its own: whoever hashes or compares the code asks all of its constants.
+        self.unknown = Unknown("a value")
 
     def failed(self, name: str) -> Unknown:
         """Count a failure, that of the exception which is being handled; log the first.

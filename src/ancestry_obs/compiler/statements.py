@@ -115,7 +115,8 @@ class _Writer:
         outside = ObservationWriter(aspect.names, around, steps=steps)
         self._handing = HandingWriter(aspect.advice, aspect.names, outside, self._late)
         late = self._returned + self._raised + self._items
-        self._timed = any("elapsed" in part.variables for part in late)
+        asked = any("elapsed" in part.variables for part in late)
+        self._timed = self._tells_seconds or asked
 
     def write(self) -> Statements:
         names = self._names
@@ -159,7 +160,12 @@ class _Writer:
 
     @property
     def _evaluates(self) -> bool:
-        return any(part.evaluates for part in self._aspect.parts)
+        aspect = self._aspect
+        return any(part.evaluates for part in aspect.parts) or aspect.advice.handed.evaluates
+
+    @property
+    def _tells_seconds(self) -> bool:
+        return any("elapsed" in each.names for _, each in self._aspect.advice.handed.tell)
 
     def failed(self) -> Callable[[], str]:
         """Give what writes the function that `_failed` calls; it keeps nothing of the aspect."""
@@ -176,6 +182,7 @@ class _Writer:
         aspect = self._aspect
         parts = self._returned + self._raised + self._items
         late = {name for part in parts for name in part.variables}
+        late.update(name for _, each in aspect.advice.handed.tell for name in each.names)
         read = {aspect.variables[name] for name in late if name in aspect.variables}
         if aspect.advice.track and self._first in aspect.placeholders.values():
             read.add(self._first)
@@ -398,6 +405,7 @@ class _Writer:
         lines += self._handing.end
         lines += self._late.write(self._returned, "return", [f"{names.started} = None"])
         lines += self._handing.telling
+        lines += self._handing.forget
         return [f"if {names.started} is not None:", *indented([*lines, *self._afterwards()])]
 
     def _leaving_alone(self) -> list[str]:
@@ -407,7 +415,8 @@ class _Writer:
 
     def _elapsed(self) -> list[str]:
         names = self._names
-        is_asked = any("elapsed" in part.variables for part in self._returned)
+        asked = any("elapsed" in part.variables for part in self._returned)
+        is_asked = asked or self._tells_seconds
         return [elapsed_line(names, is_sampled=self._aspect.is_sampled)] if is_asked else []
 
     def _afterwards(self) -> Iterator[str]:
@@ -421,11 +430,12 @@ class _Writer:
             return []
         names, started = self._names, self._names.started
         ended = [f"{names(f'gate{part.index}')}.append(-1.0)" for part in self._gates]
-        ended += self._handing.end
+        ended += self._handing.end_by_error
         told = self._handing.telling_failed(self._late_variables)
         ended = [f"if {started} is not None:", *indented(ended)] if ended else []
         # It is over for the records first: what interrupts the telling is no second end.
-        noted = [f"{names.telling} = {started} is not None"] if told else []
+        noted = [f"{names.telling} = {started}"] if told else []
+        told += self._handing.forget
         if not self._raised:
             return [*ended, *noted, f"{started} = None", *told]
         return [

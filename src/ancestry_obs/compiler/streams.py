@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from ancestry_obs.exceptions import CompileError
 from ancestry_obs.expressions.given import Given
-from ancestry_obs.expressions.grammar import MAX_LENGTH
-from ancestry_obs.expressions.parser import parse
+from ancestry_obs.expressions.parser import both, parse
 from ancestry_obs.frozen import define, field, frozen
 
 if TYPE_CHECKING:
@@ -159,12 +158,8 @@ def _condition(record: RecordSpec) -> Expression | None:
     when, inside = record.when, record.outermost
     if not inside:
         return when
-    text = f"not {inside} and ({when.source})" if when else f"not {inside}"
-    if len(text) > MAX_LENGTH:
-        raise CompileError(f"{record.where}: with outermost, this condition is too long")
-    names = when.given.names if when else ()
-    roots = when.given.roots if when else frozenset()
-    return parse(text, given=Given(roots, (*names, (inside, inside))))
+    outermost = parse(f"not {inside}", given=Given(names=((inside, inside),)))
+    return both(outermost, when) if when else outermost
 
 
 def _stream(record: RecordSpec, family: Family) -> Stream:

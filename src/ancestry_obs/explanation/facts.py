@@ -114,7 +114,12 @@ def _feeds(spec: MapSpec) -> Iterator[tuple[str, Facts]]:
         }  # fmt: skip
         for target in instrument.targets:
             for record in instrument.records:
-                yield target, {**_expressions(record), "how": record.on, **of_all}
+                outermost = {"outermost": True} if record.outermost else {}
+                yield target, {**_expressions(record), "how": record.on, **of_all, **outermost}
+            for how, values in instrument.handed.by_key:
+                sources = {name: each.source for name, each in values}
+                where = instrument.where.file_and_line
+                yield target, {"how": how, "values": sources, "where": where}
     for sample in spec.samples:
         yield sample.target, {**_expressions(sample), "how": "sample", "as": sample.aggregate}
     for hook in spec.hooks:

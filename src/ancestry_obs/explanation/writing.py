@@ -25,6 +25,12 @@ _WAYS: Final = {
     "proxy": "proxy: its name is bound to a proxy",
 }
 
+_HANDED: Final = {
+    "entry": "entry: values of the call's beginning, for its records",
+    "context": "context: values for everything that is called within",
+    "tell": "tell: values for the measured call around",
+}
+
 
 def metric_lines(facts: dict[str, Any]) -> Iterator[str]:
     """Write what `metric_facts` gives."""
@@ -65,19 +71,17 @@ def target_lines(facts: dict[str, Any]) -> Iterator[str]:
 
 
 def _made(made: dict[str, Any], margin: str) -> Iterator[str]:
+    if "values" in made:
+        yield f"{margin}{_HANDED[made['how']]}"
+        yield f"{margin}  said in {made['where']}"
+        yield from (f"{margin}  {name} = {text}" for name, text in made["values"].items())
+        return
     at = f" (at {made['at']})" if made.get("at", "default") != "default" else ""
     what = f": {made['metric']}" if "metric" in made else f": {made['action']}"
     how = made["how"] if "as" in made or "action" in made else f"on {made['how']}"
     yield f"{margin}{how}{what}{at}"
     yield f"{margin}  said in {made['where']}"
-    if made.get("subclasses"):
-        yield f"{margin}  overrides in subclasses too"
-    if made.get("rare"):
-        yield f"{margin}  rare: it may well be that nothing calls it"
-    if made.get("sample", 1) < 1:
-        yield f"{margin}  sample = {made['sample']:g}: all calls are counted, some are timed"
-    if made.get("until"):
-        yield f"{margin}  until {made['until']}"
+    yield from (f"{margin}  {word}" for word in _of_the_instrument(made))
     for name in ("when", "value", "hit"):
         if name in made:
             yield f"{margin}  {name} = {made[name]}"
@@ -85,6 +89,19 @@ def _made(made: dict[str, Any], margin: str) -> Iterator[str]:
         yield f"{margin}  each = {made['each']}: at most {MOST_ITEMS:,} items of a call"
     for name, expression in made.get("labels", {}).items():
         yield f"{margin}  {name} = {expression}"
+
+
+def _of_the_instrument(made: dict[str, Any]) -> Iterator[str]:
+    if made.get("subclasses"):
+        yield "overrides in subclasses too"
+    if made.get("outermost"):
+        yield "outermost: not within another call of this instrument"
+    if made.get("rare"):
+        yield "rare: it may well be that nothing calls it"
+    if made.get("sample", 1) < 1:
+        yield f"sample = {made['sample']:g}: all calls are counted, some are timed"
+    if made.get("until"):
+        yield f"until {made['until']}"
 
 
 def _bound(label: dict[str, Any]) -> str:

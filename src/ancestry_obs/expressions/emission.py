@@ -115,7 +115,9 @@ class _Rename(ast.NodeTransformer):
             function: ast.expr = ast.Name(self._functions[node.func.id], node.func.ctx)
         else:
             function = self.visit(node.func)
-        return ast.Call(function, [self.visit(argument) for argument in node.args], [])
+        # A function that asks for no more than a type would find that of what stands for a failure.
+        arguments = [_known(argument, self.visit(argument)) for argument in node.args]
+        return ast.Call(function, arguments, [])
 
 
 def _known(written: ast.expr, node: ast.expr) -> ast.expr:

@@ -17,7 +17,7 @@ from ancestry_obs.expressions.grammar import MAX_LENGTH, Grammar, Refusal, given
 from ancestry_obs.expressions.inference import is_text, literal, outcomes
 from ancestry_obs.frozen import field, frozen
 
-__all__ = ["Expression", "parse"]
+__all__ = ["Expression", "both", "parse"]
 
 
 @frozen()
@@ -95,6 +95,28 @@ def _parse(text: str, allow_methods: bool, given: Given) -> Expression:  # noqa:
         outcomes=outcomes(tree),
         tree=tree,
         given=given.only(grammar.dotted),
+    )
+
+
+def both(first: Expression, second: Expression) -> Expression:
+    """Join two conditions that are fine by themselves, however long or deep both are together.
+
+    Args:
+        first: Is asked first.
+        second: Is asked if the first one holds.
+    """
+    given, more = first.given, second.given
+    tree = ast.BoolOp(ast.And(), [first.tree, second.tree])
+    return Expression(
+        source=f"{first.source} and ({second.source})",
+        names=first.names | second.names,
+        functions=first.functions | second.functions,
+        is_constant=False,
+        constant=None,
+        is_text=False,
+        outcomes=outcomes(tree),
+        tree=tree,
+        given=Given(given.roots | more.roots, (*given.names, *more.names)),
     )
 
 

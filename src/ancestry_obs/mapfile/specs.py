@@ -150,6 +150,17 @@ class HandedSpec:
         """Every expression of it."""
         return tuple(each for _, each in (*self.entry, *self.context, *self.tell))
 
+    @property
+    def by_key(self) -> tuple[tuple[str, tuple[tuple[str, Expression], ...]], ...]:
+        """What there is of it, by the key that the map has."""
+        each = (("entry", self.entry), ("context", self.context), ("tell", self.tell))
+        return tuple((key, values) for key, values in each if values)
+
+    @property
+    def evaluates(self) -> bool:
+        """Whether anything of the program is asked for it."""
+        return any(each.names for each in self.expressions)
+
 
 @frozen()
 class InstrumentSpec:
