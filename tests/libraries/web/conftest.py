@@ -6,7 +6,10 @@ log. Both say what a pack has to have counted.
 
 from __future__ import annotations
 
+import logging
+import socket
 import threading
+import tomllib
 from collections import Counter
 from contextlib import closing
 from http.client import HTTPConnection
@@ -15,6 +18,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+import uvicorn
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from werkzeug.serving import WSGIRequestHandler, make_server
@@ -74,10 +78,7 @@ def pack_file(tmp_path):
     """Gives a map of some packs."""
 
     def make(*names):
-        texts = []
-        for name in names:
-            head, _, rest = (PACKS / f"{name}.toml").read_text("utf-8").partition("[pack]\n")
-            texts.append(head + rest[rest.index("\n\n") :])
+        texts = [text for name in names for text in _texts(name)]
         first, *others = texts
         path = tmp_path / "packs.toml"
         instruments = (each[each.index("[[instrument]]") :] for each in others)
@@ -85,6 +86,16 @@ def pack_file(tmp_path):
         return path
 
     return make
+
+
+def _texts(name):
+    """Yield what a pack includes, and the pack."""
+    text = (PACKS / f"{name}.toml").read_text("utf-8")
+    for included in tomllib.loads(text).get("include", ()):
+        yield from _texts(included.removeprefix("pack:"))
+        text = text.replace(f'include = ["{included}"]\n', "")
+    head, _, rest = text.partition("[pack]\n")
+    yield head + rest[rest.index("\n\n") :]
 
 
 @pytest.fixture
@@ -272,3 +283,57 @@ def serve_wsgi():
 @pytest.fixture(scope="session", name="ask")
 def _ask():
     return ask
+
+
+class AsgiServer:
+    """An ASGI application behind uvicorn, which writes an access log.
+
+    Attributes:
+        port: Where it is.
+        log: Of each answer the method and the status.
+    """
+
+    def __init__(self, application):
+        self.log = []
+        self._access = logging.getLogger("uvicorn.access")
+        self._access.handlers = [self._Handler(self.log)]
+        self._access.propagate = False
+        config = uvicorn.Config(
+            application, port=0, log_config=None, log_level="info", ws="wsproto", lifespan="on"
+        )
+        self._server = uvicorn.Server(config)
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self._socket.getsockname()[1]
+        arguments = {"sockets": [self._socket]}
+        self._thread = threading.Thread(target=self._server.run, kwargs=arguments)
+        self._thread.start()
+
+    class _Handler(logging.Handler):
+        def __init__(self, log):
+            super().__init__()
+            self._log = log
+
+        def emit(self, record):
+            _, method, _, _, status = record.args
+            self._log.append((method, str(status)))
+
+    def stop(self):
+        """End it, when all of its requests are over."""
+        self._server.should_exit = True
+        self._thread.join()
+        self._socket.close()
+        self._access.handlers = []
+
+
+@pytest.fixture
+def serve_asgi():
+    """Serves ASGI applications until the test is over, or gives them up before."""
+    servers = []
+
+    def serve(application):
+        servers.append(AsgiServer(application))
+        return servers[-1]
+
+    yield serve
+    for server in servers:
+        server.stop()
