@@ -299,7 +299,7 @@ class AsgiServer:
         self._access.handlers = [self._Handler(self.log)]
         self._access.propagate = False
         config = uvicorn.Config(
-            application, port=0, log_config=None, log_level="info", ws="wsproto", lifespan="on"
+            application, port=0, log_config=None, log_level="info", ws="wsproto", lifespan="auto"
         )
         self._server = uvicorn.Server(config)
         self._socket = socket.create_server(("127.0.0.1", 0))

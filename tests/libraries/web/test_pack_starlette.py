@@ -232,7 +232,10 @@ def test_an_error_in_the_midst_of_an_answer_and_a_background_task(page, serve_as
 
 
 def test_a_cancelled_request_counts(page):
+    arrived = asyncio.Event()
+
     async def wait(request):
+        arrived.set()
         await asyncio.Event().wait()
 
     web = Starlette(routes=[Route("/wait", wait)])
@@ -240,8 +243,7 @@ def test_a_cancelled_request_counts(page):
 
     async def main():
         asked = asyncio.create_task(web(dict(scope), None, None))
-        while not page.count(ACTIVE, "http_request_method"):
-            await asyncio.sleep(0)
+        await arrived.wait()
         asked.cancel()
         await asyncio.wait([asked])
         assert asked.cancelled()

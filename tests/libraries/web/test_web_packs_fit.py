@@ -8,7 +8,7 @@ import tomllib
 
 import pytest
 
-PACKS = ("requests", "urllib3", "httpx", "aiohttp-client", "flask")
+PACKS = ("requests", "urllib3", "httpx", "aiohttp-client", "flask", "django")
 
 
 @pytest.mark.parametrize("name", PACKS)
