@@ -9,23 +9,21 @@ from __future__ import annotations
 import logging
 import socket
 import threading
-import tomllib
 from collections import Counter
-from contextlib import closing
+from contextlib import closing, suppress
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 import uvicorn
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
+from simple_websocket import Client, ConnectionClosed
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 import ancestry_obs
 
-PACKS = Path(ancestry_obs.__file__).parent / "maps/packs"
 CLIENT = "http_client_request_duration_seconds_count"
 SERVER = "http_server_request_duration_seconds_count"
 # Longer than anything takes that ends at all.
@@ -62,6 +60,11 @@ class Page:
         by = ("http_request_method", "http_route", "http_response_status_code", "error_type")
         return self.count(SERVER, *by)
 
+    def answers(self):
+        """Count requests of servers by method and status alone, as their logs do."""
+        by = ("http_request_method", "http_response_status_code")
+        return self.count(SERVER, *by)
+
     def check(self):
         """Assert that all was measured as the map has it."""
         states = {
@@ -74,39 +77,15 @@ class Page:
 
 
 @pytest.fixture
-def pack_file(tmp_path):
-    """Gives a map of some packs."""
-
-    def make(*names):
-        texts = [text for name in names for text in _texts(name)]
-        first, *others = texts
-        path = tmp_path / "packs.toml"
-        instruments = (each[each.index("[[instrument]]") :] for each in others)
-        path.write_text("\n".join([first, *instruments]), "utf-8")
-        return path
-
-    return make
-
-
-def _texts(name):
-    """Yield what a pack includes, and the pack."""
-    text = (PACKS / f"{name}.toml").read_text("utf-8")
-    for included in tomllib.loads(text).get("include", ()):
-        yield from _texts(included.removeprefix("pack:"))
-        text = text.replace(f'include = ["{included}"]\n', "")
-    head, _, rest = text.partition("[pack]\n")
-    yield head + rest[rest.index("\n\n") :]
-
-
-@pytest.fixture
-def measured(pack_file):
+def measured():
     """Installs packs until the test is over, and checks at its end that nothing has failed."""
     pages = []
 
     def install(*names):
         settings = ancestry_obs.ObservabilitySettings(enable_prometheus_metrics=True)
         registry = CollectorRegistry()
-        ancestry_obs.install(pack_file(*names), settings=settings, registry=registry)
+        packs = {"version": 1, "include": [f"pack:{name}" for name in names]}
+        ancestry_obs.install(packs, settings=settings, registry=registry)
         pages.append(Page(registry))
         return pages[-1]
 
@@ -283,6 +262,22 @@ def serve_wsgi():
 @pytest.fixture(scope="session", name="ask")
 def _ask():
     return ask
+
+
+@pytest.fixture(scope="session")
+def talk():
+    """Sends a text to a websocket on loopback, and gives the answer."""
+
+    def send(port, path, text):
+        client = Client.connect(f"ws://127.0.0.1:{port}{path}")
+        client.send(text)
+        answer = client.receive()
+        # The server may have closed it already.
+        with suppress(ConnectionClosed):
+            client.close()
+        return answer
+
+    return send
 
 
 class AsgiServer:

@@ -141,7 +141,7 @@ def test_each_request_by_route_and_status(page, server, ask):
         ("GET", r"shop/cart/(?P<name>\w+)$", "200", ""): 1,
         ("GET", "", "404", ""): 1,
     }
-    assert by_method_and_status(page) == Counter(
+    assert page.answers() == Counter(
         ("_OTHER" if method == "BREW" else method, status) for method, status in server.log
     )
     assert page.count(ACTIVE, "http_request_method") == {}
@@ -159,7 +159,7 @@ def test_exceptions_and_middleware(page, server, ask):
         ("GET", "", "403", ""): 1,
         ("GET", "item/<int:number>/", "500", "RuntimeError"): 1,
     }
-    assert by_method_and_status(page) == Counter(server.log)
+    assert page.answers() == Counter(server.log)
 
 
 def test_an_exception_that_reaches_the_server_counts_by_its_name(page, server, ask):
@@ -205,11 +205,3 @@ def test_a_cancelled_request_counts(page):
     asyncio.run(main())
     assert page.server() == {("GET", "wait", "", "CancelledError"): 1}
     assert page.count(ACTIVE, "http_request_method") == {}
-
-
-def by_method_and_status(page):
-    """Count what was measured as the server's log does."""
-    found = Counter()
-    for (method, _, status, _), count in page.server().items():
-        found[method, status] += count
-    return found

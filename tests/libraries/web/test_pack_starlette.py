@@ -9,7 +9,6 @@ from contextlib import closing
 from http.client import HTTPConnection
 
 import pytest
-from simple_websocket import Client
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
@@ -68,7 +67,7 @@ def test_each_request_by_route_and_status(page, serve_asgi, ask):
         ("GET", "", "307", ""): 1,
         ("GET", "", "404", ""): 1,
     }
-    assert by_method_and_status(page) == Counter(
+    assert page.answers() == Counter(
         ("_OTHER" if method == "BREW" else method, status) for method, status in server.log
     )
     assert page.count(ACTIVE, "http_request_method") == {}
@@ -101,7 +100,7 @@ def test_what_is_mounted_counts_once_with_the_whole_path(page, serve_asgi, ask, 
         ("GET", "/files", "404", ""): 1,
         ("GET", "/more/files", "200", ""): 1,
     }
-    assert by_method_and_status(page) == Counter(server.log)
+    assert page.answers() == Counter(server.log)
 
 
 async def sorry(request, error):
@@ -161,7 +160,7 @@ def test_middleware_has_the_last_word(page, serve_asgi, ask, kind):
     for number in (2, 3, 9):
         ask(server.port, "GET", f"/item/{number}")
     server.stop()
-    assert by_method_and_status(page) == Counter(server.log)
+    assert page.answers() == Counter(server.log)
     assert len(server.log) == 3
     assert set(page.count("http_server_request_duration_seconds_count", "http_route")) <= {
         ("/item/{number:int}",),
@@ -253,7 +252,7 @@ def test_a_cancelled_request_counts(page):
     assert page.count(ACTIVE, "http_request_method") == {}
 
 
-def test_a_websocket_is_no_request(page, serve_asgi):
+def test_a_websocket_is_no_request(page, serve_asgi, talk):
     seen = []
 
     async def socket(websocket):
@@ -263,18 +262,7 @@ def test_a_websocket_is_no_request(page, serve_asgi):
         await websocket.close()
 
     server = serve_asgi(Starlette(routes=[WebSocketRoute("/socket", socket)]))
-    client = Client.connect(f"ws://127.0.0.1:{server.port}/socket")
-    client.send("tea")
-    assert client.receive() == "tea"
-    client.close()
+    assert talk(server.port, "/socket", "tea") == "tea"
     server.stop()
     assert seen == [{}]
     assert page.server() == {}
-
-
-def by_method_and_status(page):
-    """Count what was measured as the server's log does."""
-    found = Counter()
-    for (method, _, status, _), count in page.server().items():
-        found[method, status] += count
-    return found
