@@ -273,7 +273,7 @@ def talk():
         client.send(text)
         answer = client.receive()
         # The server may have closed it already.
-        with suppress(ConnectionClosed):
+        with suppress(ConnectionClosed, OSError):
             client.close()
         return answer
 
