@@ -34,17 +34,14 @@ def server(request, tmp_path):
         listening.set_inheritable(True)
         run = ("run", "--map", "pack:gunicorn", "--port", "0", "--textfile", "end.prom", "--")
         bound = f"fd://{listening.fileno()}"
-        gunicorn = ("gunicorn", "--bind", bound, "--workers", "2", "--worker-class", request.param)
+        gunicorn = ("gunicorn", "--bind", bound, "--worker-class", request.param)
+        workers = ("--workers", "2", "--graceful-timeout", "1")
         logged = ("--access-logfile", "access.log", "--access-logformat", "%(m)s %(s)s")
         path = f"{PROGRAMS}{os.pathsep}{os.environ['PATH']}"
         process = subprocess.Popen(
-            [sys.executable, "-m", "ancestry_obs", *run, *gunicorn, *logged, "shop:app"],
+            [sys.executable, "-m", "ancestry_obs", *run, *gunicorn, *workers, *logged, "shop:app"],
             cwd=tmp_path,
-            env={
-                **os.environ,
-                "PATH": f"{PROGRAMS}{os.pathsep}{os.environ['PATH']}",
-                "HOME": tmp_path,
-            },
+            env={**os.environ, "PATH": path, "HOME": tmp_path},
             pass_fds=[listening.fileno()],
         )
     yield port, process
