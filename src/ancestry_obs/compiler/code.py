@@ -54,6 +54,8 @@ CONSTANT: Final = "\0ancestry-obs "
 FILENAME: Final = "<ancestry-obs weaving>"
 """What source is compiled as until the code gets its own file name again."""
 
+_OUR_FILES: Final = re.compile("<ancestry-obs ")
+
 
 def key_of(code: CodeType) -> Key:
     """Give what tells the codes of one module apart."""
@@ -92,9 +94,9 @@ def unmarked(code: CodeType) -> CodeType:
 
 @contextmanager
 def quietly() -> Iterator[None]:
-    """Let nobody hear what Python finds odd about a source that is compiled once more."""
+    """Let nobody hear what Python finds odd about a source of ours, or one compiled once more."""
     # Put in front by hand: `catch_warnings` would make the program's own warnings show again.
-    ours = ("ignore", None, Warning, re.compile(re.escape(FILENAME)), 0)
+    ours = ("ignore", None, Warning, _OUR_FILES, 0)
     filters: list[Any] = warnings.filters  # type: ignore[assignment]  # it is one
     filters.insert(0, ours)
     try:

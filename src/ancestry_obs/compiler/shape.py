@@ -16,7 +16,7 @@ from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Final
 
 from ancestry_obs.compiler.body import Template
-from ancestry_obs.compiler.code import CONSTANT
+from ancestry_obs.compiler.code import CONSTANT, quietly
 from ancestry_obs.compiler.each import each_source
 from ancestry_obs.compiler.guards import UNBOUND, begin_quietly, isolated
 from ancestry_obs.compiler.handing import handing_constants, handing_objects, telling_source
@@ -283,7 +283,9 @@ def _finishing(*values: object, finish: Callable[[], Callable[..., object]]) -> 
 
 @lru_cache(maxsize=512)
 def _function_code(source: str) -> CodeType:
-    module = compile(source, "<ancestry-obs slow path>", "exec", dont_inherit=True)
+    # After a call that raised, `result[0]` is `None[0]`.
+    with quietly():
+        module = compile(source, "<ancestry-obs slow path>", "exec", dont_inherit=True)
     return next(each for each in module.co_consts if isinstance(each, CodeType))
 
 

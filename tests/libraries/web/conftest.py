@@ -6,22 +6,24 @@ log. Both say what a pack has to have counted.
 
 from __future__ import annotations
 
+import logging
+import socket
 import threading
 from collections import Counter
-from contextlib import closing
+from contextlib import closing, suppress
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+import uvicorn
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
+from simple_websocket import Client, ConnectionClosed
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 import ancestry_obs
 
-PACKS = Path(ancestry_obs.__file__).parent / "maps/packs"
 CLIENT = "http_client_request_duration_seconds_count"
 SERVER = "http_server_request_duration_seconds_count"
 # Longer than anything takes that ends at all.
@@ -58,6 +60,11 @@ class Page:
         by = ("http_request_method", "http_route", "http_response_status_code", "error_type")
         return self.count(SERVER, *by)
 
+    def answers(self):
+        """Count requests of servers by method and status alone, as their logs do."""
+        by = ("http_request_method", "http_response_status_code")
+        return self.count(SERVER, *by)
+
     def check(self):
         """Assert that all was measured as the map has it."""
         states = {
@@ -70,32 +77,15 @@ class Page:
 
 
 @pytest.fixture
-def pack_file(tmp_path):
-    """Gives a map of some packs."""
-
-    def make(*names):
-        texts = []
-        for name in names:
-            head, _, rest = (PACKS / f"{name}.toml").read_text("utf-8").partition("[pack]\n")
-            texts.append(head + rest[rest.index("\n\n") :])
-        first, *others = texts
-        path = tmp_path / "packs.toml"
-        instruments = (each[each.index("[[instrument]]") :] for each in others)
-        path.write_text("\n".join([first, *instruments]), "utf-8")
-        return path
-
-    return make
-
-
-@pytest.fixture
-def measured(pack_file):
+def measured():
     """Installs packs until the test is over, and checks at its end that nothing has failed."""
     pages = []
 
     def install(*names):
         settings = ancestry_obs.ObservabilitySettings(enable_prometheus_metrics=True)
         registry = CollectorRegistry()
-        ancestry_obs.install(pack_file(*names), settings=settings, registry=registry)
+        packs = {"version": 1, "include": [f"pack:{name}" for name in names]}
+        ancestry_obs.install(packs, settings=settings, registry=registry)
         pages.append(Page(registry))
         return pages[-1]
 
@@ -272,3 +262,73 @@ def serve_wsgi():
 @pytest.fixture(scope="session", name="ask")
 def _ask():
     return ask
+
+
+@pytest.fixture(scope="session")
+def talk():
+    """Sends a text to a websocket on loopback, and gives the answer."""
+
+    def send(port, path, text):
+        client = Client.connect(f"ws://127.0.0.1:{port}{path}")
+        client.send(text)
+        answer = client.receive()
+        # The server may have closed it already.
+        with suppress(ConnectionClosed, OSError):
+            client.close()
+        return answer
+
+    return send
+
+
+class AsgiServer:
+    """An ASGI application behind uvicorn, which writes an access log.
+
+    Attributes:
+        port: Where it is.
+        log: Of each answer the method and the status.
+    """
+
+    def __init__(self, application):
+        self.log = []
+        self._access = logging.getLogger("uvicorn.access")
+        self._access.handlers = [self._Handler(self.log)]
+        self._access.propagate = False
+        config = uvicorn.Config(
+            application, port=0, log_config=None, log_level="info", ws="wsproto", lifespan="auto"
+        )
+        self._server = uvicorn.Server(config)
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self._socket.getsockname()[1]
+        arguments = {"sockets": [self._socket]}
+        self._thread = threading.Thread(target=self._server.run, kwargs=arguments)
+        self._thread.start()
+
+    class _Handler(logging.Handler):
+        def __init__(self, log):
+            super().__init__()
+            self._log = log
+
+        def emit(self, record):
+            _, method, _, _, status = record.args
+            self._log.append((method, str(status)))
+
+    def stop(self):
+        """End it, when all of its requests are over."""
+        self._server.should_exit = True
+        self._thread.join()
+        self._socket.close()
+        self._access.handlers = []
+
+
+@pytest.fixture
+def serve_asgi():
+    """Serves ASGI applications until the test is over, or gives them up before."""
+    servers = []
+
+    def serve(application):
+        servers.append(AsgiServer(application))
+        return servers[-1]
+
+    yield serve
+    for server in servers:
+        server.stop()

@@ -9,7 +9,6 @@ from http.client import HTTPConnection
 import pytest
 from flask import Blueprint, Flask, Response, abort, request
 from flask_sock import Sock
-from simple_websocket import Client
 
 ACTIVE = "http_server_active_requests"
 
@@ -86,7 +85,7 @@ def test_each_request_by_route_and_status(page, web, serve_wsgi, ask):
         ("GET", "/shop/cart/<name>", "200", ""): 1,
         ("GET", "", "404", ""): 1,
     }
-    assert by_method_and_status(page) == Counter(
+    assert page.answers() == Counter(
         ("_OTHER" if method == "BREW" else method, status) for method, status in server.log
     )
     assert page.count(ACTIVE, "http_request_method") == {}
@@ -163,7 +162,7 @@ def test_requests_under_way(page, web, serve_wsgi, ask):
     assert page.count(ACTIVE, "http_request_method") == {}
 
 
-def test_a_websocket_is_no_request(page, web, serve_wsgi):
+def test_a_websocket_is_no_request(page, web, serve_wsgi, talk):
     seen, over, inner = [], threading.Event(), web.wsgi_app
 
     def until_over(environ, start_response):
@@ -180,18 +179,7 @@ def test_a_websocket_is_no_request(page, web, serve_wsgi):
         connection.send(connection.receive())
 
     server = serve_wsgi(web)
-    client = Client.connect(f"ws://127.0.0.1:{server.port}/socket")
-    client.send("tea")
-    assert client.receive() == "tea"
-    client.close()
+    assert talk(server.port, "/socket", "tea") == "tea"
     assert over.wait(60)
     assert seen == [{}]
     assert page.server() == {}
-
-
-def by_method_and_status(page):
-    """Count what was measured as the server's log does."""
-    found = Counter()
-    for (method, _, status, _), count in page.server().items():
-        found[method, status] += count
-    return found

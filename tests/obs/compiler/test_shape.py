@@ -180,3 +180,19 @@ def test_constants_are_hashed_and_compared_with_their_code(weave_all, loom):
     assert codes[0] == codes[0].replace()
     assert hash(codes[0]) == hash(codes[0].replace())
     hash(loom.weave(fetch, before=("act",), is_inner=lambda _: False).function.__code__)
+
+
+def test_what_is_odd_about_absent_results_is_said_to_nobody(loom):
+    def pair(fail):
+        if fail:
+            raise LookupError
+        return "tea", 1
+
+    loom.metric("calls_total", what=9)
+    text = "result[0] if error is None else 'none'"
+    woven = loom.weave(pair, loom.record("calls_total", what=text))
+    woven.function(fail=False)
+    # Warnings are errors here, and that of `None[0]` would cost the record.
+    with pytest.raises(LookupError):
+        woven.function(fail=True)
+    assert loom.total("calls_total") == 2
