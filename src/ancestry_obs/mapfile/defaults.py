@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ancestry_obs.frozen import frozen
 from ancestry_obs.mapfile.handed import of_the_call
-from ancestry_obs.mapfile.metrics import bounds_in, label_of
+from ancestry_obs.mapfile.metrics import DefaultLabel, Defaults, bounds_in, label_of
 from ancestry_obs.mapfile.reader import Reader
 from ancestry_obs.mapfile.report import differing
 from ancestry_obs.mapfile.specs import HandedSpec
@@ -20,48 +19,9 @@ if TYPE_CHECKING:
 
     from ancestry_obs.expressions import Expression
     from ancestry_obs.mapfile.map_files import MapFile
-    from ancestry_obs.mapfile.specs import LabelSpec
     from ancestry_obs.mapfile.toml_lines import KeyPath
 
-__all__ = ["Defaults", "defaults_of", "values_for"]
-
-
-@frozen(slots=False)
-class DefaultLabel:
-    """A label that metrics have which do not declare it.
-
-    Args:
-        label: The label.
-        value: What it is in a record that does not give it.
-    """
-
-    label: LabelSpec
-    value: Expression
-
-
-@frozen(slots=False)
-class Defaults:
-    """What the metrics and records of one file take where they do not say it.
-
-    Args:
-        buckets: The bounds of a histogram.
-        max_values: The bound of a free label.
-        labels: The labels of each metric that instruments alone feed.
-        fed: The names of those.
-    """
-
-    buckets: tuple[float, ...]
-    max_values: int | None
-    labels: tuple[DefaultLabel, ...]
-    fed: Collection[str]
-
-    def labels_of(self, metric: str) -> tuple[LabelSpec, ...]:
-        """Give the labels that a metric has besides its own."""
-        return tuple(each.label for each in self.labels) if metric in self.fed else ()
-
-    def values_of(self, metric: str) -> dict[str, Expression]:
-        """Give what a record of a metric takes for labels that it does not give."""
-        return {e.label.name: e.value for e in self.labels} if metric in self.fed else {}
+__all__ = ["defaults_of", "values_for"]
 
 
 def defaults_of(files: Sequence[MapFile], functions: Collection[str]) -> dict[MapFile, Defaults]:
