@@ -217,8 +217,8 @@ def test_what_is_no_generator_hands_nothing_over(verdict, target, kind):
         return
     (found,) = messages(answer)
     assert found == (
-        f"{target}: it is no generator, but a {kind}, which hands no items over; on = 'item' is for "
-        "functions with a yield"
+        f"{target}: it is no generator, but a {kind}, which hands no items over; on = 'item' is "
+        "for functions with a yield"
     )
 
 
