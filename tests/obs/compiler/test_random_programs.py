@@ -11,6 +11,7 @@ import itertools
 import sys
 import traceback
 from contextlib import asynccontextmanager, contextmanager
+from time import perf_counter
 from types import FunctionType
 
 import pytest
@@ -229,8 +230,14 @@ class World:
             yield each
 
 
-def run(function, kind):
-    """Run a function to its end; give what came of it and the lines that a tracer saw."""
+def run(function, kind, throws=()):
+    """Run a function to its end; give what came of it and the lines that a tracer saw.
+
+    Args:
+        function: Any.
+        kind: What its call gives.
+        throws: Whether a generator is asked for its next item by an exception, for each.
+    """
     seen = []
 
     def trace(frame, event, _):
@@ -246,39 +253,47 @@ def run(function, kind):
     before = sys.gettrace()
     sys.settrace(trace)
     try:
-        outcome = _outcome(function, kind)
+        outcome = _outcome(function, kind, throws)
     finally:
         sys.settrace(before)
     return outcome, seen
 
 
-def _outcome(function, kind):
+def _outcome(function, kind, throws):
     yielded = []
     try:
-        return "gave", _finish(function, kind, yielded), yielded
+        return "gave", _finish(function, kind, yielded, throws), yielded
     except BaseException as error:
         return "raised", _chain(error), yielded
 
 
-def _finish(function, kind, yielded):
+def _finish(function, kind, yielded, throws):
     if kind == "function":
         return function()
     if kind == "generator":
-        return _exhaust(function(), yielded)
+        return _exhaust(function(), yielded, throws)
     if kind == "coroutine":
         return _drive(function())
 
     async def main():
-        async for each in function():
-            yielded.append(each)
+        generator, asks = function(), iter(throws)
+        while True:
+            is_thrown = yielded and next(asks, False)
+            step = generator.athrow(KeyError("thrown")) if is_thrown else generator.asend(None)
+            try:
+                yielded.append(await step)
+            except StopAsyncIteration:
+                return
 
     return _drive(main())
 
 
-def _exhaust(generator, yielded):
+def _exhaust(generator, yielded, throws):
+    asks = iter(throws)
     while True:
+        is_thrown = yielded and next(asks, False)
         try:
-            yielded.append(next(generator))
+            yielded.append(generator.throw(KeyError("thrown")) if is_thrown else next(generator))
         except StopIteration as stop:
             return stop.value
 
@@ -305,7 +320,7 @@ def _chain(error):
     return told
 
 
-def weave_text(text, kind, records):
+def weave_text(text, kind, records, clock=perf_counter):
     """Weave into the function of a program; give a maker of it and what was woven."""
     namespace = {}
     exec(compile(text, FILENAME, "exec", dont_inherit=True), namespace)
@@ -313,21 +328,23 @@ def weave_text(text, kind, records):
     store = Store("")
     specs = {record.metric: _metric(record) for record in records}
     advice = Advice(tuple(records), tuple(specs.values()))
-    aspect = Aspect("m:f", original.__code__, (advice,), Runtime(store), function=original)
+    runtime = Runtime(store, clock=clock)
+    aspect = Aspect("m:f", original.__code__, (advice,), runtime, function=original)
     (woven,) = weave([aspect], text)
     assert woven.why_called == ""
     return original, woven, store, specs
 
 
 def _metric(record):
-    kind = "in_flight" if record.metric == "flying" else "counter"
+    kind = {"flying": "in_flight", "seconds": "histogram"}.get(record.metric, "counter")
     labels = tuple(LabelSpec(name, None, 99, NOWHERE) for name, _ in record.labels)
-    return MetricSpec(record.metric, kind, "H.", labels, (), NOWHERE)
+    buckets = (1.0,) if kind == "histogram" else ()
+    return MetricSpec(record.metric, kind, "H.", labels, buckets, NOWHERE)
 
 
-def _record(metric, on, **labels):
+def _record(metric, on, value=None, **labels):
     named = tuple((name, parse(text)) for name, text in labels.items())
-    return RecordSpec(metric, named, None, None, on, None, NOWHERE)
+    return RecordSpec(metric, named, value and parse(value), None, on, None, NOWHERE)
 
 
 WISHES = {
@@ -371,6 +388,47 @@ def test_a_woven_program_does_what_it_did_and_is_counted_once(kind, wishes, data
     store.fold()
     counted = {name: dict(store.family(spec).series()) for name, spec in specs.items()}
     assert read(counted) == told(wishes, kind, expected)
+
+
+ITEMS = [
+    _record("items_total", "item", what="text(item)"),
+    _record("seconds", "item"),
+    _record("firsts_total", "first", what="text(item)"),
+    _record("handed_total", "exit", value="items"),
+]
+
+
+@pytest.mark.parametrize("kind", ["generator", "async_generator"])
+@given(
+    data=st.data(),
+    decisions=st.lists(st.booleans(), max_size=12),
+    throws=st.lists(st.booleans(), max_size=6),
+)
+@settings(max_examples=80, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+def test_every_item_of_a_program_is_counted(kind, data, decisions, throws):
+    text = data.draw(programs(kind))
+    note(text)
+    # Nothing but its user takes any time, and that is no item's.
+    original, woven, store, specs = weave_text(text, kind, ITEMS, clock=lambda: 7.0)
+    plain, world = with_world(original, original.__code__, decisions)
+    expected, lines = run(plain, kind, throws)
+    function, other = with_world(original, woven.code, decisions)
+    outcome, seen = run(function, kind, throws)
+
+    assert outcome == expected
+    assert other.log == world.log
+    if sys.version_info >= (3, 12) or "except*" not in text:
+        assert at_a_glance(seen) == at_a_glance(lines)
+    store.fold()
+    yielded = list(map(str, expected[2]))
+    (seconds,) = [series for _, series in store.family(specs.pop("seconds")).series()] or [None]
+    assert sum(seconds.counts if seconds else ()) == len(yielded)
+    counted = read({name: dict(store.family(spec).series()) for name, spec in specs.items()})
+    assert counted == {
+        "items_total": {(each,): yielded.count(each) for each in yielded},
+        "firsts_total": {(each,): 1.0 for each in yielded[:1]},
+        "handed_total": {(): len(yielded)},
+    }
 
 
 def read(counted):
