@@ -62,6 +62,11 @@ LIBRARIES = (
     "nbclient>=0.10",
     "pytest-xdist>=3.6",
     "pydantic>=2.10",
+    *(
+        f"opentelemetry-instrumentation-{each}"
+        for each in ("botocore", "celery", "jinja2", "redis", "sqlalchemy")
+    ),
+    "opentelemetry-sdk>=1.29",
     "psycopg[binary]>=3.2",
     "redis>=5.0.8",
     "SQLAlchemy[asyncio]>=2.0.36",
