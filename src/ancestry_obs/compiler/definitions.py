@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import ast
 from bisect import bisect_right
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from ancestry_obs.frozen import define, field
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
 __all__ = ["Definitions", "Key", "decorators"]
 
@@ -26,6 +27,8 @@ Key = tuple[str, int]
 _FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
 _LAMBDA: Final = "<lambda>"
 _STAND_IN: Final = "_obs_lambda"
+# So many lines at most may be looked for without the rest of a source being read again.
+_FEW: Final = 4
 
 
 @define(slots=False)
@@ -49,6 +52,37 @@ class _Scope:
         return duplicate
 
 
+@define(slots=False)
+class _Statements:
+    """A module's statements, as far as it need not be read again.
+
+    Args:
+        spans: First and last line of each, and whether it imports something.
+        other_names: See `Definitions`.
+    """
+
+    spans: tuple[tuple[int, int, bool], ...]
+    other_names: dict[str, str]
+
+    def with_lines(self, source: str, wanted: Collection[int]) -> str:
+        """Blank out each statement that neither imports anything nor has one of some lines."""
+        lines = source.split("\n")
+        kept = [""] * len(lines)
+        for first, last, imports in self.spans:
+            if imports or any(first <= each <= last for each in wanted):
+                kept[first - 1 : last] = lines[first - 1 : last]
+        return "\n".join(kept)
+
+
+@lru_cache(maxsize=4)
+def _statements(source: str, filename: str) -> _Statements:
+    body = ast.parse(source, filename).body
+    spans = tuple(
+        (_first_line(each), each.end_lineno or each.lineno, any(_imports([each]))) for each in body
+    )
+    return _Statements(spans, dict(_other_names(body)))
+
+
 class Definitions:
     """The wanted definitions of one source.
 
@@ -56,6 +90,8 @@ class Definitions:
         source: The text of the module.
         filename: What warnings about it would name.
         by_statement: Whether each statement is compiled by itself, so that imports have no say.
+        lines: Where the wanted definitions begin. A program's own file is looked at anew for each
+            function that it defines: of a few the rest is left out.
 
     Attributes:
         found: The function of each key that was found. A lambda of a module or class gets a
@@ -68,13 +104,18 @@ class Definitions:
         SyntaxError: It is no Python.
     """
 
-    def __init__(self, source: str, filename: str, *, by_statement: bool = False) -> None:
-        self._module = ast.parse(source, filename)
+    def __init__(
+        self, source: str, filename: str, lines: Collection[int], *, by_statement: bool = False
+    ) -> None:
+        statements = _statements(source, filename)
+        is_known = len(lines) <= _FEW and "\r" not in source
+        text = statements.with_lines(source, lines) if is_known else source
+        self._module = ast.parse(text, filename)
         self._root = _Scope(self._module)
         self._lines: dict[int, list[int]] = {}
         self.found: dict[Key, ast.FunctionDef | ast.AsyncFunctionDef] = {}
         self.compiled: dict[Key, Key] = {}
-        self.other_names = dict(_other_names(self._module.body))
+        self.other_names = statements.other_names
         for statement in () if by_statement else _imports(self._module.body):
             self._root.statements[id(statement)] = statement
 

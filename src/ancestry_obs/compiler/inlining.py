@@ -181,7 +181,10 @@ class _Source:
         """
         try:
             with quietly():
-                definitions = Definitions(self._text, FILENAME, by_statement=self._by_statement)
+                lines = {line for (_, line), _ in groups}
+                definitions = Definitions(
+                    self._text, FILENAME, lines, by_statement=self._by_statement
+                )
         except _LIMITS as error:
             for _, group in groups:
                 self._refuse(group, f"its source is no Python: {error}")

@@ -52,7 +52,7 @@ SOURCE = dedent(
 
 @pytest.fixture
 def definitions():
-    return Definitions(SOURCE, "<source>")
+    return Definitions(SOURCE, "<source>", range(1, SOURCE.count("\n") + 2))
 
 
 def keys():
@@ -101,13 +101,26 @@ async def wait():
 """
 
 
+def test_one_is_found_without_the_rest_of_the_source(definitions):
+    found = 0
+    for key, code in keys().items():
+        alone = Definitions(SOURCE, "<source>", [key[1]])
+        assert alone.want(key) is definitions.want(key)
+        assert alone.other_names == definitions.other_names
+        if key in alone.found:
+            found += 1
+            codes = {key_of(each): each for each in codes_in(compiled(alone.tree()))}
+            assert codes[key] == code
+    assert found > 5
+
+
 def test_what_was_compiled_statement_by_statement_has_no_say_of_imports():
     """From Python 3.13 on a call of an imported name is compiled otherwise than another one."""
     key = "wait", 3
     alone = compile(CELL.replace("import asyncio", ""), FILENAME, "exec", dont_inherit=True)
     whole = compile(CELL, FILENAME, "exec", dont_inherit=True)
     for by_statement, module in ((True, alone), (False, whole)):
-        definitions = Definitions(CELL, FILENAME, by_statement=by_statement)
+        definitions = Definitions(CELL, FILENAME, range(1, 99), by_statement=by_statement)
         assert definitions.want(key)
         found = {key_of(code): code for code in codes_in(compiled(definitions.tree()))}
         assert found[key] == next(code for code in codes_in(module) if key_of(code) == key)
@@ -140,7 +153,7 @@ def test_what_is_not_there_or_not_alone_there_is_not_found(definitions, key):
 
 def test_of_two_on_a_line_the_last_one_is_not_mistaken_for_the_first():
     source = "class A:\n    def f(self): return 1\nclass B:\n    def f(self): return 2\n"
-    definitions = Definitions(source, "<source>")
+    definitions = Definitions(source, "<source>", range(1, 99))
     assert definitions.want(("B.f", 4))
     codes = {key_of(code): code for code in codes_in(compiled(definitions.tree()))}
     assert 2 in codes["B.f", 4].co_consts
@@ -153,4 +166,4 @@ def test_decorators_are_known_by_their_last_names():
 
 def test_what_is_no_python_is_told():
     with pytest.raises(SyntaxError):
-        Definitions("def", "<source>")
+        Definitions("def", "<source>", [1])
