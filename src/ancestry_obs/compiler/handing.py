@@ -101,9 +101,9 @@ class HandingWriter:
         self._names = names
         self._outside = outside
         self._late = late
-        # What the variable of each is set to, by what stands before its name.
+        # The value of each: what is set for those within, nothing for a mark, or who is to be told.
         self._scopes = {f"context.{name}": names(f"context_{name}") for name, _ in self._context}
-        self._scopes |= dict.fromkeys(advice.nested, "None")
+        self._scopes |= dict.fromkeys(advice.nested, "")
         # What a call is told that is itself within others of its kind, is for the outermost.
         reading = [each for each in advice.records if _reads_told(each)]
         marks = {each.outermost for each in reading}
@@ -172,7 +172,9 @@ class HandingWriter:
         if scope == "told" and self._inner:
             made = f"{names.nobody} if {self._inner} else {made}"
         yield f"{mine} = {made}"
-        values = [f"{mine}.value = {self._scopes[scope]}", f"{mine}.is_over = False"]
+        values = [f"{mine}.is_over = False"]
+        if self._scopes[scope]:
+            values.append(f"{mine}.value = {self._scopes[scope]}")
         if not scope.startswith("context."):
             values.append(f"{mine}.around = {old}")
         if scope == "told" and self._inner:

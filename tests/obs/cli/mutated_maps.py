@@ -56,12 +56,16 @@ FRAGMENTS = [
     *("shop:*", "shop:Cart.*", "*:*", "shop.*:*", "math:sqrt", "builtins:int.bit_length", "os:*"),
     *("include", "name", "pack", "pack:click", "common.toml", "mutated.toml", "../", "versions"),
     *("defaults", "context.customer", "tenant"),
+    *("entry", "context", "tell", "outermost", "told.status", "entry.size", "target.name"),
+    *("context.tenant", "told.__x", "entry", "target.", "told", "context . tenant"),
     *("<locals>", "shop:main.<locals>.x", "shop:Cart", "exporter.start", "definition", "object"),
 ]
 VALUES = [
     *(None, True, False, 0, 1, -1, 2**63, 10**400, 1.5, -0.0, 1e308, float("inf"), float("nan")),
     *("", " ", "x", "x" * 100_000, "é", "\0", "a\nb", "self", "shop:*", "*:*", "shop:Cart.add"),
     *([], [1], ["GET", "GET"], [[]], [{}], [1, 0], [-1, 0, 1], list(range(3000)), ["a"] * 3000),
+    *({"size": "self"}, {"class": "1"}, {"size": "told.size"}, {"size": "entry.size"}),
+    *("told.size", "context.class", "target.other", "entry.size is None"),
     *({}, {"a": 1}, {"max_values": 0}, {"max_values": 10**9}, {"target": "shop:main"}, {"": {}}),
     *(
         "'a' * 9",

@@ -12,6 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from ancestry_obs.expressions import parse
+from ancestry_obs.expressions.given import Given, entry_variable
+from ancestry_obs.frozen import replaced
+from ancestry_obs.mapfile.specs import HandedSpec
+
 GOLDEN = Path(__file__).parent / "golden"
 
 
@@ -126,6 +131,33 @@ def counts_once_under_subclasses(loom):
     return loom.weave(_get, record, is_inner=bool)
 
 
+def hands_values_on(loom):
+    loom.metric("seconds", "histogram", status=9, size=9, place=9)
+    given = Given(
+        frozenset({"context", "told"}),
+        (("entry.size", entry_variable("size", "length(key)")), ("target.name", "target.name")),
+    )
+
+    def read(text):
+        return parse(text, given=given)
+
+    labels = {"status": "told.status", "size": "entry.size", "place": "target.name"}
+    record = loom.record("seconds")
+    record = replaced(record, labels=tuple((name, read(text)) for name, text in labels.items()))
+    handed = HandedSpec(
+        entry=(("size", parse("length(key)")),),
+        context=(("place", read("context.place + service")),),
+        tell=(("status", parse("result.status")),),
+    )
+    return loom.weave(_get, record, handed=handed)
+
+
+def counts_the_outermost(loom):
+    loom.metric("calls_total", service=9)
+    record = loom.record("calls_total", when="key is not None", service="service")
+    return loom.weave(_get, replaced(record, outermost="nested.calls"))
+
+
 def _method(self, url, /, method="GET", *parts, retries=3, **options):
     """Stands for a method of an API."""
 
@@ -169,6 +201,8 @@ CASES = [
     times_the_items_of_an_async_generator,
     counts_each_of_many,
     counts_once_under_subclasses,
+    hands_values_on,
+    counts_the_outermost,
 ]
 
 
