@@ -1,8 +1,8 @@
 """A map's file that includes others goes in, one map comes out, as if a single file said it.
 
 The rule for everything that has a name: what an including file says replaces what its included
-files say; two files of which neither includes the other have to say the same. What has no name adds
-up, but for what two files say alike: that is there once.
+files say; two files of which neither includes the other have to say the same, but for the limits of
+a metric's labels. What has no name adds up, but for what two files say alike: that is there once.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ancestry_obs.expressions import BUILTIN_FUNCTIONS
+from ancestry_obs.mapfile.common_metrics import common_metric, disagreement
 from ancestry_obs.mapfile.defaults import defaults_of, values_for
 from ancestry_obs.mapfile.inclusion import files_of
 from ancestry_obs.mapfile.map_files import stamps_of
@@ -27,12 +28,13 @@ from ancestry_obs.mapfile.shapes import percent
 from ancestry_obs.mapfile.specs import MapSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from ancestry_obs.exceptions import Where
     from ancestry_obs.mapfile.map_files import MapFile
     from ancestry_obs.mapfile.report import Report
-    from ancestry_obs.mapfile.specs import InstrumentSpec
+    from ancestry_obs.mapfile.specs import InstrumentSpec, MetricSpec
+    from ancestry_obs.mapfile.taken import Defaults
     from ancestry_obs.mapfile.toml_lines import KeyPath
 
 __all__ = ["compose"]
@@ -56,11 +58,7 @@ def compose(root: MapFile) -> MapSpec:
     )
     callable_ = {*BUILTIN_FUNCTIONS, *functions}
     defaults = defaults_of(files, callable_)
-    metrics = _united(
-        files,
-        lambda file: build_metrics(file.tables, file.report, defaults[file]),
-        lambda name: ("metrics", name),
-    )
+    metrics = _metrics(files, defaults)
     refuse_clashes(metrics.values(), root.report)
     parts = []
     for file in files:
@@ -110,6 +108,24 @@ def _instrument_names(file: MapFile) -> Iterator[str]:
             yield table["name"]
 
 
+def _metrics(
+    files: Iterable[MapFile], defaults: Mapping[MapFile, Defaults]
+) -> dict[str, MetricSpec | None]:
+    """Build all metrics; what two files declare is one, if they agree on what matters."""
+    metrics: dict[str, MetricSpec | None] = {}
+    for file in files:
+        for name, metric in build_metrics(file.tables, file.report, defaults[file]).items():
+            known = metrics.get(name)
+            if known is None:  # or broken, and reported as that
+                metrics[name] = metric
+            elif metric is not None and metric != known:
+                if what := disagreement(known, metric):
+                    file.report.findings.append(differing(metric.where, known.where, what))
+                else:
+                    metrics[name] = common_metric(known, metric)
+    return metrics
+
+
 def _united(
     files: Iterable[MapFile],
     said_by: Callable[[MapFile], dict[str, Any]],
@@ -144,4 +160,4 @@ def _refuse_same_names(instruments: Iterable[InstrumentSpec], report: Report) ->
     for each in instruments:
         where = taken.setdefault(each.name, each.where) if each.name else each.where
         if where.source != each.where.source:
-            report.findings.append(differing(each.where, where, f"the instrument {each.name!r}"))
+            report.findings.append(differing(each.where, where, f"the instrument {each.name!r} is"))

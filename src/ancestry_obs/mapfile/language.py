@@ -24,11 +24,11 @@ from ancestry_obs.mapfile.shapes import (
 )
 from ancestry_obs.mapfile.specs import Aggregate, At, MetricType, Moment
 
-__all__ = ["ACTIONS", "LABEL_BOUNDS", "MAP", "VERSION", "json_schema"]
+__all__ = ["ACTIONS", "LABEL_BOUNDS", "MAP", "MOST_VALUES", "VERSION", "json_schema"]
 
 VERSION: Final = 1
 ACTIONS: Final = ("exporter.start", "exporter.stop")
-_MOST_VALUES: Final = 10_000
+MOST_VALUES: Final = 10_000
 _LEAST_SAMPLE: Final = 0.001
 _MOST_STEPS: Final = 20
 
@@ -62,7 +62,7 @@ LABEL_BOUNDS: Final = (
 _BOUND: Final = {
     "values": Field(_VALUES, "The values; anything else becomes 'other'."),
     "max_values": Field(
-        whole(1, _MOST_VALUES),
+        whole(1, MOST_VALUES),
         "How many values there may be before new ones become 'other'.",
     ),
 }

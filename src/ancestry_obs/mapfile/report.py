@@ -56,16 +56,16 @@ class Report:
         return lines.get(path)
 
 
-def differing(where: Where, other: Where, what: str = "it") -> Finding:
+def differing(where: Where, other: Where, what: str = "it is") -> Finding:
     """Make the finding that two files of which neither includes the other disagree.
 
     Args:
         where: The place in the one.
         other: The place in the other.
-        what: What they disagree on.
+        what: What they disagree on, with its verb.
     """
     return Finding(
-        f"{what} is not the same as in {other.file_and_line}",
+        f"{what} not the same as in {other.file_and_line}",
         where,
         "make the two the same, or write it in the map that includes both, which wins",
     )

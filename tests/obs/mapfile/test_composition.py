@@ -178,7 +178,7 @@ REMEDY = "make the two the same, or write it in the map that includes both, whic
 def test_two_included_files_that_differ(files):
     other = (
         'version = 1\nbudget = "2%"\n'
-        + counter("jobs_total", "Other jobs.")
+        + counter("jobs_total", labels='labels.kind = ["a"]\n')
         + '[functions]\nshort = "shop.labels:shorter"\n'
         + INSTRUMENT
     )
@@ -186,14 +186,87 @@ def test_two_included_files_that_differ(files):
     files(root=both, a=OTHER.replace("= 1", '= 1\nbudget = "1%"', 1), other=other)
     assert mistakes("root.toml") == [
         f"other.toml:2: budget: it is not the same as in a.toml:2; {REMEDY}",
-        f"other.toml:4: metrics.jobs_total: it is not the same as in a.toml:4; {REMEDY}",
-        f"other.toml:8: functions.short: it is not the same as in a.toml:9; {REMEDY}",
-        "other.toml:10: instrument[0]: the instrument 'jobs' is not the same as in a.toml:11; "
+        f"other.toml:4: metrics.jobs_total: its labels are not the same as in a.toml:4; {REMEDY}",
+        f"other.toml:9: functions.short: it is not the same as in a.toml:9; {REMEDY}",
+        "other.toml:11: instrument[0]: the instrument 'jobs' is not the same as in a.toml:11; "
         + REMEDY,
     ]
-    files(root=both + other.removeprefix("version = 1"))
+    own = other.removeprefix("version = 1").replace('labels.kind = ["a"]', "")
+    files(root=both + own)
     assert load("root.toml").budget == 0.02
     assert targets("root.toml") == ["shop:walk"]
+
+
+METRIC = """\
+version = 1
+{namespace}
+[metrics.queries_seconds]
+type = "{type}"
+help = "{help}"
+{buckets}
+labels.system = {system}
+labels.{name} = {other}
+"""
+
+
+def metric(
+    system='["redis"]',
+    other="{ max_values = 3 }",
+    buckets="buckets = [1, 2]",
+    type_="histogram",
+    name="error",
+    help_="H.",
+    namespace="",
+):
+    return METRIC.format(
+        type=type_,
+        help=help_,
+        name=name,
+        namespace=namespace,
+        system=system,
+        other=other,
+        buckets=buckets,
+    )
+
+
+BOTH = 'version = 1\ninclude = ["a.toml", "other.toml"]\n'
+
+
+def test_a_metric_of_two_files_has_room_for_the_values_of_both(files):
+    more = metric(
+        system='["redis", "sqlite", "mysql"]', other="{ max_values = 10000 }", help_="More."
+    )
+    files(root=BOTH, a=metric(), other=more)
+    (both,) = load("root.toml").metrics
+    assert both.help == "H."
+    assert [(e.name, e.values, e.max_values) for e in both.labels] == [
+        ("system", ("redis", "sqlite", "mysql"), None),
+        ("error", None, 10_000),
+    ]
+    files(a=metric(system="{ max_values = 5 }"), other=metric(other='["x", "y"]'))
+    (both,) = load("root.toml").metrics
+    assert [(e.values, e.max_values) for e in both.labels] == [(None, 6), (None, 5)]
+
+
+@pytest.mark.parametrize(
+    ("more", "what"),
+    [
+        ({"buckets": "buckets = [1, 3]"}, "its buckets are"),
+        ({"name": "errors"}, "its labels are"),
+        ({"type_": "gauge", "buckets": ""}, "its type is"),
+        ({"namespace": 'namespace = "shop"'}, "its namespace is"),
+    ],
+)
+def test_what_two_declarations_of_a_metric_agree_on(files, more, what):
+    files(root=BOTH, a=metric(), other=metric(**more))
+    (found,) = mistakes("root.toml")
+    place = "other.toml:3: metrics.queries_seconds"
+    assert found == f"{place}: {what} not the same as in a.toml:3; {REMEDY}"
+
+
+def test_all_packs_go_together():
+    spec = load([f"pack:{name}" for name in packs_there_are()])
+    assert len(spec.packs) == len(packs_there_are())
 
 
 def test_names_that_two_files_would_both_expose(files):
