@@ -309,7 +309,7 @@ class MapSpec:
     source: str = field(compare=False)
     budget: float | None = None
     packs: tuple[PackSpec, ...] = ()
-    files: tuple[FileStamp, ...] = field(default=(), compare=False)
+    files: tuple[FileStamp, ...] = field(default=(), compare=False, repr=False)
 
     def functions_of(self, *parts: InstrumentSpec | SampleSpec) -> tuple[tuple[str, str], ...]:
         """Give those of one's own label functions that the expressions of some parts call."""

@@ -90,6 +90,8 @@ def sources():
                 Path(name).write_text(text, "utf-8")
                 maps.append(text)
     maps.append((REPOSITORY / "src/ancestry_obs/maps/ancestry.toml").read_text("utf-8"))
+    packs = sorted((REPOSITORY / "src/ancestry_obs/maps/packs").glob("*.toml"))
+    maps += [each.read_text("utf-8") for each in packs]
     maps.append((REPOSITORY / "tests/obs/mapfile/mistakes.toml").read_text("utf-8"))
     return maps
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from ancestry_obs.exceptions import MapError
-from ancestry_obs.mapfile import load
+from ancestry_obs.mapfile import load, resolve_map
 from ancestry_obs.monitoring import Catalogue, load_plan
 from ancestry_obs.monitoring.plan import State, Threshold
 from ancestry_obs.monitoring.plan_loader import plan_path, read_plan
@@ -231,3 +231,10 @@ def test_what_has_no_sum_has_no_mean(tmp_path):
         ":6: row[0].panel[0].view: 'drift' has a negative bucket, and therefore no sum; "
         "show its quantiles"
     )
+
+
+def test_a_pack_has_its_plan_beside_it():
+    path = plan_path("pack:click")
+    assert (path.parent, path.name) == (resolve_map("pack:click").parent, "click.monitoring.toml")
+    spec = load("pack:click")
+    assert load_plan(spec.source, Catalogue(spec, "shop")).title == "Click overview"
