@@ -9,10 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ancestry_obs.mapfile.handed import of_the_call
-from ancestry_obs.mapfile.metrics import DefaultLabel, Defaults, bounds_in, label_of
+from ancestry_obs.mapfile.metrics import bounds_in, label_of
 from ancestry_obs.mapfile.reader import Reader
 from ancestry_obs.mapfile.report import differing
 from ancestry_obs.mapfile.specs import HandedSpec
+from ancestry_obs.mapfile.taken import DefaultLabel, Defaults
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence

@@ -11,22 +11,19 @@ from math import prod
 from typing import TYPE_CHECKING, Any, Final
 
 from ancestry_obs.exceptions import Finding
-from ancestry_obs.frozen import frozen
 from ancestry_obs.mapfile.buckets import bounds_of
 from ancestry_obs.mapfile.language import LABEL_BOUNDS
 from ancestry_obs.mapfile.specs import LabelSpec, MetricSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
-    from ancestry_obs.expressions import Expression
     from ancestry_obs.mapfile.report import Report
+    from ancestry_obs.mapfile.taken import Defaults
     from ancestry_obs.mapfile.toml_lines import KeyPath
 
 __all__ = [
     "ALWAYS_POSSIBLE",
-    "DefaultLabel",
-    "Defaults",
     "bounds_in",
     "build_metrics",
     "label_of",
@@ -45,44 +42,6 @@ _SUFFIXES: Final[dict[str, tuple[str, ...]]] = {
     "counter": ("_total", "_created"),
     "histogram": ("_bucket", "_sum", "_count", "_created"),
 }
-
-
-@frozen(slots=False)
-class DefaultLabel:
-    """A label that metrics have which do not declare it.
-
-    Args:
-        label: The label.
-        value: What it is in a record that does not give it.
-    """
-
-    label: LabelSpec
-    value: Expression
-
-
-@frozen(slots=False)
-class Defaults:
-    """What the metrics and records of one file take where they do not say it.
-
-    Args:
-        buckets: The bounds of a histogram.
-        max_values: The bound of a free label.
-        labels: The labels of each metric that instruments alone feed.
-        fed: The names of those.
-    """
-
-    buckets: tuple[float, ...]
-    max_values: int | None
-    labels: tuple[DefaultLabel, ...]
-    fed: Collection[str]
-
-    def labels_of(self, metric: str) -> tuple[LabelSpec, ...]:
-        """Give the labels that a metric has besides its own."""
-        return tuple(each.label for each in self.labels) if metric in self.fed else ()
-
-    def values_of(self, metric: str) -> dict[str, Expression]:
-        """Give what a record of a metric takes for labels that it does not give."""
-        return {e.label.name: e.value for e in self.labels} if metric in self.fed else {}
 
 
 def worst_case_series(metric: MetricSpec) -> int:
