@@ -38,6 +38,11 @@ TEST_TOOLS = (
     "pytest-xdist>=3.6",
     "trustme>=1.2",
 )
+# Beside which packs are shown, in counts and in cost.
+INSTRUMENTATIONS = tuple(
+    f"opentelemetry-instrumentation-{each}"
+    for each in ("botocore", "celery", "jinja2", "redis", "sqlalchemy")
+)
 # Whose programs the toolkit measures, whoever of them holds the functions.
 LIBRARIES = (
     "aiosqlite>=0.20",
@@ -62,10 +67,7 @@ LIBRARIES = (
     "nbclient>=0.10",
     "pytest-xdist>=3.6",
     "pydantic>=2.10",
-    *(
-        f"opentelemetry-instrumentation-{each}"
-        for each in ("botocore", "celery", "jinja2", "redis", "sqlalchemy")
-    ),
+    *INSTRUMENTATIONS,
     "opentelemetry-sdk>=1.29",
     "psycopg[binary]>=3.2",
     "redis>=5.0.8",
@@ -257,7 +259,8 @@ def demo(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Measure speed and memory beside the peers; docs/performance.md quotes the result."""
     peers = ("opentelemetry-sdk>=1.29", "opentelemetry-distro", "opentelemetry-instrumentation")
-    _install(session, EVERYTHING, *peers, "ddtrace>=2.18")
+    libraries = ("boto3>=1.35", "celery>=5.4", "Jinja2>=3.1", "redis>=5.0.8")
+    _install(session, EVERYTHING, *peers, *INSTRUMENTATIONS, *libraries, "ddtrace>=2.18")
     for script in sorted(Path("benchmarks").glob("[!_]*.py")):
         if not session.posargs or script.stem in session.posargs:
             session.run("python", os.fspath(script))
