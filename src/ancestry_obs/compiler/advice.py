@@ -121,6 +121,11 @@ class Advice:
         return tuple(name for root, name in self.dotted if root == "told")
 
     @cached_property
+    def contexts(self) -> tuple[str, ...]:
+        """The names of what calls around are to set, sorted."""
+        return tuple(name for root, name in self.dotted if root == "context")
+
+    @cached_property
     def nested(self) -> tuple[str, ...]:
         """The names of the calls that are to be known by those inside of them."""
         return tuple(dict.fromkeys(each.outermost for each in self.records if each.outermost))

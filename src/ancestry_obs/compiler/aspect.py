@@ -421,6 +421,8 @@ class Aspect(_Remembering):
         after = (*after, "item") if stream.each is not None else after
         # An instance is no text: asking for its type at each call would be for nothing.
         texts = {*self.variables}.difference(after, self._alias, self._alias.values())
+        # Each look at a context is a call: a key that is read several times would be three.
+        texts.difference_update(f"context.{name}" for name in self.advice.contexts)
         returned, raised = (
             plan_keys(stream.labels, texts, self.runtime.functions, stream.free_labels(), absent)
             for absent in (ABSENT["return"], ABSENT["raise"])

@@ -168,17 +168,17 @@ class HandingWriter:
         yield from self._past(old)
         if scope in self._marks:
             yield f"{self._is_inside(scope)} = {old} is not {names.root}"
-        made = f"{names.Scope}()"
-        if scope == "told" and self._inner:
-            made = f"{names.nobody} if {self._inner} else {made}"
-        yield f"{mine} = {made}"
-        values = [f"{mine}.is_over = False"]
+        values = [f"{mine} = {names.Scope}()", f"{mine}.is_over = False"]
         if self._scopes[scope]:
             values.append(f"{mine}.value = {self._scopes[scope]}")
         if not scope.startswith("context."):
             values.append(f"{mine}.around = {old}")
-        if scope == "told" and self._inner:
-            values = [f"if {mine} is not {names.nobody}:", *indented(values)]
+        # Within others of its kind a call is part of the outermost one.
+        inside = self._is_inside(scope) if scope in self._marks else ""
+        inside = self._inner if scope == "told" else inside
+        if inside:
+            nobody = [f"if {inside}:", f"    {mine} = {names.nobody}", "else:"]
+            values = [*nobody, *indented(values)]
         yield from values
 
     @staticmethod
