@@ -53,6 +53,13 @@ _LABELS: Final = Field(
     "An expression for each label of the metric.",
 )
 _HANDED: Final = Named(_EXPRESSION, _FUNCTION_NAME, _FUNCTION_RULE)
+
+
+def _some(key: str) -> dict[str, object]:
+    """Say in the JSON Schema that a table is there with something in it."""
+    return {"required": [key], "properties": {key: {"minProperties": 1}}}
+
+
 _VALUES: Final = Array(text("a label value"), unique=True)
 
 LABEL_BOUNDS: Final = (
@@ -164,7 +171,7 @@ _INSTRUMENT: Final = Table(
             flag(), "Whether a call inside of another one of this instrument is not recorded."
         ),
     },
-    extra={"anyOf": [{"required": ["record"]}, {"required": ["tell"]}, {"required": ["context"]}]},
+    extra={"anyOf": [{"required": ["record"]}, _some("tell"), _some("context")]},
 )
 
 _SAMPLE: Final = Table(
