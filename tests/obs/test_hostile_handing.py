@@ -402,3 +402,23 @@ def test_code_can_be_hashed_and_compared(host):
     everything = {**OUTERMOST, **handed}
     code = host(OUTER, everything).outer.__code__
     assert {code: 1}[code.replace()] == 1
+
+
+def test_what_is_taken_out_during_a_call_leaves_no_mark(host, enabled):
+    instruments = [{**OUTERMOST, "context": {"tenant": "tenant"}}, SEES]
+    module = host({**OUTER, **INNER}, *instruments)
+
+    def act():
+        ancestry_obs.uninstall()
+        module.inner()
+
+    module.outer("ada", act)
+    registry = CollectorRegistry()
+    spec = {"version": 1, "metrics": {**OUTER, **INNER}, "instrument": instruments}
+    ancestry_obs.install(spec, settings=enabled, registry=registry)
+    module.outer("bob", module.inner)
+    module.inner()
+    value = registry.get_sample_value
+    assert value("shop_outer_total", {"value": "bob"}) == 1
+    assert value("shop_inner_total", {"value": "bob"}) == 1
+    assert value("shop_inner_total", {"value": "None"}) == 1
