@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -27,6 +28,7 @@ PRESENT = [version for version in PYTHONS if _runs(version)]
 # Any supported Python does where one is enough; the newest is the fastest. Without one that is
 # found by its name, the Python that runs nox does.
 NEWEST = PRESENT[-1] if PRESENT else None
+OLDEST = PRESENT[0] if PRESENT else None
 
 EVERYTHING = ".[prometheus,platform,browser,web,dashboards]"
 TEST_TOOLS = (
@@ -45,6 +47,7 @@ INSTRUMENTATIONS = tuple(
 )
 # Whose programs the toolkit measures, whoever of them holds the functions.
 LIBRARIES = (
+    "aiohttp>=3.11",
     "aiosqlite>=0.20",
     "attrs>=24.2",
     "boto3>=1.35",
@@ -56,7 +59,8 @@ LIBRARIES = (
     "django>=5.2",
     "eventlet>=0.39",
     "fastapi>=0.115",
-    "flask>=3.1",
+    "flask[async]>=3.1",
+    "flask-sock>=0.7",
     "gevent>=24.11",
     "gunicorn>=23",
     "httpx>=0.28",
@@ -71,11 +75,19 @@ LIBRARIES = (
     "opentelemetry-sdk>=1.29",
     "psycopg[binary]>=3.2",
     "redis>=5.0.8",
+    "requests>=2.32",
+    "simple-websocket>=1.1",
     "SQLAlchemy[asyncio]>=2.0.36",
     "supervisor>=4.3",
     "typeguard>=4.4",
+    "urllib3>=2.2",
     "uvicorn>=0.34",
+    "wsproto>=1.2",
 )
+PACKS = ("tests/libraries/web", "tests/libraries/peers", "tests/libraries/test_click_pack.py")
+# Beside the oldest releases that packs are for: what they were made with, where newer ones break
+# them, and the oldest click that goes with the others.
+OF_THAT_TIME = ("click==8.1.2", "kombu==5.4.2", "setuptools<70", "werkzeug==2.2.0", "yarl==1.9.4")
 # Most tests keep one core busy, or wait for a process that they have started.
 TWO_AT_A_TIME = ("-n", "2", "--dist", "loadgroup")
 # The plan's gate for tests that open the exporter's port; nox and CI let them run.
@@ -135,6 +147,31 @@ def libraries(session: nox.Session) -> None:
     """Measure programs of well-known libraries, which hold the functions that a map names."""
     _install(session, ".[prometheus]", "pytest>=8.3", *LIBRARIES)
     session.run("pytest", "tests/libraries", *session.posargs, env=LIVE)
+
+
+@nox.session(reuse_venv=False)
+@nox.parametrize("python,release", [(OLDEST, "oldest"), (NEWEST, "newest")])
+def packs_nightly(session: nox.Session, release: str) -> None:
+    """Try the packs with the oldest release of each library that they are for, and the newest.
+
+    The oldest ones have the oldest Python, since not all of them know of a newer one.
+    """
+    named = [re.split(r"[<>=]", each)[0] for each in LIBRARIES]
+    pins = Path(session.create_tmp(), "pins.txt")
+    pins.write_text("\n".join(_oldest_releases()) if release == "oldest" else "", "utf-8")
+    _install(session, ".[prometheus]")
+    session.install("pytest>=8.3", "setuptools", *named, "--constraint", os.fspath(pins))
+    # Old releases have warnings that concern nobody here.
+    session.run("pytest", "-W", "default", *PACKS, *session.posargs, env=LIVE)
+
+
+def _oldest_releases() -> list[str]:
+    """Pin the oldest release of each library that a pack is for."""
+    folder = Path("src/ancestry_obs/maps/packs")
+    packs = [nox.project.load_toml(path)["pack"] for path in sorted(folder.glob("*.toml"))]
+    lowest = {each["library"]: each["versions"].partition(",")[0] for each in packs}
+    lowest.pop("click")
+    return [*(f"{name}{each.replace('>', '=')}" for name, each in lowest.items()), *OF_THAT_TIME]
 
 
 @nox.session(python=NEWEST)
