@@ -52,8 +52,7 @@ class _EachWriter(ObservationWriter):
 
     def function(self) -> str:
         part, side, names = self._part, self._side, self._names
-        recorder, buffer = self._recorder(part), self._buffer(part)
-        each = part.stream.each
+        recorder, each = self._recorder(part), part.stream.each
         assert each is not None  # noqa: S101 - only then it is called
         lines = [
             f"{names.item} = None",
@@ -70,22 +69,31 @@ class _EachWriter(ObservationWriter):
             f"        {recorder}.no_items({names.error}, ({self._all_values()}))",
             "        return",
             f"    for {names.item} in {names.items}:",
-            f"        {buffer} = None",
-            "        try:",
-            *indented(indented(indented(self._looking_up()))),
-            f"        except {names.BaseException}:",
-            f"            {self._miss(part, side)}",
-            f"            if {buffer} is None:",
-            "                raise",
-            f"        if {buffer} is not None:",
-            f"            {names.buffers}.append({buffer})",
-            f"            {names.numbers}.append({self._recorded(part)})",
+            *indented(indented(self._of_an_item())),
             "finally:",
             f"    {names.unmark}({names.me})",
             f"{recorder}.add({names.buffers}, {names.numbers})",
         ]
         head = f"def {names(each_name(part, side))}({', '.join([recorder, *self._parameters])}):"
         return "\n".join([head, *indented(lines)])
+
+    def _of_an_item(self) -> list[str]:
+        """Write what finds the buffer of an item, and its number if they differ."""
+        part, names, buffer = self._part, self._names, self._buffer(self._part)
+        kept = [f"{names.buffers}.append({buffer})"]
+        if part.stream.value is not None:
+            kept.append(f"{names.numbers}.append({self._recorded(part)})")
+        is_chosen = part.stream.when is not None
+        return [
+            *([f"{buffer} = None"] if is_chosen else []),
+            "try:",
+            *indented(self._looking_up()),
+            f"except {names.BaseException}:",
+            f"    {self._miss(part, self._side)}",
+            f"    if {buffer} is None:",
+            "        raise",
+            *([f"if {buffer} is not None:", *indented(kept)] if is_chosen else kept),
+        ]
 
     def _all_values(self) -> str:
         return "".join(f"{self._own[name]}, " for name in self._part.variables)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
+from itertools import repeat
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from ancestry_obs.frozen import define, field
@@ -329,7 +330,7 @@ class Recorder:
 
         Args:
             buffers: That of each item.
-            numbers: What is recorded of it.
+            numbers: What is recorded of it; nothing where that is always 1.
         """
         if self.stream.kind == "gauge":
             for buffer, number in zip(buffers, numbers, strict=True):
@@ -337,8 +338,8 @@ class Recorder:
             return
         try:
             # In C, where nothing interrupts it: all of them or none.
-            deque(map(list.append, buffers, numbers), maxlen=0)
-            if any(map(FULL.__le__, map(len, buffers))):
+            deque(map(list.append, buffers, numbers or repeat(1.0)), maxlen=0)
+            if max(map(len, buffers), default=0) >= FULL:
                 self.store.relieve(*[each for each in buffers if len(each) >= FULL])
         except TypeError:  # disarmed meanwhile: what is looked up is no list
             return
