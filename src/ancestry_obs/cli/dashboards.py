@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ancestry_obs.cli.monitored import add_arguments, monitored, written
 from ancestry_obs.cli.output import say
 from ancestry_obs.exceptions import ObservabilityError
+from ancestry_obs.mapfile.map_files import resolve_map
 
 if TYPE_CHECKING:
     import argparse
@@ -32,6 +33,6 @@ def command(arguments: argparse.Namespace) -> int:
             "'pip install ancestry-obs[dashboards]'"
         ) from error
     _, plan = monitored(arguments)
-    name = Path(arguments.map).stem
+    name = resolve_map(arguments.map).stem
     say(written(arguments.output / f"{name}_overview.json", dashboard_json(plan, name)))
     return 0

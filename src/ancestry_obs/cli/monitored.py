@@ -53,7 +53,17 @@ def planned(spec: MapSpec, arguments: argparse.Namespace) -> tuple[Catalogue, Pl
     """
     catalogue = Catalogue(spec, namespace_of(arguments.namespace))
     plan = load_plan(spec.source, catalogue, arguments.plan)
-    return catalogue, replace(plan, docs=arguments.docs) if arguments.docs else plan
+    return catalogue, _documented(plan, arguments.docs) if arguments.docs else plan
+
+
+def _documented(plan: Plan, docs: str) -> Plan:
+    """Have all runbooks of a plan on one page."""
+    return replace(
+        plan,
+        docs=docs,
+        objectives=tuple(replace(each, docs=docs) for each in plan.objectives),
+        alerts=tuple(replace(each, docs=docs) for each in plan.alerts),
+    )
 
 
 def namespace_of(given: str | None) -> str:

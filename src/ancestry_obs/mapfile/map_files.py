@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PACK",
+    "PACKS_FOLDER",
     "MapFile",
     "is_pack",
     "missing",
@@ -34,7 +35,7 @@ __all__ = [
 ]
 
 SHIPPED: Final = Path(__file__).parent.parent / "maps"
-_PACKS: Final = SHIPPED / "packs"
+PACKS_FOLDER: Final = SHIPPED / "packs"
 PACK: Final = "pack:"
 """What the name of a pack begins with, where a map's file may stand as well."""
 
@@ -174,7 +175,7 @@ def resolve_map(name_or_path: str | Path) -> Path:
 
 def pack_path(name: str) -> Path | None:
     """Find the file of a pack, if there is one of this name."""
-    return _PACKS / f"{name}.toml" if name in packs_there_are() else None
+    return PACKS_FOLDER / f"{name}.toml" if name in packs_there_are() else None
 
 
 def require_packs(names: Iterable[str]) -> None:
@@ -193,12 +194,12 @@ def require_packs(names: Iterable[str]) -> None:
 
 def is_pack(path: str) -> bool:
     """Tell whether a file is one of the packs that ship."""
-    return Path(path).parent == _PACKS
+    return Path(path).parent == PACKS_FOLDER
 
 
 def packs_there_are() -> list[str]:
     """Name the packs that ship."""
-    return [Path(each).stem for each in _maps_in(_PACKS)]
+    return [Path(each).stem for each in _maps_in(PACKS_FOLDER)]
 
 
 def _maps_in(folder: Path) -> list[str]:

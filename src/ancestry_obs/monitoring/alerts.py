@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from ancestry_obs.monitoring.catalogue import BUILD_INFO
 from ancestry_obs.monitoring.objectives import FAST, SLOW, error_ratio
-from ancestry_obs.monitoring.promql import EVERYWHERE, aggregated, gained, none_of
+from ancestry_obs.monitoring.promql import BROKEN, EVERYWHERE, aggregated, gained, none_of, outside
 from ancestry_obs.monitoring.rule_file import Rule
 
 if TYPE_CHECKING:
@@ -129,7 +129,10 @@ def _level(alert: Alert) -> tuple[str, str]:
         series = EVERYWHERE.series(alert.metric, "", *matchers)
         return aggregated("max", (*_level_labels(alert), *alert.by), series)
 
-    return greatest(*none_of(alert.ignore)), greatest()
+    number = greatest(*none_of(alert.ignore), *outside(alert.libraries))
+    if alert.libraries:
+        number = f"({number}\nor {greatest(*BROKEN)})"
+    return number, greatest()
 
 
 def _level_labels(alert: Alert) -> tuple[str, ...]:

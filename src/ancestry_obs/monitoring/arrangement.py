@@ -17,7 +17,7 @@ from ancestry_obs.monitoring.plan import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Container, Iterable, Iterator
 
     from ancestry_obs.monitoring.catalogue import Catalogue, Metric
     from ancestry_obs.monitoring.plan import View
@@ -37,19 +37,21 @@ _SPLIT_BY_DEFAULT: Final[frozenset[View]] = frozenset(
 )
 
 
-def default_plan(catalogue: Catalogue, name: str) -> Plan:
+def default_plan(catalogue: Catalogue, name: str, shown: Container[Metric] = ()) -> Plan:
     """Arrange a map that has no plan.
 
     Args:
         catalogue: Its metrics.
         name: The map's file without its ending; the title is made of it.
+        shown: Metrics that others show.
     """
+    metrics = tuple(metric for metric in catalogue.metrics if metric not in shown)
     return Plan(
         title=f"{heading(name)} overview",
         description=f"What {name} measures, arranged by kind of metric.",
         docs=DEFAULT_DOCS,
-        variables=tuple(_variables(catalogue.metrics)),
-        rows=tuple(_rows(catalogue.metrics)),
+        variables=tuple(_variables(metrics)),
+        rows=tuple(_rows(metrics)),
     )
 
 

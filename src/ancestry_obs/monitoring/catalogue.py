@@ -6,13 +6,18 @@ the same for every map. What is not in here cannot get into an expression.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
+from ancestry_obs.mapfile.map_files import PACK, resolve_map
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ancestry_obs.mapfile import MapSpec, MetricSpec
 
-__all__ = ["BUILD_INFO", "SELF_METRICS", "Catalogue", "Kind", "Metric"]
+__all__ = ["BUILD_INFO", "SELF_METRICS", "TARGET_INFO", "Catalogue", "Kind", "Metric"]
 
 Kind = Literal["counter", "gauge", "histogram", "in_flight", "info", "ratio", "summary"]
 
@@ -30,6 +35,7 @@ class Metric:
         help: The line that Prometheus has beside it.
         labels: Each label with its enumeration; empty where the values are not listed.
         buckets: A histogram's bounds without ``+Inf``.
+        namespace: What its map says that its name begins with; `None` if it says nothing.
     """
 
     name: str
@@ -38,6 +44,7 @@ class Metric:
     help: str
     labels: tuple[tuple[str, tuple[str, ...]], ...] = ()
     buckets: tuple[float, ...] = ()
+    namespace: str | None = None
 
     @property
     def label_names(self) -> tuple[str, ...]:
@@ -101,6 +108,7 @@ SELF_METRICS: Final = (
 """What `ancestry_obs.collector` tells of itself; a test compares the two."""
 
 BUILD_INFO: Final = SELF_METRICS[0]
+TARGET_INFO: Final = SELF_METRICS[1]
 
 
 class Catalogue:
@@ -112,11 +120,19 @@ class Catalogue:
 
     Attributes:
         metrics: The map's metrics, in its order.
+        has_packs: Whether the map is a pack, or includes some.
+        libraries: The packages in which these have targets.
+        group: What names of its groups of rules begin with: the namespace, or the map's own name if
+            it says itself what its metrics begin with.
     """
 
     def __init__(self, spec: MapSpec, namespace: str) -> None:
         self.namespace = namespace
         self.metrics = tuple(_exposed(metric, namespace) for metric in spec.metrics)
+        self.has_packs = bool(spec.packs)
+        self.libraries = tuple(sorted(set(_libraries(spec))))
+        follows = not spec.metrics or any(metric.namespace is None for metric in spec.metrics)
+        self.group = namespace if follows else resolve_map(spec.source).stem
         self._by_name = {metric.name: metric for metric in (*self.metrics, *SELF_METRICS)}
 
     @property
@@ -132,6 +148,20 @@ class Catalogue:
         return self._by_name[name]
 
 
+def _libraries(spec: MapSpec) -> Iterator[str]:
+    for each in spec.instruments:
+        if each.where.source.startswith(PACK):
+            yield from (re.split(r"[.:]", target, maxsplit=1)[0] for target in each.targets)
+
+
 def _exposed(spec: MetricSpec, namespace: str) -> Metric:
     labels = tuple((label.name, label.values or ()) for label in spec.labels)
-    return Metric(spec.name, spec.full_name(namespace), spec.type, spec.help, labels, spec.buckets)
+    return Metric(
+        spec.name,
+        spec.full_name(namespace),
+        spec.type,
+        spec.help,
+        labels,
+        spec.buckets,
+        spec.namespace,
+    )

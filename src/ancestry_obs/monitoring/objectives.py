@@ -65,7 +65,9 @@ def error_ratio(objective: Objective, namespace: str, window: str) -> str:
     Example:
         ``job:ancestry_latency_errors:ratio_rate5m``
     """
-    return f"job:{namespace}_{objective.name}_errors:ratio_rate{window}"
+    said = objective.metric.namespace
+    begin = namespace if said is None else said
+    return f"job:{f'{begin}_' if begin else ''}{objective.name}_errors:ratio_rate{window}"
 
 
 def _counts(objective: Objective, window: str) -> tuple[str, str]:
@@ -75,7 +77,10 @@ def _counts(objective: Objective, window: str) -> tuple[str, str]:
         series = EVERYWHERE.series(objective.metric, suffix, *matchers)
         return aggregated("sum", _BY, f"rate({series}[{window}])")
 
-    if objective.within is not None:
-        return rate("_bucket", f'le="{bound_text(objective.within)}"'), rate("_count")
     good, everything = good_and_all(objective.good, objective.ignore)
-    return rate("", *good), rate("", *everything)
+    if objective.metric.kind == "counter":
+        return rate("", *good), rate("", *everything)
+    if objective.within is None:
+        return rate("_count", *good), rate("_count", *everything)
+    bound = f'le="{bound_text(objective.within)}"'
+    return rate("_bucket", bound, *good), rate("_count", *everything)

@@ -49,12 +49,14 @@ DEFAULT_QUANTILES: Final = (0.5, 0.95, 0.99)
 VIEWS: Final[Mapping[Kind, tuple[View, ...]]] = {
     "counter": ("rate", "events", "total", "share", "share_trend"),
     "gauge": ("trend", "now", "states"),
-    "histogram": ("quantiles", "quantile_table", "heatmap", "rate", "total", "mean"),
+    "histogram": (
+        "quantiles", "quantile_table", "heatmap", "rate", "total", "mean", "share", "share_trend",
+    ),
     "in_flight": ("trend", "now"),
     "info": ("count", "inventory"),
     "ratio": ("trend", "now"),
     "summary": ("mean", "rate"),
-}
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,7 @@ class Panel:
         description: What a reader should make of it, in plain words.
         by: The labels that are told apart.
         good: For a share: what counts as good.
-        ignore: For a share: what is left out on both sides.
+        ignore: What is left out; for a share on both sides.
         quantiles: For quantiles: which.
         aggregate: How a gauge's series become one where they are not told apart; `None` is by kind.
         unit: Grafana's name of the unit; `None` is by the metric's name.
@@ -164,16 +166,19 @@ class Annotation:
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """A share of good events that is promised; a counter has `good`, a histogram `within`.
+    """A share of good events that is promised.
+
+    A counter has `good`, a histogram `good` or `within`; or both, and an event has to be both.
 
     Args:
         name: A word for names of rules, such as ``request_success``.
         title: The promise as a sentence.
         metric: What is counted.
         target: The promised share, such as 0.99.
-        good: Which series of a counter are good.
+        good: Which series are good.
         ignore: Which are left out on both sides.
         within: The bucket bound that a good observation does not exceed.
+        docs: The page with its runbooks, where it is not the plan's.
     """
 
     name: str
@@ -183,6 +188,7 @@ class Objective:
     good: Choice = ()
     ignore: Choice = ()
     within: float | None = None
+    docs: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +207,9 @@ class Alert:
         hold: How long it must last, as Prometheus writes durations.
         window: The time in which a counter's steps are added up; for counters alone.
         busy: A counter; only while it goes up is the alert worth a call.
+        libraries: For states of targets: packages that packs are for. Nobody is called if a target
+            in them is not imported or not called: a program uses a part of a library.
+        docs: The page with its runbook, where it is not the plan's.
     """
 
     name: str
@@ -214,6 +223,8 @@ class Alert:
     hold: str = "0s"
     window: str = "15m"
     busy: Metric | None = None
+    libraries: tuple[str, ...] = ()
+    docs: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,9 +36,14 @@ _SHARE: Final = Scalar(
 # Prometheus documentation, "Querying basics", "Time durations"; one unit is enough here.
 _DURATION: Final = _pattern("[1-9][0-9]*[smhd]", 'a duration such as "5m"')
 _BY: Final = Field(Array(text("a label"), least=0, unique=True), "The labels told apart.")
-_CHOICE: Final = Named(
-    Array(text("a label value"), unique=True), ".+", "name a label of the metric"
+_FILLED: Final = text("a label value")
+# Prometheus has no difference between a label without a value and one that is not there.
+_VALUE: Final = Scalar(
+    "a label value, as a text",
+    lambda value: value == "" or _FILLED.accepts(value),
+    {"type": "string"},
 )
+_CHOICE: Final = Named(Array(_VALUE, unique=True), ".+", "name a label of the metric")
 _GOOD: Final = Field(_CHOICE, "What counts as good: values of labels.")
 _IGNORE: Final = Field(_CHOICE, "What is left out: values of labels.")
 

@@ -1,7 +1,8 @@
 """A monitoring plan's file comes in, a checked `Plan` goes out, or a `MapError` with every mistake.
 
 A map ``shop.toml`` has its plan beside it as ``shop.monitoring.toml``; without one the metrics are
-arranged by their kinds. Every metric, label and label value that a plan names must be there.
+arranged by their kinds. Every metric, label and label value that a plan names must be there; but of
+the plans that are ready for packs, a map gets what it has the metrics of.
 """
 
 from __future__ import annotations
@@ -17,16 +18,20 @@ from ancestry_obs.mapfile.map_text import read_text
 from ancestry_obs.mapfile.report import Report
 from ancestry_obs.mapfile.toml_lines import parse_toml, syntax_error_line
 from ancestry_obs.monitoring.arrangement import completed, default_plan
+from ancestry_obs.monitoring.catalogue import TARGET_INFO
+from ancestry_obs.monitoring.plan import Plan
 from ancestry_obs.monitoring.plan_language import PLAN
 from ancestry_obs.monitoring.plan_reader import PlanReader
+from ancestry_obs.monitoring.ready_plans import READY_PLANS, fitting, metrics_shown, united
 
 if TYPE_CHECKING:
     from ancestry_obs.mapfile.toml_lines import Lines
     from ancestry_obs.monitoring.catalogue import Catalogue
-    from ancestry_obs.monitoring.plan import Plan
+    from ancestry_obs.monitoring.plan import Alert
 
 __all__ = ["load_plan", "plan_path", "read_plan"]
 
+_PACKS_DOCS: Final = "docs/packs.md"
 _OWN: Final = Path(__file__).with_name("instrumentation.toml")
 
 
@@ -39,8 +44,9 @@ def load_plan(map_source: str, catalogue: Catalogue, given: str | None = None) -
         given: Another plan's file, which has to be there.
 
     Returns:
-        The plan beside the map or else a default one, with what it leaves out, and with what every
-        map has: the row and the alerts on the instrumentation itself.
+        The plan beside the map or else a default one, with what is ready for the packs of the map,
+        with what these leave out, and with what every map has: the row and the alerts on the
+        instrumentation itself.
 
     Raises:
         MapError: A plan has mistakes; all of them are in its findings.
@@ -48,10 +54,16 @@ def load_plan(map_source: str, catalogue: Catalogue, given: str | None = None) -
     path = Path(given) if given else plan_path(map_source)
     name = resolve_map(map_source).stem
     is_there = given or path.exists()
-    plan = read_plan(path, catalogue) if is_there else default_plan(catalogue, name)
+    ready = _ready_plan(catalogue)
+    if is_there:
+        plan = read_plan(path, catalogue)
+    else:
+        plan = default_plan(catalogue, name, metrics_shown(ready))
+    plan = united(plan, ready)
     own = read_plan(_OWN, catalogue)
     rows = (*completed(plan.rows, catalogue), *own.rows)
-    return replace(plan, rows=rows, alerts=(*plan.alerts, *own.alerts))
+    alerts = (*plan.alerts, *(_for_packs(alert, catalogue) for alert in own.alerts))
+    return replace(plan, rows=rows, alerts=alerts)
 
 
 def plan_path(map_source: str) -> Path:
@@ -78,9 +90,44 @@ def read_plan(path: Path, catalogue: Catalogue) -> Plan:
     report = Report(str(path), lines)
     reader = PlanReader(catalogue, report)
     plan = reader.plan(PLAN.check(data, (), report), path.name.split(".")[0])
+    _refuse_mistakes(report)
+    return plan
+
+
+def _for_packs(alert: Alert, catalogue: Catalogue) -> Alert:
+    if alert.metric.name != TARGET_INFO.name:
+        return alert
+    return replace(alert, libraries=catalogue.libraries)
+
+
+def _ready_plan(catalogue: Catalogue) -> Plan:
+    """Give what is ready for the packs of a map, in the order of its metrics."""
+    whole = Plan("", "", "")
+    if not catalogue.has_packs:
+        return whole
+    plans = [plan for path in READY_PLANS if (plan := _read_fitting(path, catalogue)).rows]
+    plans.sort(key=lambda plan: min(map(catalogue.metrics.index, metrics_shown(plan))))
+    for plan in plans:
+        whole = united(whole, plan)
+    return whole
+
+
+def _read_fitting(path: Path, catalogue: Catalogue) -> Plan:
+    data, lines = _parsed(path)
+    report = Report(str(path), lines)
+    tables = PLAN.check(data, (), report)
+    _refuse_mistakes(report)
+    plan = PlanReader(catalogue, report).plan(fitting(tables, catalogue), "")
+    return replace(
+        plan,
+        objectives=tuple(replace(each, docs=_PACKS_DOCS) for each in plan.objectives),
+        alerts=tuple(replace(each, docs=_PACKS_DOCS) for each in plan.alerts),
+    )
+
+
+def _refuse_mistakes(report: Report) -> None:
     if report.findings:
         raise MapError(sorted(report.findings, key=lambda finding: finding.where.line or 0))
-    return plan
 
 
 def _parsed(path: Path) -> tuple[dict[str, Any], Lines]:

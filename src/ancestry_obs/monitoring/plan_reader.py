@@ -51,7 +51,7 @@ _ALERTING: Final[tuple[Kind, ...]] = ("counter", "gauge", "in_flight", "info", "
 # Which keys of a panel mean something in which views.
 _ONLY_IN: Final[Mapping[str, tuple[str, ...]]] = {
     "good": ("share", "share_trend"),
-    "ignore": ("share", "share_trend"),
+    "ignore": ("share", "share_trend", "rate", "events", "total"),
     "quantiles": ("quantiles", "quantile_table"),
     "aggregate": ("now", "trend"),
     "states": ("states",),
@@ -239,15 +239,16 @@ class AlertReader:
             self._lookup.report.add((*path, "target"), message, f"choose one above {least:.3f}")
 
     def _check_good(self, table: Mapping[str, Any], metric: Metric, path: KeyPath) -> None:
-        needed, other = ("within", "good") if metric.kind == "histogram" else ("good", "within")
-        if needed not in table:
-            message = f"an objective on a {metric.kind} needs the key {needed!r}"
-            self._lookup.report.add(path, message, f"add {needed}")
-        if other in table:
-            message = f"{other} means nothing for a {metric.kind}"
-            self._lookup.report.add((*path, other), message, f"write {needed}")
+        needed = ("within", "good") if metric.kind == "histogram" else ("good",)
+        if not table.keys() & set(needed):
+            keys = " or ".join(map(repr, needed))
+            message = f"an objective on a {metric.kind} needs the key {keys}"
+            self._lookup.report.add(path, message, f"add {' or '.join(needed)}")
+        if "within" in table and metric.kind == "counter":
+            message = "within means nothing for a counter"
+            self._lookup.report.add((*path, "within"), message, "write good")
         bound = table.get("within")
-        if needed == "within" and bound is not None and bound not in metric.buckets:
+        if metric.kind == "histogram" and bound is not None and bound not in metric.buckets:
             message = f"{bound:g} is no bucket bound of {metric.name!r}"
             bounds = ", ".join(f"{each:g}" for each in metric.buckets)
             self._lookup.report.add((*path, "within"), message, f"allowed: {bounds}")

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from ancestry_obs.monitoring.plan import Aggregation, Choice, Variable
 
 __all__ = [
-    "EVERYWHERE", "Scope", "aggregated", "any_of", "bound_text", "gained", "none_of", "or_zero",
-    "quantile", "share",
+    "BROKEN", "EVERYWHERE", "Scope", "aggregated", "any_of", "bound_text", "gained", "none_of",
+    "or_zero", "outside", "quantile", "share",
 ]  # fmt: skip
 
 NONE_YET: Final = "none yet"
@@ -65,6 +65,16 @@ def any_of(choice: Choice) -> tuple[str, ...]:
 def none_of(choice: Choice) -> tuple[str, ...]:
     """Write the matchers for labels that have none of the values."""
     return tuple(_matcher(label, "!", values) for label, values in choice)
+
+
+BROKEN: Final = ('state="error"',)
+"""The matcher for targets that cannot be measured."""
+
+
+def outside(packages: Iterable[str]) -> tuple[str, ...]:
+    """Write the matcher for targets that are in none of some packages."""
+    names = "|".join(packages)
+    return (f'target!~"({names})[.:].*"',) if names else ()
 
 
 def _matcher(label: str, sign: str, values: tuple[str, ...]) -> str:

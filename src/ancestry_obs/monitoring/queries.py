@@ -13,6 +13,7 @@ from ancestry_obs.monitoring.promql import (
     aggregated,
     gained,
     good_and_all,
+    none_of,
     or_zero,
     quantile,
     share,
@@ -61,25 +62,24 @@ def queries(panel: Panel, scope: Scope) -> tuple[Query, ...]:
 
 
 def _rate(panel: Panel, scope: Scope) -> Iterable[Query]:
-    rate = f"rate({scope.series(panel.metric, _count(panel))}[{_MOMENT}])"
+    rate = f"rate({_counted(panel, scope)}[{_MOMENT}])"
     expression = aggregated("sum", panel.by, rate)
     yield Query(or_zero(expression, scope, _first(panel.by)), _legend(panel))
 
 
 def _events(panel: Panel, scope: Scope) -> Iterable[Query]:
-    expression = aggregated("sum", panel.by, gained(scope.series(panel.metric), _BAR))
+    expression = aggregated("sum", panel.by, gained(_counted(panel, scope), _BAR))
     yield Query(or_zero(expression, scope, _first(panel.by)), _legend(panel))
 
 
 def _total(panel: Panel, scope: Scope) -> Iterable[Query]:
-    series = scope.series(panel.metric, _count(panel))
-    expression = aggregated("sum", panel.by, gained(series, _ALL))
+    expression = aggregated("sum", panel.by, gained(_counted(panel, scope), _ALL))
     yield Query(or_zero(expression, scope, _first(panel.by)), _legend(panel), instant=True)
 
 
 def _share(panel: Panel, scope: Scope) -> Iterable[Query]:
     def count(matchers: Iterable[str]) -> str:
-        series = scope.series(panel.metric, "", *matchers)
+        series = scope.series(panel.metric, _count(panel), *matchers)
         return aggregated("sum", panel.by, gained(series, _ALL))
 
     good, everything = map(count, good_and_all(panel.good, panel.ignore))
@@ -88,7 +88,7 @@ def _share(panel: Panel, scope: Scope) -> Iterable[Query]:
 
 def _share_trend(panel: Panel, scope: Scope) -> Iterable[Query]:
     def rate(matchers: Iterable[str]) -> str:
-        series = scope.series(panel.metric, "", *matchers)
+        series = scope.series(panel.metric, _count(panel), *matchers)
         return aggregated("sum", panel.by, f"rate({series}[{_MOMENT}])")
 
     good, everything = map(rate, good_and_all(panel.good, panel.ignore))
@@ -142,6 +142,10 @@ def _how_many(panel: Panel, scope: Scope) -> Iterable[Query]:
 def _inventory(panel: Panel, scope: Scope) -> Iterable[Query]:
     expression = aggregated("max", panel.by, scope.series(panel.metric))
     yield Query(expression, panel.title, instant=True)
+
+
+def _counted(panel: Panel, scope: Scope) -> str:
+    return scope.series(panel.metric, _count(panel), *none_of(panel.ignore))
 
 
 def _count(panel: Panel) -> str:

@@ -37,21 +37,25 @@ def build_rules(plan: Plan, catalogue: Catalogue, job: str) -> tuple[Group, ...]
     Returns:
         The groups that have rules, in the order of evaluation.
     """
-    name = catalogue.namespace
+    name, group = catalogue.namespace, catalogue.group
     groups = (
-        Group(f"{name}-rates", tuple(_rates(catalogue))),
+        Group(f"{group}-rates", tuple(_rates(catalogue))),
         Group(
-            f"{name}-objectives",
+            f"{group}-objectives",
             tuple(rule for each in plan.objectives for rule in recorded_error_ratios(each, name)),
         ),
         Group(
-            f"{name}-burn-rates",
-            tuple(rule for each in plan.objectives for rule in burn_alerts(each, name, plan.docs)),
+            f"{group}-burn-rates",
+            tuple(
+                rule
+                for each in plan.objectives
+                for rule in burn_alerts(each, name, each.docs or plan.docs)
+            ),
         ),
         Group(
-            f"{name}-alerts",
+            f"{group}-alerts",
             (
-                *(plan_alert(alert, plan.docs) for alert in plan.alerts),
+                *(plan_alert(alert, alert.docs or plan.docs) for alert in plan.alerts),
                 exporter_gone(job, plan.docs),
             ),
         ),

@@ -116,7 +116,10 @@ def test_objectives_and_alerts_are_read(plan_of):
         ),
         (
             OBJECTIVE + 'metric = "order_seconds"\ntarget = 0.99',
-            "2: objective[0]: an objective on a histogram needs the key 'within'; add within",
+            (
+                "2: objective[0]: an objective on a histogram needs the key 'within' or 'good'; "
+                "add within or good"
+            ),
         ),
         (
             OBJECTIVE + 'metric = "orders_total"\ngood = { result = ["paid"] }\nwithin = 1\n'
