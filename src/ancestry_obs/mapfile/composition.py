@@ -56,14 +56,14 @@ def compose(root: MapFile) -> MapSpec:
     functions = _united(
         files, lambda file: file.tables.get("functions") or {}, lambda name: ("functions", name)
     )
-    callable_ = {*BUILTIN_FUNCTIONS, *functions}
-    defaults = defaults_of(files, callable_)
+    known = {*BUILTIN_FUNCTIONS, *functions}
+    defaults = defaults_of(files, known)
     metrics = _metrics(files, defaults)
     refuse_clashes(metrics.values(), root.report)
     parts = []
     for file in files:
         values = values_for(file, files, defaults)
-        reader = Reader(metrics, callable_, file.report, values)
+        reader = Reader(metrics, known, file.report, values)
         check_functions(file.tables.get("functions") or {}, reader)
         parts.append(build_parts(file.tables, reader))
     instruments = tuple(_once(each.instruments for each in parts))
