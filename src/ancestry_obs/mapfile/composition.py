@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 
     from ancestry_obs.exceptions import Where
     from ancestry_obs.mapfile.map_files import MapFile
+    from ancestry_obs.mapfile.metrics import Defaults
     from ancestry_obs.mapfile.report import Report
     from ancestry_obs.mapfile.specs import InstrumentSpec, MetricSpec
-    from ancestry_obs.mapfile.taken import Defaults
     from ancestry_obs.mapfile.toml_lines import KeyPath
 
 __all__ = ["compose"]
