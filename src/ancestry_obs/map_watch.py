@@ -7,11 +7,18 @@ leaves the one in force where it is, and a line says so.
 
 from __future__ import annotations
 
+# What a reload may want. A child that is forked while this thread imports it could never import it.
+import difflib  # noqa: F401
+import dis  # noqa: F401
+import inspect  # noqa: F401
 import logging
 import os
+import tokenize  # noqa: F401
 import weakref
 from typing import TYPE_CHECKING, Final
 
+import ancestry_obs.mapfile.composition
+import ancestry_obs.mapfile.moments  # noqa: F401
 from ancestry_obs.exceptions import MapError
 from ancestry_obs.mapfile.map_files import stamp_of
 from ancestry_obs.repeater import Repeater

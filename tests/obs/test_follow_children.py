@@ -88,3 +88,50 @@ def test_without_it_there_is_no_run(program):
 def test_where_each_process_is_discovered_there_is_none(program):
     settings = {"METRICS_FOLLOW_CHILDREN": "true", "METRICS_FILE_SD": "workers.json"}
     assert program("'my.toml'", **settings) == [1, False, True, False]
+
+
+RELOADING = """\
+import os, subprocess, sys
+import ancestry_obs, ancestry_obs.lifecycle as lifecycle
+
+def changed():
+    text = open("{folder}/inner.toml").read()
+    with open("{folder}/inner.toml", "w") as file:
+        file.write(text.replace("works_total", sys.argv[1]))
+
+if sys.argv[2:]:
+    ancestry_obs.install("my.toml")
+    words = (sys.executable, __file__, "more_total")
+    subprocess.run(words, check=True, cwd="/")
+else:
+    watch = lifecycle._current.watch
+    changed()
+    watch.look()
+    watch.look()
+    print(lifecycle._current.instrumentation._spec.metrics[0].name, flush=True)
+    # Whether a thread is there that looks by itself.
+    print(watch._repeater._going.locked(), flush=True)
+"""
+
+
+def test_a_child_reads_the_included_file_again(tmp_path):
+    (tmp_path / "work.py").write_text(WORK)
+    (tmp_path / "inner.toml").write_text(MAP)
+    (tmp_path / "my.toml").write_text('version = 1\ninclude = ["inner.toml"]\n')
+    (tmp_path / "program.py").write_text(RELOADING.format(folder=tmp_path))
+    settings = {
+        "PROMETHEUS_METRICS_ENABLED": "true",
+        "METRICS_EXPORT_PORT": "0",
+        "METRICS_FOLLOW_CHILDREN": "true",
+        "METRICS_MAP_WATCH": "true",
+    }
+    done = subprocess.run(
+        [sys.executable, str(tmp_path / "program.py"), "more_total", "begin"],
+        cwd=tmp_path,
+        env={**os.environ, **settings},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.stdout == "more_total\nTrue\n", done.stderr

@@ -207,7 +207,7 @@ def _count(number, noun):
 def _fault(code, said, told):
     """Say what is wrong with an answer; a clear one is told by its last line, and its places."""
     lines = said.splitlines()
-    if "Traceback" in said + told:
+    if "Traceback (most recent" in said + told:
         return f"a traceback: {said}{told}"
     if any(len(line) > LONGEST_LINE for line in (*lines, *told.splitlines())):
         return f"a line that nobody reads: {said[:2000]}{told[:2000]}"
