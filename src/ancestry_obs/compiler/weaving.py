@@ -48,7 +48,7 @@ __all__ = ["Woven", "weave", "weave_callable"]
 
 _STANDS_FOR: Final = re.compile(rf"'{re.escape(CONSTANT.encode('unicode_escape').decode())}(\w+)'")
 
-_TAKEN_OUT: Final = re.compile(r"\((_obs\w+) := \1\)")
+_TAKEN_OUT: Final = re.compile(r"\b(return|yield) \((_obs\w+) := \2\)")
 
 
 # One for each target: what is small is made quickly, and looked through by the garbage collector.
@@ -89,7 +89,7 @@ class Woven:
             except CompileError as error:
                 return f"# {error}"
         text = ast.unparse(ast.fix_missing_locations(tree))
-        return _TAKEN_OUT.sub(r"\1", _STANDS_FOR.sub(lambda found: found[1], text))
+        return _TAKEN_OUT.sub(r"\1 \2", _STANDS_FOR.sub(lambda found: found[1], text))
 
     @property
     def parts(self) -> tuple[object, ...]:
