@@ -110,7 +110,7 @@ def run_with(tmp_path):
         for name, text in dict(files).items():
             (tmp_path / name).write_text(dedent(text), "utf-8")
         textfile = tmp_path / "out.prom"
-        options = ("--map", f"pack:{pack}", "--port", "0", "--textfile", textfile)
+        options = ("--pack", pack, "--port", "0", "--textfile", textfile)
         done = subprocess.run(
             [*RUN, *options, "--", sys.executable, "app.py", *words],
             cwd=tmp_path,
