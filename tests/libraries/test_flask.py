@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
-from pathlib import Path
 from textwrap import dedent
+
+from prometheus_client.parser import text_string_to_metric_families
 
 APP = """
     from flask import Blueprint, Flask, jsonify
@@ -123,30 +123,25 @@ def test_the_program_without_a_map_answers_the_same(run_bare):
     assert run_bare(APP).result == ANSWERS
 
 
-def fenced(page, name):
-    """Give the example of a page under the name of its file."""
-    return re.search(rf"```\w+ {re.escape(name)}\n(.*?)```", page, re.DOTALL)[1]
-
-
 def test_the_recipe_of_the_pages(tmp_path):
-    page = (Path(__file__).parents[2] / "docs/faq.md").read_text("utf-8")
-    for name in ("labels.py", "flask.toml"):
-        (tmp_path / name).write_text(fenced(page, name))
     (tmp_path / "app.py").write_text(dedent(STATUSES))
-    command = ("run", "--map", "flask.toml", "--port", "0", "--textfile", "page.prom", "--")
+    command = ("run", "--pack", "flask", "--port", "0", "--textfile", "page.prom", "--")
     subprocess.run(
         [sys.executable, "-m", "ancestry_obs", *command, "app.py"], cwd=tmp_path, check=True
     )
+    by = ("http_request_method", "http_route", "http_response_status_code", "error_type")
     seen = {
-        tuple(re.findall(r'="([^"]*)"', line)): float(line.split()[-1])
-        for line in (tmp_path / "page.prom").read_text().splitlines()
-        if line.startswith("ancestry_http_server_request_duration_seconds_count")
+        tuple(sample.labels[name] for name in by): sample.value
+        for family in text_string_to_metric_families((tmp_path / "page.prom").read_text())
+        for sample in family.samples
+        if sample.name == "http_server_request_duration_seconds_count"
     }
     assert seen == {
-        ("GET", "/order/<int:number>", "2xx"): 2,
-        ("GET", "/order/<int:number>", "4xx"): 2,
-        ("GET", "/order/<int:number>", "error"): 1,
-        ("POST", "none", "4xx"): 1,
+        ("GET", "/order/<int:number>", "200", ""): 2,
+        ("GET", "/order/<int:number>", "404", ""): 1,
+        ("GET", "/order/<int:number>", "409", ""): 1,
+        ("GET", "/order/<int:number>", "500", "ValueError"): 1,
+        ("POST", "", "404", ""): 1,
     }
 
 

@@ -72,7 +72,7 @@ class Page:
             for name, labels, _ in self._samples
             if name == "ancestry_obs_target_info"
         }
-        assert set(states.values()) <= {"installed", "uncalled"}, states
+        assert set(states.values()) == {"installed"}, states
         assert self.count("ancestry_obs_expression_errors_total", "target", "label") == {}
 
 
