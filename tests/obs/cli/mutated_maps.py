@@ -201,7 +201,7 @@ def check(text):
 
 
 def _count(number, noun):
-    return f"{number} {noun}{'s' * (number > 1)}" if number else ""
+    return f"{number:,} {noun}{'s' * (number > 1)}" if number else ""
 
 
 def _fault(code, said, told):
