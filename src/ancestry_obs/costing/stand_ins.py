@@ -8,10 +8,11 @@ longer than the plain one is the price of one call.
 from __future__ import annotations
 
 import inspect
-from inspect import Parameter, Signature
+from inspect import Signature
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, Final
 
+from ancestry_obs.code_facts import KEYWORD_ONLY, VAR_KEYWORD, VAR_POSITIONAL
 from ancestry_obs.compiler import weave, weave_callable
 from ancestry_obs.compiler.signature import signature_of
 from ancestry_obs.costing.between import work
@@ -137,11 +138,11 @@ def _passed(code: CodeType, values: tuple[Any, ...]) -> tuple[tuple[Any, ...], d
     arguments: list[Any] = []
     keywords: dict[str, Any] = {}
     for (name, kind), value in zip(signature_of(code).parameters, values, strict=True):
-        if kind is Parameter.VAR_POSITIONAL:
+        if kind == VAR_POSITIONAL:
             arguments += value
-        elif kind is Parameter.VAR_KEYWORD:
+        elif kind == VAR_KEYWORD:
             keywords |= value
-        elif kind is Parameter.KEYWORD_ONLY:
+        elif kind == KEYWORD_ONLY:
             keywords[name] = value
         else:
             arguments.append(value)
