@@ -314,10 +314,9 @@ def _is_defined_in(raw: object, module: str) -> bool:
 
 
 def _did_you_mean(name: str, known: Iterable[object]) -> str:
-    names = [each for each in known if isinstance(each, str)]
-    if not name.startswith("__") and all(each.startswith("__") for each in names):
-        return ""  # as a program's own file before its first statement, at each start
+    # At the first mistake, be it one of a program's own file that has defined nothing yet: what
+    # runs text at the end of the program makes Python forget that it is to end by SIGINT.
     from difflib import get_close_matches  # noqa: PLC0415 - for mistakes alone
 
-    near = get_close_matches(name, names, n=1)
+    near = get_close_matches(name, [each for each in known if isinstance(each, str)], n=1)
     return f"; did you mean {near[0]!r}?" if near else ""
