@@ -3,8 +3,8 @@
 What `dataclasses.dataclass` does, for the classes that each measured program makes at its start.
 `dataclass` compiles the methods of a class at once, and for the toolkit's sixty classes that took
 longer than anything else of a start. Here they are closures over the fields' names; `__init__`
-alone is compiled, when the first object is made. What programs get to see (settings, states,
-findings), and what commands alone import, are dataclasses.
+alone is compiled, for a class of which more than a few objects are made. What programs get to see
+(states, findings), and what commands alone import, are dataclasses.
 
 The words are those of attrs, which is dearer still to import.
 """
@@ -12,7 +12,7 @@ The words are those of attrs, which is dearer still to import.
 from __future__ import annotations
 
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, dataclass_transform
+from typing import TYPE_CHECKING, Any, Final, TypeVar, dataclass_transform
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,16 +23,28 @@ _Class = TypeVar("_Class", bound=type)
 _Object = TypeVar("_Object")
 
 _MISSING: Final = object()
+_FEW: Final = 8
+"""So many objects are made before it is worth while to compile an `__init__` for their class."""
 
 
-class _Field(NamedTuple):
+class _Field:
     """See `field`."""
 
-    default: object
-    default_factory: Callable[[], object] | None = None
-    init: bool = True
-    compare: bool = True
-    repr: bool = True
+    __slots__ = ("compare", "default", "default_factory", "init", "repr")
+
+    def __init__(
+        self,
+        default: object,
+        default_factory: Callable[[], object] | None = None,
+        init: bool = True,  # noqa: FBT001, FBT002 - as `field` gives it
+        compare: bool = True,  # noqa: FBT001, FBT002 - as above
+        repr: bool = True,  # noqa: A002, FBT001, FBT002 - as above
+    ) -> None:
+        self.default = default
+        self.default_factory = default_factory
+        self.init = init
+        self.compare = compare
+        self.repr = repr
 
 
 def field(
@@ -145,14 +157,44 @@ def _make(
 
 
 def _late_init(fields: dict[str, _Field], *, slots: bool, is_frozen: bool) -> Callable[..., None]:
+    calls = 0
+
     def __init__(self: object, *values: object, **named: object) -> None:  # noqa: N807 - a method
+        nonlocal calls
         cls = next(each for each in type(self).__mro__ if vars(each).get("__init__") is __init__)
+        calls += 1
+        given = _given(fields, values, named) if calls <= _FEW else None
+        if given is not None:
+            for name, value in given.items():
+                object.__setattr__(self, name, value)
+            if hasattr(cls, "__post_init__"):
+                self.__post_init__()  # type: ignore[attr-defined]  # it is there
+            return
         # Several threads may come by here; each makes the same.
         init = _init(fields, cls, slots=slots, is_frozen=is_frozen)
         cls.__init__ = init  # type: ignore[misc]  # that is the purpose
         init(self, *values, **named)
 
     return __init__
+
+
+def _given(
+    fields: dict[str, _Field], values: tuple[object, ...], named: dict[str, object]
+) -> dict[str, object] | None:
+    """Give the fields' values; None where the arguments do not fit: what is compiled says so."""
+    names = [name for name, each in fields.items() if each.init or each.default_factory]
+    given = dict(zip(names, values, strict=False)) | named
+    if len(given) < len(values) + len(named) or not named.keys() <= {*names}:
+        return None
+    for name, each in fields.items():
+        if name not in given:
+            if each.default_factory is not None:
+                given[name] = each.default_factory()
+            elif each.default is not _MISSING:
+                given[name] = each.default
+            elif each.init:
+                return None
+    return given
 
 
 def _init(

@@ -29,7 +29,6 @@ from ancestry_obs.collector import (
 )
 from ancestry_obs.compiler import Aspect, Runtime, open_code_cache, weave, weave_callable
 from ancestry_obs.compiler.code import codes_in
-from ancestry_obs.mapfile import InstrumentSpec, MapDiff, MapSpec, SampleSpec, difference
 from ancestry_obs.metrics_registry import attach, connect, detach, disconnect, get_registry
 from ancestry_obs.outlets import EXCHANGERS, Outlets
 from ancestry_obs.patcher import Patcher, running_shell
@@ -51,6 +50,7 @@ if TYPE_CHECKING:
     from ancestry_obs.compiler.sources import Source
     from ancestry_obs.exceptions import CompileError
     from ancestry_obs.installation_status import Status, TargetStatus
+    from ancestry_obs.mapfile import InstrumentSpec, MapDiff, MapSpec, SampleSpec
     from ancestry_obs.metrics_exporter import Exporter
     from ancestry_obs.patcher import TargetReport, Wanted
     from ancestry_obs.settings import ObservabilitySettings
@@ -179,6 +179,8 @@ class Instrumentation:
             ObservabilityError: the registry has a metric of the same name as a new one; the old map
                 stays.
         """
+        from ancestry_obs.mapfile.difference import difference  # noqa: PLC0415 - as in `status`
+
         changes = difference(self._spec, spec)
         if spec.metrics != self._spec.metrics:
             # First of all: if a name is taken, nothing has been changed yet.
@@ -464,7 +466,7 @@ class _Weaver:
                     self._trackers[sample](instance)
 
 
-class _Trackers(dict[SampleSpec, Callable[[object], None]]):
+class _Trackers(dict["SampleSpec", Callable[[object], None]]):
     """What takes each sample's new instances, made when the first target is woven that needs it.
 
     Then a label function that cannot be imported is that target's error and nobody else's.

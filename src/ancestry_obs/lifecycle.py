@@ -165,7 +165,7 @@ def _install(
             return Disabled()
         source = _found_map() if named is None else named
         _current.map, _current.packs = _settled(source), packs
-        spec = _load(source, packs)
+        spec = _load(source, packs, values)
         settings = settings or _settings(values)
         follows = run is None and registry is None and settings.follow_children
         if follows and not settings.file_sd:
@@ -309,7 +309,7 @@ def _launched(values: dict[str, Any]) -> tuple[ObservabilitySettings, MapSpec]:
         named = find_map()
         if named is None:
             raise SettingsError(f"no map is given; write --map M, {WAYS}")
-    spec = _load(named, packs)
+    spec = _load(named, packs, values)
     return _settings({**values, "instrumentation_map": str(_settled(spec.source))}), spec
 
 
@@ -370,7 +370,16 @@ def _watch_map() -> None:
     _current.watch.start()
 
 
-def _load(source: MapSource, packs: Sequence[str]) -> MapSpec:
+def _load(source: MapSource, packs: Sequence[str], values: dict[str, Any] | None = None) -> MapSpec:
+    """Load a map, which may be known from an earlier start if the settings' values are given."""
+    if values is not None and isinstance(source, (str, os.PathLike)) and not packs:
+        from ancestry_obs.map_cache import load_map  # noqa: PLC0415  see above
+
+        return load_map(source, values.get("code_cache"))
+    from ancestry_obs.mapfile import MapSpec  # noqa: PLC0415  see above
+
+    if isinstance(source, MapSpec):
+        return source
     from ancestry_obs.mapfile import load  # noqa: PLC0415  see above
 
     return load(source, packs)

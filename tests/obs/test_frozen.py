@@ -40,8 +40,14 @@ def _make(decorator: Any, field: Any) -> Any:
     return decorator(Shown)
 
 
+@pytest.fixture(params=[8, 0], ids=["as it comes", "compiled"])
+def few(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let `__init__` be compiled after a few objects, or at once."""
+    monkeypatch.setattr(ours, "_FEW", request.param)
+
+
 @pytest.fixture(params=_FIELDS)
-def pair(request: pytest.FixtureRequest) -> tuple[Any, Any]:
+def pair(few: None, request: pytest.FixtureRequest) -> tuple[Any, Any]:
     own, other = _FIELDS[request.param]
     return _make(own, ours.field), _make(other, dataclasses.field)
 
@@ -58,6 +64,7 @@ _STEPS = {
     "few": lambda cls: cls(1),
     "all": lambda cls: cls(1, "b", [2], "t"),
     "named": lambda cls: cls(text="b", number=3),
+    "twice": lambda cls: cls(1, number=2),
     "too few": lambda cls: cls(),
     "too many": lambda cls: cls(1, "b", [], "s", 8),
     "unknown": lambda cls: cls(1, other=2),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from time import time
 from typing import TYPE_CHECKING, Any
 
@@ -85,8 +86,8 @@ class Checker:
     def of_this_folder(cls) -> Checker:
         """Give the checker of what this interpreter would import here, with its caches."""
         folder = user_cache("check")
-        tables = TableCache(folder and folder / "tables")
-        answers = AnswerCache(folder and folder / "answers")
+        tables = TableCache(Path(folder, "tables") if folder else None)
+        answers = AnswerCache(Path(folder, "answers") if folder else None)
         return cls(Program(Finder(python_path()), tables), answers)
 
     def check(self, spec: MapSpec) -> Verdict:

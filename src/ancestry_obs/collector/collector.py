@@ -94,7 +94,12 @@ class Collector:
         reading = read() if self._run is None else self._run.whole(read)
         return [
             *(
-                block_of(*columns, reading.sampled.get(columns.family.name, _NO_SAMPLE)[1])
+                block_of(
+                    columns.family,
+                    columns.labels,
+                    columns.numbers,
+                    reading.sampled.get(columns.family.name, _NO_SAMPLE)[1],
+                )
                 for columns in reading.columns
             ),
             *self._self_metrics.blocks(reading),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from time import monotonic
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 from weakref import WeakSet
 
 from ancestry_obs.collector.blocks import copied
@@ -49,7 +49,8 @@ class TargetState(Protocol):
         """Give the rest of it in a form that can be written."""
 
 
-class _TargetOfAll(NamedTuple):
+@frozen()
+class _TargetOfAll:
     """A target as all processes of the run know it."""
 
     target: str
@@ -62,7 +63,8 @@ class _TargetOfAll(NamedTuple):
         return self.row
 
 
-class Columns(NamedTuple):
+@frozen()
+class Columns:
     """The series of a metric, as two lists of one length.
 
     Args:

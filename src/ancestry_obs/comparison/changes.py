@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
-from ancestry_obs.mapfile import difference, worst_case_series
+from ancestry_obs.mapfile import worst_case_series
+from ancestry_obs.mapfile.difference import difference
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

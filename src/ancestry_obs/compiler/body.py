@@ -37,7 +37,7 @@ import re
 # What `hashlib` has, without OpenSSL, which takes longer to load than all of this package.
 from _blake2 import blake2b
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from ancestry_obs.compiler.code import NamesToConstants
 from ancestry_obs.compiler.lines import AS_BEFORE, NEEDS_ROOM, NOWHERE, settled
@@ -129,7 +129,8 @@ class Template:
         return name.startswith(self.prefix) and name not in self.statements.names
 
 
-class Put(NamedTuple):
+@frozen()
+class Put:
     """What was put into a function.
 
     Attributes:

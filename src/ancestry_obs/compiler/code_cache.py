@@ -18,8 +18,8 @@ import sys
 # What `hashlib` has, without OpenSSL, which takes longer to load than all of this package.
 from _blake2 import blake2b
 from binascii import crc32
+from functools import cache
 from importlib.util import MAGIC_NUMBER
-from pathlib import Path
 from time import time
 from typing import TYPE_CHECKING, Any, Final
 
@@ -42,20 +42,23 @@ _OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
 _PLAIN_FORMAT: Final = 2
 
 
-def open_code_cache(folder: str | None, version: str) -> CodeCache | None:
+def open_code_cache(
+    folder: str | None, version: str, *, is_quiet: bool = False
+) -> CodeCache | None:
     """Give the cache that a setting asks for, if any can be had.
 
     Args:
         folder: The setting; `None` for the default folder, which is used as Python's own bytecode
             files are.
         version: The toolkit's.
+        is_quiet: Whether nobody is to be told why a folder that was named is not used.
     """
     if folder is not None:
         is_off = folder.strip().lower() in {"", NO_FOLDER}
-        cache = None if is_off else CodeCache(folder, version)
+        cache = None if is_off else CodeCache(folder, version, is_named=not is_quiet)
     else:
         default = None if sys.dont_write_bytecode else user_cache("code")
-        cache = None if default is None else CodeCache(str(default), version, is_named=False)
+        cache = None if default is None else CodeCache(default, version, is_named=False)
     return cache if cache is not None and cache.is_open else None
 
 
@@ -78,8 +81,7 @@ class CodeCache:
     ) -> None:
         self._level = logging.WARNING if is_named else logging.DEBUG
         # Made absolute now: the program may go to another folder.
-        self._folder = Path(os.path.expanduser(folder)).absolute()  # noqa: PTH111 - `~` alone may raise
-        self._folder_name = os.fspath(self._folder)
+        self._folder = os.path.join(os.getcwd(), os.path.expanduser(folder))  # noqa: PTH109, PTH111, PTH118 - pathlib costs more
         self._depends_on = f"{version} {_files()} {sys.flags.optimize} ".encode() + MAGIC_NUMBER
         self._most_bytes = most_bytes
         self._has_pruned = False
@@ -101,7 +103,7 @@ class CodeCache:
             return None
         try:
             # Half the time of pathlib's, and a buffer is of no use for what is read at once.
-            with open(f"{self._folder_name}/{name}", "rb", buffering=0) as file:  # noqa: PTH123
+            with open(f"{self._folder}/{name}", "rb", buffering=0) as file:  # noqa: PTH123
                 data = file.read()
         except OSError:
             return None
@@ -121,25 +123,27 @@ class CodeCache:
             content = marshal.dumps(value)
         except ValueError:  # code that a tool has made may have any object among its constants
             return
-        temporary = self._folder / f"{name}.{os.getpid()}.tmp"
+        path = f"{self._folder}/{name}"
+        temporary = f"{path}.{os.getpid()}.tmp"
         try:
             if not self._has_pruned:
                 self._has_pruned = True
                 self._prune()
-            temporary.write_bytes(_sum(content) + content)
-            temporary.replace(self._folder / name)
+            with open(temporary, "wb") as file:  # noqa: PTH123 - pathlib costs more
+                file.write(_sum(content) + content)
+            os.replace(temporary, path)  # noqa: PTH105 - as above
         except OSError as error:
             self.is_open = False
             with contextlib.suppress(OSError):
-                temporary.unlink(missing_ok=True)
+                os.unlink(temporary)  # noqa: PTH108 - as above
             reason = error.strerror or str(error)
             self._say("code cache %s is not used any more: %s", reason)
 
     def _open(self) -> bool:
         """Make the folder, and tell once if it cannot be used."""
         try:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            status = self._folder.stat()
+            os.makedirs(self._folder, mode=0o700, exist_ok=True)  # noqa: PTH103 - pathlib costs more
+            status = os.stat(self._folder)  # noqa: PTH116 - as above
         except OSError as error:
             reason = error.strerror or str(error)
         else:
@@ -168,7 +172,8 @@ class CodeCache:
             is_left = path.endswith(".tmp") and written < time() - _LONG
             total += size
             if is_left or total > self._most_bytes:
-                Path(path).unlink(missing_ok=True)
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(path)  # noqa: PTH108 - as above
 
 
 def written_out(code: CodeType) -> bytes:
@@ -183,12 +188,18 @@ def written_out(code: CodeType) -> bytes:
     return marshal.dumps(code, _PLAIN_FORMAT)
 
 
-def _files() -> list[tuple[str, int, int]]:
-    """Tell this compiler from another one of the same version, on which somebody works."""
-    with contextlib.suppress(OSError), os.scandir(os.path.dirname(__file__)) as found:  # noqa: PTH120 - as it is
-        files = [(each.name, each.stat()) for each in found if each.name.endswith(".py")]
-        return sorted((name, status.st_mtime_ns, status.st_size) for name, status in files)
-    return []
+@cache
+def _files() -> str:
+    """Tell this toolkit from another one of the same version, on which somebody works."""
+    toolkit = os.path.dirname(os.path.dirname(__file__))  # noqa: PTH120 - as it is
+    files: list[tuple[str, int, int]] = []
+    for folder in ("", "/compiler", "/expressions", "/mapfile"):
+        with contextlib.suppress(OSError), os.scandir(toolkit + folder) as found:
+            for each in found:
+                if each.name.endswith(".py"):
+                    status = each.stat()
+                    files.append((each.name, status.st_mtime_ns, status.st_size))
+    return repr(sorted(files))
 
 
 def _sum(content: bytes) -> bytes:

@@ -50,13 +50,27 @@ def source_of(code: CodeType, namespace: Mapping[str, Any]) -> str | None:
     # What is in the cache without a time was put there by who made the text, as IPython does.
     if cached is not None and len(cached) > 1 and cached[1] is None:
         return "".join(cached[2])
-    from tokenize import open as open_source  # noqa: PLC0415  known code needs no source
-
     try:
-        with open_source(filename) as stream:
-            return stream.read()
+        return _read(filename)
     except (OSError, SyntaxError, UnicodeDecodeError, ValueError):
         return _from_loader(namespace)
+
+
+def _read(filename: str) -> str:
+    """Read a file as Python does.
+
+    Raises:
+        OSError, SyntaxError, ValueError: It cannot be read.
+    """
+    with open(filename, "rb") as stream:  # noqa: PTH123  as the code names it
+        data = stream.read()
+    if b"coding" not in b"".join(data.split(b"\n", 2)[:2]):
+        return _translated(data.decode("utf-8-sig"))
+    # Which takes a program longer to import than to read its source, and few say an encoding.
+    from tokenize import open as open_source  # noqa: PLC0415
+
+    with open_source(filename) as text:
+        return text.read()
 
 
 def _from_loader(namespace: Mapping[str, Any]) -> str | None:
@@ -65,4 +79,8 @@ def _from_loader(namespace: Mapping[str, Any]) -> str | None:
         text = loader.get_source(name)  # type: ignore[union-attr]  # what has none is caught
     except Exception:  # noqa: BLE001 - a foreign loader may raise anything
         return None
-    return io.IncrementalNewlineDecoder(None, translate=True).decode(text) if text else None
+    return _translated(text) if text else None
+
+
+def _translated(text: str) -> str:
+    return io.IncrementalNewlineDecoder(None, translate=True).decode(text, final=True)

@@ -12,7 +12,7 @@ import ast
 import re
 import weakref
 from types import CellType, CodeType, FunctionType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from ancestry_obs.compiler.body import calling_function, weave_body
 from ancestry_obs.compiler.code import (
@@ -45,10 +45,6 @@ if TYPE_CHECKING:
     from ancestry_obs.recording.buffers import Probe
 
 __all__ = ["Woven", "weave", "weave_callable"]
-
-_STANDS_FOR: Final = re.compile(rf"'{re.escape(CONSTANT.encode('unicode_escape').decode())}(\w+)'")
-
-_TAKEN_OUT: Final = re.compile(r"\b(return|yield) \((_obs\w+) := \2\)")
 
 
 # One for each target: what is small is made quickly, and looked through by the garbage collector.
@@ -89,7 +85,7 @@ class Woven:
             except CompileError as error:
                 return f"# {error}"
         text = ast.unparse(ast.fix_missing_locations(tree))
-        return _TAKEN_OUT.sub(r"\1 \2", _STANDS_FOR.sub(lambda found: found[1], text))
+        return _read_by_people(text)
 
     @property
     def parts(self) -> tuple[object, ...]:
@@ -320,6 +316,13 @@ def _calling(aspect: Aspect, shape: Shape) -> CodeType:
     if code.co_freevars != free:
         raise CompileError(f"{aspect.target}: no other code has its variables")
     return code
+
+
+def _read_by_people(text: str) -> str:
+    """Write names for what stands among the constants, and no value that is only taken out."""
+    constant = re.escape(CONSTANT.encode("unicode_escape").decode())
+    text = re.sub(rf"'{constant}(\w+)'", lambda found: found[1], text)
+    return re.sub(r"\b(return|yield) \((_obs\w+) := \2\)", r"\1 \2", text)
 
 
 def _calling_tree(aspect: Aspect) -> Function:

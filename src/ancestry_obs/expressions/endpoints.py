@@ -12,6 +12,7 @@ label function of its own.
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ _KNOWN_WORDS: Final = 1024
 _LONGEST_KNOWN_URL: Final = 512
 _LONGEST_KNOWN_WORD: Final = 64
 
-_SCHEME_AND_HOST: Final = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*:)?//[^/]*")
+_SCHEME_AND_HOST: Final = r"(?:[A-Za-z][A-Za-z0-9+.-]*:)?//[^/]*"
 
 # Words in lower case, camelCase or UPPER case. Lengths and shape keep out random letters, such as
 # a base64 token's; two-letter words in the middle are listed, since random letters have many.
@@ -37,11 +38,11 @@ _LETTERS: Final = (
     r"[A-Z]{0,5}|[A-Z]{1,16})"
 )
 # One word of a segment may have up to two digits: v2, p13n, oauth2.
-_WORDS: Final = re.compile(
+_WORDS: Final = (
     rf"[_.-]{{0,2}}{_LETTERS}(?:[_.-]{{1,2}}{_LETTERS}){{0,6}}"
     rf"(?:[0-9]{{1,2}}[a-z]{{0,8}}(?:[_.-]{{1,2}}{_LETTERS}){{0,6}})?_{{0,2}}"
 )
-_HEXADECIMAL: Final = re.compile(r"[0-9A-Fa-f]{8}")
+_HEXADECIMAL: Final = r"[0-9A-Fa-f]{8}"
 
 
 class _Templates(dict[str, str]):
@@ -103,12 +104,18 @@ def _without_origin(path: str) -> str:
     begin = 8 if path.startswith("https://") else 7 if path.startswith("http://") else 0
     if begin:
         return path[end:] if (end := path.find("/", begin)) >= 0 else ""
-    origin = _SCHEME_AND_HOST.match(path)
+    origin = _compiled(_SCHEME_AND_HOST).match(path)
     return path[origin.end() :] if origin else path
 
 
+# At the first URL that needs it: most maps have none, and every start would pay for it.
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern)
+
+
 def _segment(part: str) -> str:
-    if not _WORDS.fullmatch(part) or _HEXADECIMAL.search(part):
+    if not _compiled(_WORDS).fullmatch(part) or _compiled(_HEXADECIMAL).search(part):
         return "/:id"
     word = f"/{part}"
     if len(part) <= _LONGEST_KNOWN_WORD:

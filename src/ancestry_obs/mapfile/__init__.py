@@ -2,15 +2,16 @@
 
 `load` finds every mistake in one pass and says where it is. Whether the targets exist is not asked
 here: that needs the program, and is the patcher's affair.
+
+What reads a map is imported when somebody reads one: a program whose map is known from its last
+start does not (`map_cache`).
 """
 
 from __future__ import annotations
 
-from ancestry_obs.mapfile.difference import MapDiff, difference
-from ancestry_obs.mapfile.language import json_schema
-from ancestry_obs.mapfile.loader import load, load_text
-from ancestry_obs.mapfile.map_files import resolve_map
-from ancestry_obs.mapfile.metrics import worst_case_series
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
 from ancestry_obs.mapfile.specs import (
     HookSpec,
     InstrumentSpec,
@@ -23,6 +24,13 @@ from ancestry_obs.mapfile.specs import (
 )
 from ancestry_obs.mapfile.targets import TargetPattern, parse_target
 
+if TYPE_CHECKING:
+    from ancestry_obs.mapfile.difference import MapDiff
+    from ancestry_obs.mapfile.language import json_schema
+    from ancestry_obs.mapfile.loader import load, load_text
+    from ancestry_obs.mapfile.map_files import resolve_map
+    from ancestry_obs.mapfile.metrics import worst_case_series
+
 __all__ = [
     "HookSpec",
     "InstrumentSpec",
@@ -34,7 +42,6 @@ __all__ = [
     "SampleSpec",
     "TargetPattern",
     "Where",
-    "difference",
     "json_schema",
     "load",
     "load_text",
@@ -42,3 +49,20 @@ __all__ = [
     "resolve_map",
     "worst_case_series",
 ]
+
+_LATE: Final = {
+    "MapDiff": "difference",
+    "json_schema": "language",
+    "load": "loader",
+    "load_text": "loader",
+    "resolve_map": "map_files",
+    "worst_case_series": "metrics",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _LATE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name)
+    value = getattr(import_module(f"{__name__}.{_LATE[name]}"), name)
+    globals()[name] = value
+    return value

@@ -11,7 +11,9 @@ import sys
 from itertools import compress
 from operator import ne
 from types import ModuleType
-from typing import TYPE_CHECKING, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Final, cast
+
+from ancestry_obs.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -84,7 +86,8 @@ def name_of_main(main: object) -> str:
     return "" if is_another or name == "__main__" else name
 
 
-class Marks(NamedTuple):
+@frozen()
+class Marks:
     """What tells that a name in a module has been bound anew, or its class changed.
 
     Two objects that are not there at the same time may have the same mark.

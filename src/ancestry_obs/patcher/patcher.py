@@ -373,7 +373,7 @@ class Patcher:
             bases += [(target, base) for base in outcome.bases]
             spans = target.pattern is None or target.pattern.spans_modules
             if outcome.reason and settled and not spans and not self._targets.companions(target):
-                self._say(target.pointcut.pattern, str(outcome.reason))
+                self._say(target.pointcut.pattern, outcome.reason)
         for target, base in bases:
             self._subclasses.watch(base.named)
             wanted += self._find_overrides(target, base, subclasses_of(base.named))

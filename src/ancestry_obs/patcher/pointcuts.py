@@ -30,13 +30,13 @@ class Outcome:
 
     Args:
         count: How many join points.
-        reason: Why there are none; what its text is.
+        reason: Why there are none.
         settled: Whether the module has been executed to its end, so that nothing more will come.
         bases: The methods whose overrides are wanted as well.
     """
 
     count: int = 0
-    reason: object = ""
+    reason: str = ""
     settled: bool = True
     bases: tuple[Base, ...] = ()
 
@@ -172,7 +172,7 @@ class Targets:
         try:
             found = self._resolver.find(target.pattern, module, target.pointcut.at, changed)
         except TargetError as refusal:
-            return Outcome(reason=refusal.args[0], settled=settled), ()
+            return Outcome(reason=str(refusal), settled=settled), ()
         except Exception as failure:  # noqa: BLE001 - foreign objects may raise anything when asked
             return Outcome(reason=f"cannot be looked up: {failure!r}", settled=settled), ()
         bases = _bases(target, found) if target.pointcut.subclasses else ()

@@ -6,10 +6,11 @@ out again.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from ancestry_obs.compiler.code import embed
 from ancestry_obs.compiler.code import key_of as code_key
+from ancestry_obs.frozen import frozen
 from ancestry_obs.patcher.code_exchange import in_each_other
 
 if TYPE_CHECKING:
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["Prepared", "PreparedCode"]
 
 
-class Prepared(NamedTuple):
+@frozen()
+class Prepared:
     """What was woven into a module's code before it was executed."""
 
     want: Wanted

@@ -159,7 +159,7 @@ class Resolver:
         own = [holder for holder in holders if holder is not object]
         known = {each for holder in own for each in namespace_of(holder)}
         where = self._name(name_of(module)) if named is None else self._label(named)
-        raise TargetError(_NotThere(where, name, tuple(known)))
+        raise TargetError(f"{where!r} has no {name!r}{_did_you_mean(name, known)}")
 
     def _home(self, place: _Place) -> _Place:
         """Return the place where the object at `place` was defined, if it is still there."""
@@ -313,21 +313,10 @@ def _is_defined_in(raw: object, module: str) -> bool:
     return not is_plain_data(core)
 
 
-@frozen()
-class _NotThere:
-    """What is said of a name that is not there; what may be meant is looked for by who reads it.
+def _did_you_mean(name: str, known: Iterable[object]) -> str:
+    # At the first mistake, be it one of a program's own file that has defined nothing yet: what
+    # runs text at the end of the program makes Python forget that it is to end by SIGINT.
+    from difflib import get_close_matches  # noqa: PLC0415 - for mistakes alone
 
-    Most names are just not there yet: a module's are looked for while it is executed.
-    """
-
-    where: str
-    name: str
-    known: tuple[object, ...]
-
-    def __str__(self) -> str:
-        from difflib import get_close_matches  # noqa: PLC0415 - for mistakes alone
-
-        known = [each for each in self.known if isinstance(each, str)]
-        near = get_close_matches(self.name, known, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        return f"{self.where!r} has no {self.name!r}{hint}"
+    near = get_close_matches(name, [each for each in known if isinstance(each, str)], n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""

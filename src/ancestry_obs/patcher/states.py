@@ -110,7 +110,7 @@ def _report_named(target: Target, awaited: str) -> Iterator[TargetReport]:
         return
     for outcome in outcomes:
         if outcome.settled:
-            yield TargetReport(text, "error", str(outcome.reason), patterns=(text,))
+            yield TargetReport(text, "error", outcome.reason, patterns=(text,))
             return
     module = text.partition(":")[0]
     if not outcomes:

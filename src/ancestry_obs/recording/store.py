@@ -19,7 +19,7 @@ import weakref
 from collections import Counter
 from itertools import chain
 from time import sleep
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from ancestry_obs.recording.buffers import FULL, Buffer, Log, Overflow, Probe
 from ancestry_obs.recording.failures import NO_ROOM
@@ -51,7 +51,7 @@ _PAUSE: Final = 0.0002
 """Seconds between two looks whether another thread has folded; a full buffer takes it 20 µs."""
 
 
-class _Plan(NamedTuple):
+class _Plan:
     """What comes of the oldest entries of a log.
 
     Args:
@@ -61,10 +61,19 @@ class _Plan(NamedTuple):
         totals: The counts beside the series, and what some of them will be.
     """
 
-    log: Log[Any]
-    entries: int
-    states: Mapping[Any, Any]
-    totals: tuple[tuple[Counter[Any], Mapping[Any, int]], ...]
+    __slots__ = ("entries", "log", "states", "totals")
+
+    def __init__(
+        self,
+        log: Log[Any],
+        entries: int,
+        states: Mapping[Any, Any],
+        totals: tuple[tuple[Counter[Any], Mapping[Any, int]], ...],
+    ) -> None:
+        self.log = log
+        self.entries = entries
+        self.states = states
+        self.totals = totals
 
 
 class Store:

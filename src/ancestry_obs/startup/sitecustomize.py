@@ -24,12 +24,14 @@ def _leave_path():
 
 
 def _join(folder, traces):
-    # What is made here is there to stay: Python need not look for garbage in it.
+    # What is made here is there to stay: Python need not look for garbage in it, neither now nor
+    # later, nor at the end.
     collects = gc.isenabled()
     gc.disable()
     try:
         _import_and_begin(folder, traces)
     finally:
+        gc.freeze()
         if collects:
             gc.enable()
 
