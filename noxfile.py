@@ -43,7 +43,10 @@ TEST_TOOLS = (
 # Beside which packs are shown, in counts and in cost.
 INSTRUMENTATIONS = tuple(
     f"opentelemetry-instrumentation-{each}"
-    for each in ("botocore", "celery", "jinja2", "redis", "sqlalchemy")
+    for each in (
+        *("aiohttp-client", "aiohttp-server", "botocore", "celery", "django", "fastapi", "flask"),
+        *("httpx", "jinja2", "redis", "requests", "sqlalchemy", "starlette", "urllib3"),
+    )
 )
 # Whose programs the toolkit measures, whoever of them holds the functions.
 LIBRARIES = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 from collections import Counter
 from contextlib import closing
@@ -101,6 +102,19 @@ def test_what_is_mounted_counts_once_with_the_whole_path(page, serve_asgi, ask, 
         ("GET", "/more/files", "200", ""): 1,
     }
     assert page.answers() == Counter(server.log)
+
+
+def test_requests_that_wait_for_the_one_before_count_like_others(page, serve_asgi):
+    # uvicorn begins a request that came in early where the one before it has been answered.
+    server = serve_asgi(Starlette(routes=[Mount("/shop", routes=[Route("/open", blocking)])]))
+    with socket.create_connection(("127.0.0.1", server.port), 60) as client:
+        request = b"GET /shop/open HTTP/1.1\r\nHost: tea\r\n%b\r\n"
+        client.sendall(request % b"" + request % b"" + request % b"Connection: close\r\n")
+        while client.recv(10_000):
+            pass
+    server.stop()
+    assert server.log == [("GET", "200")] * 3
+    assert page.server() == {("GET", "/shop/open", "200", ""): 3}
 
 
 async def sorry(request, error):
@@ -255,13 +269,13 @@ def test_a_cancelled_request_counts(page):
 def test_a_websocket_is_no_request(page, serve_asgi, talk):
     seen = []
 
-    async def socket(websocket):
+    async def echo(websocket):
         await websocket.accept()
         seen.append(page.count(ACTIVE, "http_request_method"))
         await websocket.send_text(await websocket.receive_text())
         await websocket.close()
 
-    server = serve_asgi(Starlette(routes=[WebSocketRoute("/socket", socket)]))
+    server = serve_asgi(Starlette(routes=[WebSocketRoute("/socket", echo)]))
     assert talk(server.port, "/socket", "tea") == "tea"
     server.stop()
     assert seen == [{}]
