@@ -36,6 +36,8 @@ TEST_TOOLS = (
     "hypothesis>=6.120",
     "jsonschema>=4.23",
     "promql-parser>=0.4",
+    # Whose packs a page's example and a Prometheus are shown; click comes with it.
+    "flask>=3.1",
     "gunicorn>=23",
     "pytest-xdist>=3.6",
     "trustme>=1.2",

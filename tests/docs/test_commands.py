@@ -135,6 +135,9 @@ def test_the_commands_of_a_block_work(commands, pages, shell, folder, repository
     for name in ("shop.py", "shop.toml"):
         # The README's shop is everybody's.
         (folder / name).write_text(pages["README.md"].block(name).text, "utf-8")
+    for block in page.blocks[: page.blocks.index(commands)]:
+        if block.section == commands.section and re.fullmatch(r"(?!shop)\w+\.py", block.name):
+            (folder / block.name).write_text(block.text, "utf-8")
     for command in commands.text.splitlines():
         if not _in_ci(command, repository):
             shell(command)

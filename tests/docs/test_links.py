@@ -59,6 +59,16 @@ def test_every_alert_has_its_runbook(pages, repository):
     assert sorted(runbooks[begin + 1 : end]) == sorted(targets)
 
 
+def test_every_alert_of_a_pack_has_its_runbook(pages, repository):
+    files = sorted((repository / "grafana/packs").glob("*_rules.yml"))
+    rules = "".join(path.read_text("utf-8") for path in files)
+    targets = set(re.findall(r'runbook_url: "docs/packs.md#([\w-]+)"', rules))
+    runbooks = pages["docs/packs.md"].anchors
+    begin, end = runbooks.index("runbooks-of-packs"), runbooks.index("aiohttp-client")
+    assert targets
+    assert targets == set(runbooks[begin + 1 : end])
+
+
 def test_the_dashboard_links_to_headings_that_are_there(pages, repository):
     text = (repository / "grafana/ancestry_overview.json").read_text("utf-8")
     json.loads(text)

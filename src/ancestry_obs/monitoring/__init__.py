@@ -3,9 +3,9 @@
     map -> catalogue -> plan -> queries -> dashboard
                          |----> objectives, alerts -> rules
 
-The catalogue says which metrics and labels there are, the plan (data beside the map, or made of the
-map alone) what is shown and promised. No stage writes a name that the catalogue does not have, so a
-panel cannot ask for what nobody records.
+The catalogue says which metrics and labels there are, the plan (data beside the map, or what ships
+for packs, or made of the map alone) what is shown and promised. No stage writes a name that the
+catalogue does not have, so a panel cannot ask for what nobody records.
 
 `dashboard`, `drawing` and `styling` need the extra ``[dashboards]`` and are imported by those who
 have it; this module and everything else here need the base install only.

@@ -95,6 +95,7 @@ def sources():
                 maps.append(text)
     maps.append((REPOSITORY / "src/ancestry_obs/maps/ancestry.toml").read_text("utf-8"))
     packs = sorted((REPOSITORY / "src/ancestry_obs/maps/packs").glob("*.toml"))
+    packs = [each for each in packs if not each.stem.endswith(".monitoring")]
     maps += [each.read_text("utf-8") for each in packs]
     maps.append((REPOSITORY / "tests/obs/mapfile/mistakes.toml").read_text("utf-8"))
     return maps

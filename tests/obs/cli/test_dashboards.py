@@ -34,6 +34,11 @@ def test_any_map_gets_a_dashboard(shop, tmp_path, capsys):
     assert "corner_orders_total" in file.read_text("utf-8")
 
 
+def test_a_pack_gets_a_dashboard_by_its_name(tmp_path, capsys):
+    assert main(["dashboards", "pack:flask", "-o", str(tmp_path)]) == 0
+    assert capsys.readouterr().out == f"wrote {tmp_path / 'flask_overview.json'}\n"
+
+
 def test_links_lead_where_one_says(shop, tmp_path):
     main(["dashboards", str(shop), "-o", str(tmp_path), "--docs", "https://example.org/docs"])
     dashboard = json.loads((tmp_path / "shop_overview.json").read_text("utf-8"))

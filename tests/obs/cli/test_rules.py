@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
@@ -69,3 +70,10 @@ def test_rules_need_the_base_install_alone(shop):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
+
+
+def test_all_runbooks_are_on_the_page_that_is_given(capsys):
+    assert main(["rules", "pack:flask", "--docs", "https://example.org/docs"]) == 0
+    pages = re.findall(r'runbook_url: "([^#]+)#', capsys.readouterr().out)
+    assert len(pages) > 7
+    assert set(pages) == {"https://example.org/docs"}

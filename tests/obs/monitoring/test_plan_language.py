@@ -10,10 +10,12 @@ from ancestry_obs import monitoring
 from ancestry_obs.mapfile import resolve_map
 from ancestry_obs.monitoring.plan_language import PLAN
 from ancestry_obs.monitoring.plan_loader import plan_path
+from ancestry_obs.monitoring.ready_plans import READY_PLANS
 
 SHIPPED = [
     plan_path(str(resolve_map("ancestry"))),
     Path(monitoring.__file__).with_name("instrumentation.toml"),
+    *READY_PLANS,
 ]
 
 

@@ -32,6 +32,20 @@ def test_a_histogram_has_a_rate_by_its_count(shop):
     assert query.expression.startswith("sum(rate(shop_order_seconds_count[$__rate_interval]))")
 
 
+@pytest.mark.parametrize("view", ["rate", "total"])
+def test_what_is_ignored_is_not_counted(shop, view):
+    (query,) = asked(shop, "order_seconds", view, ignore=(("shop", ("",)),))
+    assert 'shop_order_seconds_count{shop!=""}' in query.expression
+
+
+@pytest.mark.parametrize("view", ["share", "share_trend"])
+def test_a_histogram_has_a_share_by_its_count(shop, view):
+    (query,) = asked(shop, "order_seconds", view, good=(("shop", ("",)),))
+    good, everything = query.expression.split("\n/ ")
+    assert 'shop_order_seconds_count{shop=""}' in good
+    assert "shop_order_seconds_count[" in everything
+
+
 def test_a_total_is_asked_once_and_bars_do_not_overlap(shop):
     (total,) = asked(shop, "orders_total", "total")
     (bars,) = asked(shop, "orders_total", "events")
