@@ -17,16 +17,24 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["CASES", "Case"]
+__all__ = ["CASES", "REQUESTS", "UNUSUAL", "Case"]
 
 HOST: Final = "shop.example"
 # Method, path, route, status: more successes than failures, as programs have them.
-REQUESTS: Final = (
+REQUESTS: Final = [
     *[("GET", f"/items/{number}", "/items/{id}", 200) for number in range(1, 8)],
     ("POST", "/items/8", "/items/{id}", 201),
     ("GET", "/items/404", "/items/{id}", 404),
     ("GET", "/items/503", "/items/{id}", 503),
-)
+]
+"""What a program that is built now will make, or answer."""
+_RAISES: Final = 500
+UNUSUAL: Final = {
+    "that raises": ("GET", "/items/500", "/items/{id}", _RAISES),
+    "without a route": ("GET", "/nowhere", "", 404),
+    "whose method the route has not": ("PUT", "/items/1", "/items/{id}", 405),
+}
+"""What is compared alone, and not timed."""
 _CLIENT: Final = (
     "http_client_request_duration_seconds_count",
     ("http_request_method", "server_address", "http_response_status_code"),
@@ -69,8 +77,15 @@ def _passes(one_pass: Callable[[], object]) -> Callable[[int], object]:
 
 
 def _status(method: str, path: str) -> int:
-    """Give the status that a request is answered with."""
-    return next(each[3] for each in REQUESTS if each[:2] == (method, path))
+    """Give the status that a request is answered with.
+
+    Raises:
+        ConnectionError: that is what it is answered with.
+    """
+    status = next(each[3] for each in REQUESTS if each[:2] == (method, path))
+    if status == _RAISES:
+        raise ConnectionError
+    return status
 
 
 def _requests() -> Callable[[int], object]:
