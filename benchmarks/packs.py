@@ -11,10 +11,10 @@ Where that instrumentation has no metric of requests, its spans are what would h
 they are recorded and dropped at their end. Spans that a sampler refuses are shown too: that is the
 least which it costs, and measures nothing.
 
-Both have to count the same requests, which are those that were made. A few unusual ones, which are not
-timed, are compared alone: where the two differ it is printed. The processes take turns,
-round by round, so that what else the machine does meets all of them; figures are of the fastest
-rounds. Libraries that are not installed, and packs that are not there, are left out.
+Both have to count the same requests, which are those that were made. A few unusual ones are
+compared alone and not timed: where the two differ it is printed. The processes take turns, round by
+round, so that what else the machine does meets all of them; figures are of the fastest rounds.
+Libraries that are not installed, and packs that are not there, are left out.
 """
 
 from __future__ import annotations
@@ -48,7 +48,13 @@ THEIRS: Final = "OpenTelemetry"
 UNSAMPLED: Final = "OpenTelemetry, unsampled"
 _ROUND_SECONDS: Final = 0.06
 _LEAST_REQUESTS: Final = 500  # between two scrapes
-_STABLE: Final = {"OTEL_SEMCONV_STABILITY_OPT_IN": "http,database"}
+_ENVIRONMENT: Final = {
+    "OTEL_SEMCONV_STABILITY_OPT_IN": "http,database",
+    # Else glibc may give memory back at each request and take it again, in one variant and not in
+    # another, by chance.
+    "MALLOC_MMAP_THRESHOLD_": "268435456",
+    "MALLOC_TRIM_THRESHOLD_": "268435456",
+}
 
 
 # The processes that are measured.
@@ -226,7 +232,7 @@ class Program:
             [sys.executable, __file__, "--be", variant, name],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={**os.environ, **_STABLE},
+            env={**os.environ, **_ENVIRONMENT},
             text=True,
         )
 
