@@ -271,6 +271,7 @@ def test_benchmarks_have_the_rows_of_the_page(pages, repository):
         ("installing", "install"),
         ("starting", "start_up"),
         ("growing", "growth"),
+        ("packs", "_pack_cases"),
     ):
         source = (repository / f"benchmarks/{script}.py").read_text("utf-8")
         for row in page.table(section):

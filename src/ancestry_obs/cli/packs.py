@@ -29,11 +29,13 @@ class Row:
         name: the pack's name.
         pack: what it says of itself.
         installed: the version of the library that is installed; None if it is not.
+        targets: how many functions it measures, with those of the packs that it includes.
     """
 
     name: str
     pack: PackSpec
     installed: str | None
+    targets: int
 
     @property
     def fits(self) -> bool:
@@ -43,7 +45,11 @@ class Row:
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Declare the command's arguments."""
-    parser = commands.add_parser("packs", help="list the maps that are ready for libraries")
+    parser = commands.add_parser(
+        "packs",
+        help="list the maps that are ready for libraries",
+        epilog="What they cost in your own program: ancestry-obs cost pack:NAME -- PROGRAM",
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(command=command)
 
@@ -66,9 +72,11 @@ def _rows() -> Iterator[Row]:
     for name in packs_there_are():
         source = f"{PACK}{name}"
         # What is no pack is there for packs to include.
-        for pack in load(source).packs:
+        spec = load(source)
+        targets = {target for each in spec.instruments for target in each.targets}
+        for pack in spec.packs:
             if pack.where.source == source:
-                yield Row(name, pack, installed_version(pack.library))
+                yield Row(name, pack, installed_version(pack.library), len(targets))
 
 
 def _text(rows: list[Row]) -> str:
@@ -86,16 +94,21 @@ def _text(rows: list[Row]) -> str:
     left = table(heads, cells).splitlines()
     at = max(map(len, left)) + _GAP
     lines = []
-    for line, words in zip(left, ("MEASURES", *(row.pack.title for row in rows)), strict=True):
+    for line, words in zip(left, ("MEASURES", *map(_measures, rows)), strict=True):
         told = wrap(words, max(_WIDTH - at, 20))
         lines.append(f"{line:<{at}}{told[0]}")
         lines += [f"{'':<{at}}{more}" for more in told[1:]]
     return "\n".join(lines)
 
 
+def _measures(row: Row) -> str:
+    """Say what a pack measures, and by how much: it costs a little at each call of these alone."""
+    return f"{row.pack.title} Functions: {row.targets}."
+
+
 def _as_dict(row: Row) -> dict[str, object]:
     return {
         "name": row.name, "measures": row.pack.title, "library": row.pack.library,
         "versions": row.pack.versions, "url": row.pack.url, "installed": row.installed,
-        "fits": row.fits,
+        "fits": row.fits, "targets": row.targets,
     }  # fmt: skip

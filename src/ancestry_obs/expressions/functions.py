@@ -144,7 +144,7 @@ def host(url: str) -> str:
         TypeError: It is no text.
     """
     scheme, mark, rest = str.partition(url, "//")
-    if not mark or (scheme and not _is_scheme(scheme)):
+    if not mark or (scheme not in _USUAL_SCHEMES and not _is_scheme(scheme)):
         return ""
     # As browsers take it: a backslash is a slash.
     for end in "/?#\\":
@@ -162,6 +162,8 @@ def _is_scheme(text: str) -> bool:
 
 
 _MARKS: Final = str.maketrans("", "", "+-.")
+# Known without a look at their characters; the empty one is that of a URL that begins with "//".
+_USUAL_SCHEMES: Final = frozenset({"", "http:", "https:"})
 
 
 def path_prefix(path: str, segments: int) -> str:

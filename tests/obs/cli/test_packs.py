@@ -25,6 +25,9 @@ def test_the_list_is_narrow_enough_for_a_terminal(command):
     assert names == [each for each in packs_there_are() if not each.startswith("_")]
     (line,) = (each for each in told if each.startswith("click "))
     assert line.split()[:5] == ["click", "click", ">=8.0,<9", "8.1.7", "yes"]
+    _, _, rest = "\n".join(told).partition("\nclick ")
+    measures = " ".join(rest.partition("\ndjango ")[0].split())
+    assert measures.endswith("how long each takes, and how it ends. Functions: 1.")
 
 
 @pytest.mark.parametrize(
@@ -43,7 +46,13 @@ def test_as_json(command, monkeypatch, version, fits):
         "url": "https://click.palletsprojects.com",
         "installed": version,
         "fits": fits,
+        "targets": 1,
     }
+
+
+def test_targets_of_packs_that_it_includes_are_its_own(command):
+    rows = {row["name"]: row for row in json.loads(command("packs", "--json").out)}
+    assert rows["fastapi"]["targets"] > rows["starlette"]["targets"] > 1
 
 
 @pytest.mark.parametrize(
