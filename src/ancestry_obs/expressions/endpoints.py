@@ -12,7 +12,7 @@ label function of its own.
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def _without_origin(path: str) -> str:
 
 
 # At the first URL that needs it: most maps have none, and every start would pay for it.
-@cache
+@lru_cache(maxsize=64)
 def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern)
 
