@@ -361,8 +361,11 @@ def main() -> None:
         ratios[name] = over[OURS] / over[THEIRS]
         differing += differences(name, counts)
     missed = [f"{name} ({ratio:.2f})" for name, ratio in ratios.items() if ratio > MUST]
-    print(f"\nmust be at most {MUST}: met by {len(ratios) - len(missed)} of {len(ratios)}", end="")
-    print(f"; missed by {', '.join(missed)}" if missed else "")
+    lost = [name for name, ratio in ratios.items() if ratio <= 0]
+    met = len(ratios) - len(missed) - len(lost)
+    print(f"\nmust be at most {MUST}: met by {met} of {len(ratios)}", end="")
+    print(f"; missed by {', '.join(missed)}" if missed else "", end="")
+    print(f"; not known of {', '.join(lost)}, for the noise: take more rounds" if lost else "")
     print("\n".join(differing) or "counts: both have exactly the requests that were made")
     if unlike:
         print("\n".join(("unusual requests that both do not count alike:", *unlike)))
