@@ -173,7 +173,9 @@ def packs_nightly(session: nox.Session, release: str) -> None:
 def _oldest_releases() -> list[str]:
     """Pin the oldest release of each library that a pack is for."""
     folder = Path("src/ancestry_obs/maps/packs")
-    packs = [nox.project.load_toml(path)["pack"] for path in sorted(folder.glob("*.toml"))]
+    # Beside them lie the plans of what is watched, which have another dot in their names.
+    maps = sorted(path for path in folder.glob("*.toml") if "." not in path.stem)
+    packs = [nox.project.load_toml(path)["pack"] for path in maps]
     lowest = {each["library"]: each["versions"].partition(",")[0] for each in packs}
     lowest.pop("click")
     return [*(f"{name}{each.replace('>', '=')}" for name, each in lowest.items()), *OF_THAT_TIME]
