@@ -131,6 +131,16 @@ class Advice:
         return tuple(dict.fromkeys(each.outermost for each in self.records if each.outermost))
 
     @property
+    def outermost(self) -> str:
+        """The name of the calls within which nothing at all is to be done; empty if there is none.
+
+        Where only some records leave such a call out, each of them asks for itself.
+        """
+        marks = {each.outermost for each in self.records}
+        does_more = self.handed.expressions or self.before or self.after or self.track
+        return next(iter(marks)) if len(marks) == 1 and not does_more else ""
+
+    @property
     def hands_on(self) -> bool:
         """Whether there is more to a call than what its records see of it."""
         return bool(self.handed.expressions or self.told or self.nested)

@@ -404,7 +404,8 @@ class Aspect(_Remembering):
         return tuple(f"told.{name}" for name in self.advice.told)
 
     def _streams(self) -> list[Stream]:
-        streams = plan_streams(self.advice.records, self.advice.metrics, self.runtime.store)
+        advice = self.advice
+        streams = plan_streams(advice.records, advice.metrics, self.runtime.store, advice.outermost)
         if not any(stream.counts_calls for stream in streams):
             # Feeds nothing: only so that calls are counted whatever the records' conditions are.
             streams.append(Stream(moment="call", when=None, source="one", value=None))

@@ -104,10 +104,12 @@ class HandingWriter:
         # The value of each: what is set for those within, nothing for a mark, or who is to be told.
         self._scopes = {f"context.{name}": names(f"context_{name}") for name, _ in self._context}
         self._scopes |= dict.fromkeys(advice.nested, "")
+        self._outermost = advice.outermost
         # What a call is told that is itself within others of its kind, is for the outermost.
         reading = [each for each in advice.records if _reads_told(each)]
         marks = {each.outermost for each in reading}
-        self._inner = " and ".join(map(self._is_inside, sorted(marks))) if all(marks) else ""
+        is_part = all(marks) and not advice.outermost
+        self._inner = " and ".join(map(self._is_inside, sorted(marks))) if is_part else ""
         if advice.told:
             self._scopes["told"] = f"{{{', '.join(f'{each!r}: None' for each in advice.told)}}}"
 
@@ -127,7 +129,8 @@ class HandingWriter:
 
     @property
     def _marks(self) -> list[str]:
-        return [each for each in self._scopes if each.startswith("nested.")]
+        asked = (each for each in self._scopes if each != self._outermost)
+        return [each for each in asked if each.startswith("nested.")]
 
     @property
     def _values(self) -> list[str]:
@@ -162,10 +165,29 @@ class HandingWriter:
             made = [line for each in self._scopes for line in self._made(each)]
             yield from self._with_room(made, [*self._without_scopes, *inside])
 
+    @property
+    def look(self) -> list[str]:
+        """The lines before all others: whether the call is within another one, and of no use."""
+        if not self._outermost:
+            return []
+        return self._with_room(
+            self._around(self._outermost), [f"{self._old(self._outermost)} = {self._names.root}"]
+        )
+
+    @property
+    def guard(self) -> str:
+        """What is true of a call within another one; empty if that does not matter."""
+        old = self._old(self._outermost) if self._outermost else ""
+        return f"{old} is not {self._names.root}" if old else ""
+
+    def _around(self, scope: str) -> list[str]:
+        old = self._old(scope)
+        return [f"{old} = {self._names(f'get_{local_name(scope)}')}()", *self._past(old)]
+
     def _made(self, scope: str) -> Iterator[str]:
         names, mine, old = self._names, self._mine(scope), self._old(scope)
-        yield f"{old} = {names(f'get_{local_name(scope)}')}()"
-        yield from self._past(old)
+        if scope != self._outermost:
+            yield from self._around(scope)
         if scope in self._marks:
             yield f"{self._is_inside(scope)} = {old} is not {names.root}"
         values = [f"{mine} = {names.Scope}()", f"{mine}.is_over = False"]

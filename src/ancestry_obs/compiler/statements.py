@@ -224,6 +224,7 @@ class _Writer:
         kind = f"{names.kind} = {names.type}({self._first})"
         first = [kind] if self._aspect.knows_its_class else []
         first += [f"{names.items} = 0"] if self._counts else []
+        first += self._handing.look
         begin = [
             *(f"{names(f'before{index}')}()" for index in range(len(self._aspect.advice.before))),
             *self._binding(),
@@ -374,7 +375,7 @@ class _Writer:
                 if is_known:
                     test = f"{kind} is not __class__ and {test}"
             tests.append(test)
-        return " or ".join(tests)
+        return " or ".join([*tests, *filter(None, [self._handing.guard])])
 
     def _binding(self) -> list[str]:
         aspect = self._aspect

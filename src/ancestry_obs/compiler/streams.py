@@ -124,7 +124,10 @@ class Stream:
 
 
 def plan_streams(
-    records: Iterable[RecordSpec], metrics: Sequence[MetricSpec], store: Store
+    records: Iterable[RecordSpec],
+    metrics: Sequence[MetricSpec],
+    store: Store,
+    outermost: str = "",
 ) -> list[Stream]:
     """Plan the fewest streams for some records.
 
@@ -132,6 +135,7 @@ def plan_streams(
         records: In the order of the map.
         metrics: The declarations of the metrics they name.
         store: Has, or gets, the metrics' families.
+        outermost: The calls within which none of them is recorded; it need not ask again.
 
     Raises:
         CompileError: A record names a metric that is not declared.
@@ -144,7 +148,8 @@ def plan_streams(
                 f"{record.where}: metric {record.metric!r} is not among the advice's metrics; "
                 f"declared are {', '.join(sorted(declared)) or 'none'}"
             )
-        new = _stream(record, store.family(declared[record.metric]))
+        when = record.when if outermost else _condition(record)
+        new = _stream(record, when, store.family(declared[record.metric]))
         host = next((stream for stream in streams if stream.accepts(new)), None)
         if host is None:
             streams.append(new)
@@ -162,7 +167,7 @@ def _condition(record: RecordSpec) -> Expression | None:
     return both(outermost, when) if when else outermost
 
 
-def _stream(record: RecordSpec, family: Family) -> Stream:
+def _stream(record: RecordSpec, when: Expression | None, family: Family) -> Stream:
     kind = family.spec.type
     source: Source
     if kind == "ratio":
@@ -173,7 +178,7 @@ def _stream(record: RecordSpec, family: Family) -> Stream:
         source = "elapsed" if kind in {"histogram", "gauge"} else "one"
     stream = Stream(
         moment=record.on,
-        when=_condition(record),
+        when=when,
         source=source,
         value=record.hit if kind == "ratio" else record.value,
         kind=kind if kind in {"gauge", "in_flight"} else "buffered",
