@@ -267,6 +267,7 @@ def test_benchmarks_have_the_rows_of_the_page(pages, repository):
     for section, script in (
         ("a-call", "hot_path"),
         ("off-the-known-path", "unhappy_paths"),
+        ("values-from-other-calls", "handed_values"),
         ("a-scrape", "scrape"),
         ("installing", "install"),
         ("starting", "start_up"),
