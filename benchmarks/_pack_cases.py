@@ -8,6 +8,8 @@ the library does by itself would only hide what measuring adds.
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 import sys
 from collections import Counter
 from contextlib import suppress
@@ -50,20 +52,22 @@ class Case(NamedTuple):
 
     Args:
         build: makes the program; what it gives makes a number of passes over its script.
-        instrumentation: the module of OpenTelemetry, and the class in it.
+        instrumentation: the module of OpenTelemetry, and the class in it, if there is one.
         counted: the sample that counts requests, and the labels that tell them apart; the same in
             both where the names are the same.
         expected: the requests of one pass by those labels.
         theirs: sample and labels of OpenTelemetry's metrics where they are others.
         span: gives the labels from a span, where OpenTelemetry has no metric of requests.
+        per: what a request of it is called.
     """
 
     build: Callable[[], Callable[[int], object]]
-    instrumentation: tuple[str, str]
+    instrumentation: tuple[str, str] | None
     counted: tuple[str, tuple[str, ...]]
     expected: Counter[tuple[str, ...]]
     theirs: tuple[str, tuple[str, ...]] | None = None
     span: Callable[[Any], tuple[str, ...]] | None = None
+    per: str = "request"
 
 
 def _passes(one_pass: Callable[[], object]) -> Callable[[int], object]:
@@ -247,6 +251,21 @@ def _fastapi() -> Callable[[int], object]:
 
     item.__annotations__ |= {"request": fastapi.Request, "id": int, "return": Response}
     application.api_route("/items/{id}", methods=["GET", "POST"])(item)
+    return _through_asgi(application)
+
+
+def _starlette() -> Callable[[int], object]:
+    from starlette.applications import Starlette  # noqa: PLC0415 - after what measures it
+    from starlette.responses import Response  # noqa: PLC0415 - the same
+    from starlette.routing import Route  # noqa: PLC0415 - the same
+
+    async def item(request: Any) -> Any:  # noqa: ANN401 - a library's own
+        return Response(b"", status_code=_status(request.method, request.url.path))
+
+    return _through_asgi(Starlette(routes=[Route("/items/{id}", item, methods=["GET", "POST"])]))
+
+
+def _through_asgi(application: Callable[..., Any]) -> Callable[[int], object]:
     scopes = [
         {
             "type": "http",
@@ -432,6 +451,38 @@ def _click() -> Callable[[int], object]:
     return _passes(one_pass)
 
 
+def _gunicorn() -> Callable[[int], object]:
+    from gunicorn.config import Config  # noqa: PLC0415 - each program has its own library
+    from gunicorn.glogging import Logger  # noqa: PLC0415 - the same
+    from gunicorn.workers.sync import SyncWorker  # noqa: PLC0415 - the same
+
+    statuses = {path: status for _, path, _, status in REQUESTS}
+
+    def answer(environ: dict[str, Any], start: Callable[..., Any]) -> list[bytes]:
+        start(f"{statuses[environ['PATH_INFO']]} ?", [("Content-Length", "2")])
+        return [b"ok"]
+
+    settings = Config()
+    listener = socket.create_server(("127.0.0.1", 0))
+    worker = SyncWorker(0, os.getpid(), [], None, 30, settings, Logger(settings))
+    worker.wsgi = answer
+    # What it tells its arbiter through a file is not of a request.
+    worker.notify = lambda: None
+    peer = listener.getsockname()
+
+    def one_pass() -> None:
+        for method, path, _, status in REQUESTS:
+            ours, its = socket.socketpair()
+            with ours, its:
+                ours.sendall(f"{method} {path} HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
+                # So that the worker does not wait for the next one.
+                ours.shutdown(socket.SHUT_WR)
+                worker.handle(listener, its, peer)
+                assert ours.recv(4096).startswith(f"HTTP/1.1 {status} ".encode())
+
+    return _passes(one_pass)
+
+
 def _of_client() -> Counter[tuple[str, ...]]:
     return Counter((method, HOST, str(status)) for method, _, _, status in REQUESTS)
 
@@ -459,6 +510,18 @@ CASES: Final[dict[str, Case]] = {
     "fastapi": Case(
         _fastapi, ("fastapi", "FastAPIInstrumentor"), _SERVER, _of_server("/items/{id}")
     ),
+    "starlette": Case(
+        _starlette, ("starlette", "StarletteInstrumentor"), _SERVER, _of_server("/items/{id}")
+    ),
+    "gunicorn": Case(
+        _gunicorn,
+        None,
+        (
+            "gunicorn_request_duration_seconds_count",
+            ("http_request_method", "http_response_status_code"),
+        ),
+        Counter((method, str(status)) for method, _, _, status in REQUESTS),
+    ),
     "django": Case(
         _django, ("django", "DjangoInstrumentor"), _SERVER, _of_server("items/<int:id>")
     ),
@@ -468,6 +531,7 @@ CASES: Final[dict[str, Case]] = {
         ("messaging_process_duration_seconds_count", ("celery_task_name",)),
         Counter({("shop.brew",): 10}),
         theirs=("flower_task_runtime_seconds_count", ("task",)),
+        per="task",
     ),
     "sqlalchemy": Case(
         _sqlalchemy,
@@ -475,6 +539,7 @@ CASES: Final[dict[str, Case]] = {
         _DATABASE,
         Counter((each,) for each in _STATEMENTS),
         span=lambda span: (span.name.split()[0],),
+        per="statement",
     ),
     "redis": Case(
         _redis,
@@ -482,6 +547,7 @@ CASES: Final[dict[str, Case]] = {
         _DATABASE,
         Counter(each[:1] for each in _COMMANDS),
         span=lambda span: (span.name.split()[0],),
+        per="command",
     ),
     "boto3": Case(
         _boto3,
@@ -496,6 +562,7 @@ CASES: Final[dict[str, Case]] = {
             span.attributes["rpc.method"],
             str(span.attributes["http.status_code"]),
         ),
+        per="operation",
     ),
     "jinja2": Case(
         _jinja2,
@@ -503,6 +570,7 @@ CASES: Final[dict[str, Case]] = {
         ("jinja2_render_duration_seconds_count", ("jinja2_template_name",)),
         Counter({("tea.txt",): 1, ("milk.txt",): 1}),
         span=lambda span: (span.attributes["jinja2.template_name"],),
+        per="template",
     ),
     "click": Case(
         _click,
@@ -510,5 +578,6 @@ CASES: Final[dict[str, Case]] = {
         ("cli_command_duration_seconds_count", ("command",)),
         Counter({("brew",): 5}),
         span=lambda span: (span.name,),
+        per="command",
     ),
 }

@@ -14,12 +14,12 @@ How it is measured: as in `unhappy_paths.py`.
 
 from __future__ import annotations
 
-import sys
 from contextvars import ContextVar
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from hot_path import CALLS, RESPONSE
-from unhappy_paths import Case, known_urls, measure
+from hot_path import RESPONSE
+from unhappy_paths import Case, known_urls, main
 
 from ancestry_obs.aspects import pointcuts
 from ancestry_obs.compiler import Aspect, Runtime, weave
@@ -40,10 +40,10 @@ def new_api() -> Any:
     """A class with a call inside of a call, and one that calls itself."""
 
     class Api:
-        def request(self, url: str, method: str = "GET") -> object:  # noqa: ARG002
+        def request(self, url: str, method: str = "GET") -> object:  # noqa: ARG002 - a stand-in
             return self.send(url)
 
-        def send(self, url: str) -> object:  # noqa: ARG002
+        def send(self, url: str) -> object:  # noqa: ARG002 - a stand-in
             return RESPONSE
 
         def walk(self, levels: int) -> int:
@@ -62,9 +62,13 @@ def walking_api() -> Any:
     return api
 
 
-def woven(*instruments: dict[str, Any]) -> Callable[[Any], Callable[[], object]]:
-    """Make what weaves a map into an API."""
-    spec = load({"version": 1, "metrics": METRICS, "instrument": [*instruments]})
+def woven(
+    *instruments: dict[str, Any],
+    metrics: dict[str, Any] = METRICS,
+    finish: Callable[[Store], object] = Store.fold,
+) -> Callable[[Any], Callable[[], object]]:
+    """Make what weaves a map into an API, and gives what ends a round."""
+    spec = load({"version": 1, "metrics": metrics, "instrument": [*instruments]})
 
     def weave_in(api: Any) -> Callable[[], object]:
         runtime = Runtime(Store())
@@ -77,7 +81,7 @@ def woven(*instruments: dict[str, Any]) -> Callable[[Any], Callable[[], object]]
             (done,) = weave([aspect])
             assert not isinstance(done, Exception), done
             function.__code__ = done.code
-        return runtime.store.fold
+        return partial(finish, runtime.store)
 
     return weave_in
 
@@ -160,10 +164,10 @@ def outermost_by_hand(api: Any) -> None:
 
     def measured(self: object, levels: int) -> int:
         if inside.get():
-            return walk(self, levels)  # type: ignore[no-any-return]
+            return walk(self, levels)  # type: ignore[no-any-return]  # of any class
         token = inside.set(True)
         try:
-            return walk(self, levels)  # type: ignore[no-any-return]
+            return walk(self, levels)  # type: ignore[no-any-return]  # of any class
         finally:
             inside.reset(token)
             calls.inc()
@@ -223,17 +227,5 @@ CASES = (
 )  # fmt: skip
 
 
-def main() -> None:
-    """Measure and print everything."""
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 25
-    print(f"Python {sys.version.split()[0]}, {rounds} rounds of {CALLS} calls\n")
-    print(f"{'on top of the bare call, in ns':32}{'ours':>8}{'by hand':>9}{'cheaper':>9}  must")
-    for case in CASES:
-        ours, theirs = measure(case, rounds)
-        print(
-            f"{case.name:32}{ours * 1e9:8.0f}{theirs * 1e9:9.0f}{theirs / ours:8.1f}x  {case.must}"
-        )
-
-
 if __name__ == "__main__":
-    main()
+    main(CASES)

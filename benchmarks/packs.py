@@ -1,6 +1,6 @@
 """What the packs cost, beside OpenTelemetry's instrumentation of the same libraries.
 
-    python benchmarks/packs.py [--rounds ROUNDS] [LIBRARY ...]
+    python benchmarks/packs.py [--rounds ROUNDS] [--keep] [LIBRARY ...]
 
 Each library makes the same requests in processes of their own: plain, measured by our pack, and by
 OpenTelemetry's instrumentation as who wants Prometheus' metrics sets it up: a meter provider with
@@ -14,7 +14,11 @@ least which it costs, and measures nothing.
 Both have to count the same requests, which are those that were made. A few unusual ones are
 compared alone and not timed: where the two differ it is printed. The processes take turns, round by
 round, so that what else the machine does meets all of them; figures are of the fastest rounds.
-Libraries that are not installed, and packs that are not there, are left out.
+Libraries that are not installed, and packs that are not there, are left out. Of a library for which
+there is no instrumentation of OpenTelemetry's, ours stands alone.
+
+`--keep` writes what was measured beside the packs, for `ancestry-obs packs` and the pages: ratios
+of this Python, and on the newest one the microseconds.
 """
 
 from __future__ import annotations
@@ -131,6 +135,7 @@ def install_spans(
 
 
 def _instrument(name: str) -> None:
+    assert CASES[name].instrumentation is not None
     module, instrumentor = CASES[name].instrumentation
     found = importlib.import_module(f"opentelemetry.instrumentation.{module}")
     made = getattr(found, instrumentor)()
@@ -141,6 +146,8 @@ def _instrument(name: str) -> None:
 def _installers(case: Case) -> dict[str, Callable[[str], Any]]:
     """Give the variants of a case."""
     ways: dict[str, Callable[[str], Any]] = {PLAIN: install_nothing, OURS: install_ours}
+    if case.instrumentation is None:
+        return ways
     if case.span is None:
         return {**ways, THEIRS: install_theirs}
     unsampled = lambda name: install_spans(name, sampled=False)  # noqa: E731 - as the others are
@@ -276,7 +283,7 @@ def measure(
             took = program.ask(f"round {times}") / times / requests
             if number:
                 seconds[variant].append(took)
-    both = {variant: programs[variant] for variant in (OURS, THEIRS)}
+    both = {variant: programs[variant] for variant in (OURS, THEIRS) if variant in programs}
     counts = {
         variant: Counter({tuple(labels): count for labels, count in program.ask("counts")})
         for variant, program in both.items()
@@ -298,7 +305,10 @@ def missing(name: str) -> str:
     """Give the reason why a library is left out, or an empty text."""
     if not resources.files("ancestry_obs").joinpath(f"maps/packs/{name}.toml").is_file():
         return f"there is no pack {name!r}"
-    module = f"opentelemetry.instrumentation.{CASES[name].instrumentation[0]}"
+    instrumentation = CASES[name].instrumentation
+    module = (
+        name if instrumentation is None else f"opentelemetry.instrumentation.{instrumentation[0]}"
+    )
     try:
         found = importlib.util.find_spec(module)
     except ModuleNotFoundError:
@@ -315,6 +325,8 @@ def on_top(seconds: dict[str, list[float]]) -> dict[str, float]:
 def row(name: str, seconds: dict[str, list[float]]) -> str:
     """Write the line of a library."""
     over = on_top(seconds)
+    if THEIRS not in over:
+        return f"{name:16}{min(seconds[PLAIN]) * 1e6:15.2f}{over[OURS] * 1e6:15.2f}"
     figures = [min(seconds[PLAIN]), over[OURS], over[THEIRS]]
     medians = {variant: statistics.median(rounds) for variant, rounds in seconds.items()}
     by_medians = (medians[OURS] - medians[PLAIN]) / (medians[THEIRS] - medians[PLAIN])
@@ -338,6 +350,7 @@ def main() -> None:
     """Measure and print everything."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--keep", action="store_true", help="write what is measured to the packs")
     parser.add_argument("--be", metavar="VARIANT", help=argparse.SUPPRESS)
     parser.add_argument("libraries", nargs="*", choices=[[], *CASES], default=[])
     options = parser.parse_args()
@@ -350,6 +363,7 @@ def main() -> None:
     differing: list[str] = []
     unlike: list[str] = []
     ratios: dict[str, float] = {}
+    fastest: dict[str, dict[str, float]] = {}
     for name in options.libraries or CASES:
         if why := missing(name):
             print(f"{name:16}  left out: {why}")
@@ -358,7 +372,9 @@ def main() -> None:
         unlike += found
         print(row(name, seconds), flush=True)
         over = on_top(seconds)
-        ratios[name] = over[OURS] / over[THEIRS]
+        if THEIRS in over:
+            ratios[name] = over[OURS] / over[THEIRS]
+        fastest[name] = {**over, PLAIN: min(seconds[PLAIN])}
         differing += differences(name, counts)
     missed = [f"{name} ({ratio:.2f})" for name, ratio in ratios.items() if ratio > MUST]
     lost = [name for name, ratio in ratios.items() if ratio <= 0]
@@ -366,10 +382,14 @@ def main() -> None:
     print(f"\nmust be at most {MUST}: met by {met} of {len(ratios)}", end="")
     print(f"; missed by {', '.join(missed)}" if missed else "", end="")
     print(f"; not known of {', '.join(lost)}, for the noise: take more rounds" if lost else "")
-    print("\n".join(differing) or "counts: both have exactly the requests that were made")
+    print("\n".join(differing) or "counts: each has exactly the requests that were made")
     if unlike:
         print("\n".join(("unusual requests that both do not count alike:", *unlike)))
     assert not [each for each in differing if f": {OURS} has" in each]
+    if options.keep:
+        from _pack_costs import keep  # noqa: PLC0415 - the processes that are measured have it not
+
+        keep(fastest)
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ from ancestry_obs.mapfile.specs import MetricSpec, RecordSpec
 from ancestry_obs.recording import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 Variant = tuple["Callable[[str, str], object]", "Callable[[], object]"]
 """What is called with a URL and a method, and what ends a round."""
@@ -265,7 +265,7 @@ def many_api() -> Any:
     answer = {"items": [{"status": 201 if number else 409} for number in range(10)]}
 
     class Api:
-        def request(self, url: str, method: str = "GET") -> object:  # noqa: ARG002
+        def request(self, url: str, method: str = "GET") -> object:  # noqa: ARG002 - a stand-in
             return answer
 
         def call(self, url: str, method: str) -> None:
@@ -349,12 +349,16 @@ def measure(case: Case, rounds: int) -> tuple[float, float]:
     return ours - bare, theirs - bare
 
 
-def main() -> None:
-    """Measure and print everything."""
+def main(cases: Iterable[Case] = CASES) -> None:
+    """Measure and print everything.
+
+    Args:
+        cases: What is measured.
+    """
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 25
     print(f"Python {sys.version.split()[0]}, {rounds} rounds of {CALLS} calls\n")
     print(f"{'on top of the bare call, in ns':32}{'ours':>8}{'by hand':>9}{'cheaper':>9}  must")
-    for case in CASES:
+    for case in cases:
         ours, theirs = measure(case, rounds)
         print(
             f"{case.name:32}{ours * 1e9:8.0f}{theirs * 1e9:9.0f}{theirs / ours:8.1f}x  {case.must}"

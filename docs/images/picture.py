@@ -1,13 +1,13 @@
 # ruff: noqa: INP001 - a script in a folder of pictures, no package
-"""The picture in the README: a map, the metrics that it gives, a panel of its dashboard.
+"""The pictures in the README: a map, the metrics that it gives, a panel of its dashboard.
 
-    python docs/images/picture.py           draws picture.svg from what was recorded
+    python docs/images/picture.py           draws them from what was recorded, in both themes
     python docs/images/picture.py record    runs `ancestry run` anew, records it, then draws
 
 In: `picture.toml` (the map), `picture.monitoring.toml` (what its dashboard shows) and
 `picture.json`, which has what a real run gave: its last page, and a counter as it was scraped twice
-a second. Out: an SVG that asks nobody for a font or a script. The tests draw it once more from the
-same data, so that it cannot differ from them.
+a second. Out: `picture_light.svg` and `picture_dark.svg`, which ask nobody for a font or a script.
+The tests draw them once more from the same data, so that they cannot differ from it.
 
 The panel is drawn as Grafana draws it: a rate over a window, layers that add up.
 """
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from ancestry_obs.monitoring.plan import Panel
 
 HERE = Path(__file__).parent
-MAP, RUN, PICTURE = HERE / "picture.toml", HERE / "picture.json", HERE / "picture.svg"
+MAP, RUN = HERE / "picture.toml", HERE / "picture.json"
 NAMESPACE = "dna"
 SCRAPE_SECONDS = 0.5
 WINDOW = 4
@@ -48,24 +48,56 @@ WIDTH, HEIGHT = 1000, 404
 MAP_WIDTH, PAGE_WIDTH, GAP = 362, 298, 14
 TOP, MARGIN, LINE = 56, 13, 16
 UNITS = {"reqps": "req/s"}
-COLORS = {
-    "green": "#73bf69",
-    "blue": "#5794f2",
-    "yellow": "#fade2a",
-    "red": "#f2495c",
-    "purple": "#b877d9",
+THEMES: Mapping[str, Mapping[str, str]] = {
+    "light": {
+        "ground": "#ffffff",
+        "edge": "#d1d9e0",
+        "grid": "#d1d9e0",
+        "arrow": "#59636e",
+        "title": "#1f2328",
+        "label": "#59636e",
+        "code": "#1f2328",
+        "comment": "#59636e",
+        "text": "#0a3069",
+        "head": "#6639ba",
+        "number": "#953800",
+        "green": "#37872d",
+        "blue": "#1f60c4",
+        "yellow": "#b8860b",
+        "red": "#c4162a",
+        "purple": "#8f3bb8",
+    },
+    "dark": {
+        "ground": "#161b22",
+        "edge": "#3d444d",
+        "grid": "#3d444d",
+        "arrow": "#9198a1",
+        "title": "#f0f6fc",
+        "label": "#b1bac4",
+        "code": "#e6edf3",
+        "comment": "#9198a1",
+        "text": "#a5d6ff",
+        "head": "#d2a8ff",
+        "number": "#ffa657",
+        "green": "#73bf69",
+        "blue": "#5794f2",
+        "yellow": "#fade2a",
+        "red": "#f2495c",
+        "purple": "#b877d9",
+    },
 }
+"""The colour of each thing, in each theme; those of the layers are Grafana's, or darker."""
 # What is a name, a text, a number or a comment, in TOML and in the exposition alike.
 TOKENS = re.compile(r'(?P<text>"[^"]*")|(?P<comment>#.*)|(?P<head>^\[.*\]$)|(?P<number>\b[\d.]+$)')
 STYLE = """\
-.card { fill: #161b22; stroke: #3d444d }
-.title { font: 600 12.5px system-ui, -apple-system, "Segoe UI", sans-serif; fill: #f0f6fc }
-.label { font: 11px system-ui, -apple-system, "Segoe UI", sans-serif; fill: #b1bac4 }
-.code { font: 10.5px ui-monospace, SFMono-Regular, Menlo, "DejaVu Sans Mono", monospace }
-.code { fill: #e6edf3; white-space: pre }
-.text { fill: #a5d6ff } .comment { fill: #9198a1 } .head { fill: #d2a8ff }
-.number { fill: #ffa657; font-weight: 600 }
-.grid { stroke: #3d444d; stroke-width: 1 } .arrow { fill: #9198a1 }
+.card {{ fill: {ground}; stroke: {edge} }}
+.title {{ font: 600 12.5px system-ui, -apple-system, "Segoe UI", sans-serif; fill: {title} }}
+.label {{ font: 11px system-ui, -apple-system, "Segoe UI", sans-serif; fill: {label} }}
+.code {{ font: 10.5px ui-monospace, SFMono-Regular, Menlo, "DejaVu Sans Mono", monospace }}
+.code {{ fill: {code}; white-space: pre }}
+.text {{ fill: {text} }} .comment {{ fill: {comment} }} .head {{ fill: {head} }}
+.number {{ fill: {number}; font-weight: 600 }}
+.grid {{ stroke: {grid}; stroke-width: 1 }} .arrow {{ fill: {arrow} }}
 """
 
 
@@ -151,16 +183,22 @@ def _scrapes(notes: Path) -> Iterator[tuple[float, str]]:
         time.sleep(SCRAPE_SECONDS)
 
 
-def picture(run: Run) -> str:
+def path_of(theme: str) -> Path:
+    """Give where the picture of a theme is."""
+    return HERE / f"picture_{theme}.svg"
+
+
+def picture(run: Run, theme: str) -> str:
     """Draw the picture.
 
     Args:
         run: What was recorded.
+        theme: One of `THEMES`.
 
     Returns:
-        An SVG; its cards have a ground of their own, for light and dark pages alike.
+        An SVG; its cards have a ground of their own.
     """
-    shown = panel()
+    shown, colors = panel(), THEMES[theme]
     page_left = MAP_WIDTH + GAP
     panel_left = page_left + PAGE_WIDTH + GAP
     parts = [
@@ -172,7 +210,7 @@ def picture(run: Run) -> str:
         *_caption(run, page_left + MARGIN),
         *_arrow(page_left + PAGE_WIDTH),
         *_card(panel_left, WIDTH - panel_left, "3  The dashboard made of the map"),
-        *_graph(run, shown, panel_left + MARGIN),
+        *_graph(run, shown, panel_left + MARGIN, colors),
     ]
     about = (
         f"A map of a few lines, the metrics that it gives, and a dashboard panel, {shown.title}, "
@@ -182,7 +220,7 @@ def picture(run: Run) -> str:
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img">',
             f"<title>{escape(about)}</title>",
-            f"<style>\n{STYLE}</style>",
+            f"<style>\n{STYLE.format_map(colors)}</style>",
             *parts,
             "</svg>\n",
         ]
@@ -230,7 +268,7 @@ def _colored(line: str) -> Iterator[str]:
     yield escape(line[end:])
 
 
-def _graph(run: Run, shown: Panel, left: float) -> Iterator[str]:
+def _graph(run: Run, shown: Panel, left: float, colors: Mapping[str, str]) -> Iterator[str]:
     """Draw the panel: title, axes with their units, layers that add up, the legend."""
     right, top, bottom = WIDTH - MARGIN - 4, TOP + 24, HEIGHT - 72
     axis = left + 46
@@ -259,17 +297,17 @@ def _graph(run: Run, shown: Panel, left: float) -> Iterator[str]:
         floor = [at[index - 1] if index else 0.0 for at in sums]
         over = _points(zip(map(x, moments), map(y, ceiling), strict=True))
         under = _points(reversed([*zip(map(x, moments), map(y, floor), strict=True)]))
-        paint = COLORS[color]
+        paint = colors[color]
         yield f'<polygon fill="{paint}" fill-opacity=".35" points="{over} {under}"/>'
         yield f'<polyline fill="none" stroke="{paint}" stroke-width="1.4" points="{over}"/>'
-    yield from _legend(shown, left, bottom + 48)
+    yield from _legend(shown, left, bottom + 48, colors)
 
 
-def _legend(shown: Panel, left: float, line: float) -> Iterator[str]:
+def _legend(shown: Panel, left: float, line: float, colors: Mapping[str, str]) -> Iterator[str]:
     yield _words(left, line, f"{shown.by[0]}:", "label")
     start = left + 42
     for value, color in shown.colors:
-        yield f'<rect fill="{COLORS[color]}" x="{start:g}" y="{line - 6:g}" width="12" height="4"/>'
+        yield f'<rect fill="{colors[color]}" x="{start:g}" y="{line - 6:g}" width="12" height="4"/>'
         yield _words(start + 16, line, value, "label")
         start += 48
 
@@ -293,7 +331,8 @@ def main(arguments: Sequence[str]) -> None:
     """Draw; record first where that is asked for."""
     if list(arguments) == ["record"]:
         record().write(RUN)
-    PICTURE.write_text(picture(Run.read(RUN)), "utf-8")
+    for theme in THEMES:
+        path_of(theme).write_text(picture(Run.read(RUN), theme), "utf-8")
 
 
 if __name__ == "__main__":

@@ -23,18 +23,6 @@ PYTEST_DONT_REWRITE: pytest takes the package of a plugin for one, and warns of 
 before pytest, as this is under `ancestry-obs run -- pytest`.
 """
 
-from ancestry_obs.lifecycle import (
-    Disabled,
-    install,
-    mark_failed,
-    reload,
-    start_exporter,
-    status,
-    stop_exporter,
-    uninstall,
-)
-from ancestry_obs.metrics_registry import metrics
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ancestry_obs.exceptions import (
@@ -51,8 +39,18 @@ if TYPE_CHECKING:
     from ancestry_obs.installation_status import Status, TargetStatus
     from ancestry_obs.instrumentation import Instrumentation
     from ancestry_obs.ipython_extension import load_ipython_extension, unload_ipython_extension
+    from ancestry_obs.lifecycle import (
+        Disabled,
+        install,
+        mark_failed,
+        reload,
+        start_exporter,
+        status,
+        stop_exporter,
+        uninstall,
+    )
     from ancestry_obs.mapfile import MapDiff
-    from ancestry_obs.metrics_registry import get_registry
+    from ancestry_obs.metrics_registry import get_registry, metrics
     from ancestry_obs.settings import ObservabilitySettings
 
 __all__ = [
@@ -87,7 +85,7 @@ __all__ = [
 
 # What is imported when somebody first asks for it (PEP 562). Some of it needs wrapt and
 # prometheus_client, which need not be there while metrics are off; the rest would make every
-# program that has metrics off wait for what it does not use.
+# program that has metrics off wait for what it does not use, and every one that is launched.
 _LATE = {
     **dict.fromkeys(
         (
@@ -103,6 +101,19 @@ _LATE = {
         ),
         "exceptions",
     ),
+    **dict.fromkeys(
+        (
+            "Disabled",
+            "install",
+            "mark_failed",
+            "reload",
+            "start_exporter",
+            "status",
+            "stop_exporter",
+            "uninstall",
+        ),
+        "lifecycle",
+    ),
     "Instrumentation": "instrumentation",
     # What IPython looks for: `%load_ext ancestry_obs`.
     "load_ipython_extension": "ipython_extension",
@@ -112,15 +123,16 @@ _LATE = {
     "Status": "installation_status",
     "TargetStatus": "installation_status",
     "get_registry": "metrics_registry",
+    "metrics": "metrics_registry",
 }
 
 
 def __getattr__(name: str) -> object:
     if name not in _LATE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module  # noqa: PLC0415  only here
-
-    value: object = getattr(import_module(f"{__name__}.{_LATE[name]}"), name)
+    # Not `import_module`, which would be one import more.
+    module = __import__(f"{__name__}.{_LATE[name]}", fromlist=[name])
+    value: object = getattr(module, name)
     globals()[name] = value
     return value
 

@@ -41,15 +41,20 @@ def pointcuts(spec: MapSpec, now: float) -> tuple[Pointcut, ...]:
     """
     in_force = [each for each in spec.instruments if not each.is_over(now)]
     metrics = {metric.name: metric for metric in spec.metrics}
+    # Equal ones are one object, since that is compared at once, and often.
+    known: dict[Advice, Advice] = {}
     return (
-        *(each for part in in_force for each in _instrument(part, metrics, spec)),
+        *(each for part in in_force for each in _instrument(part, metrics, spec, known)),
         *(_sample(sample, spec) for sample in spec.samples),
         *map(_hook, spec.hooks),
     )
 
 
 def _instrument(
-    instrument: InstrumentSpec, metrics: Mapping[str, MetricSpec], spec: MapSpec
+    instrument: InstrumentSpec,
+    metrics: Mapping[str, MetricSpec],
+    spec: MapSpec,
+    known: dict[Advice, Advice],
 ) -> Iterator[Pointcut]:
     advice = Advice(
         records=instrument.records,
@@ -60,6 +65,7 @@ def _instrument(
         sample=instrument.sample,
         is_budgeted=spec.budget is not None,
     )
+    advice = known.setdefault(advice, advice)
     for target in instrument.targets:
         yield Pointcut(target, advice, instrument.subclasses, instrument.at)
 

@@ -9,7 +9,6 @@ budget counts down (`compiler.sampling`), and here is said what from.
 
 from __future__ import annotations
 
-import logging
 from functools import partial
 from time import perf_counter, process_time, thread_time
 from types import FunctionType
@@ -19,7 +18,9 @@ from ancestry_obs.collector.self_metrics import OVERHEAD, SAMPLED
 from ancestry_obs.compiler import Advice, Aspect, Runtime, weave
 from ancestry_obs.exceptions import Where
 from ancestry_obs.expressions import parse
+from ancestry_obs.frozen import replaced
 from ancestry_obs.mapfile.specs import LabelSpec, MetricSpec, RecordSpec
+from ancestry_obs.notices import Notices
 from ancestry_obs.recording import Store
 from ancestry_obs.recording.failures import came_from_outside, shown, warn
 
@@ -29,9 +30,9 @@ if TYPE_CHECKING:
     from ancestry_obs.compiler import Woven
     from ancestry_obs.process_tree.totals import Sampled
 
-__all__ = ["Budget", "Prices", "measured_prices"]
+__all__ = ["Budget", "Prices", "measured_exemplar", "measured_prices"]
 
-_LOG: Final = logging.getLogger("ancestry_obs")
+_LOG: Final = Notices()
 
 _SHARE: Final = 0.01
 """Of the calls of a target that is sampled."""
@@ -52,11 +53,14 @@ class Prices(NamedTuple):
         record: For each stream that it feeds: to find its buffer, to append and to fold.
         label: For each label that is worked out.
         clock: For the seconds that it took.
+        exemplar: For each metric that has exemplars: to tell that this call is none. `None` where
+            nobody has looked.
     """
 
     record: float
     label: float
     clock: float
+    exemplar: float | None = None
 
     def of(self, woven: Woven) -> float:
         """Give what a call of some woven code costs if a budget has nothing done about it."""
@@ -65,7 +69,8 @@ class Prices(NamedTuple):
         timed = float(any(each.source == "elapsed" for each in streams))
         if woven.countdown is not None:
             timed *= woven.countdown.share
-        return self.record * len(streams) + self.label * labels + self.clock * timed
+        exemplars = (self.exemplar or 0.0) * _exemplary(woven)
+        return self.record * len(streams) + self.label * labels + self.clock * timed + exemplars
 
 
 class _Load(NamedTuple):
@@ -115,12 +120,22 @@ class Budget:
         # How many reviews in a row each of those that are sampled could have gone back. Never
         # changed but put anew: a page may be read meanwhile.
         self._sampled: Mapping[str, int] = {}
+        self._per_call: Mapping[str, tuple[float, float]] = {}
         self._said: set[str] = set()
 
     @property
     def sampled(self) -> frozenset[str]:
         """The names of the targets that are sampled now."""
         return frozenset(self._sampled)
+
+    @property
+    def costs(self) -> dict[str, float]:
+        """The seconds that measuring a call of each target takes, by the last review."""
+        sampled = self._sampled
+        return {
+            name: price - saving * (name in sampled)
+            for name, (price, saving) in self._per_call.items()
+        }
 
     def gauges(self) -> Mapping[str, Sampled]:
         """Give what the metrics page tells of it, in the form that a run's processes share."""
@@ -169,13 +184,23 @@ class Budget:
         calls: Mapping[str, int],
         used: float,
     ) -> Iterator[_Load]:
-        prices = self._prices = self._prices or self._ask_prices()
+        prices = self._prices = self._priced(woven.values())
+        per_call: dict[str, tuple[float, float]] = {}
         for name, some in woven.items():
             is_free = any(each.countdown and each.countdown.is_free for each in some)
             new = max(calls[name] - before.get(name, 0), 0)
             price = max(map(prices.of, some), default=0.0)
             saving = prices.clock * (1 - _SHARE) if is_free else 0.0
+            per_call[name] = price, saving
             yield _Load(name, is_free, new * price / used, new * saving / used)
+        self._per_call = per_call
+
+    def _priced(self, woven: Iterable[list[Woven]]) -> Prices:
+        prices = self._prices or self._ask_prices()
+        # Few maps have exemplars.
+        if prices.exemplar is None and any(_exemplary(each) for some in woven for each in some):
+            return prices._replace(exemplar=measured_exemplar())
+        return prices
 
     def _decide(self, loads: list[_Load]) -> None:
         free = {each.target for each in loads if each.is_free}
@@ -209,6 +234,11 @@ class Budget:
             warn(_LOG, text, *more)
 
 
+def _exemplary(woven: Woven) -> int:
+    """Count the metrics with exemplars that a call feeds."""
+    return sum(len(each.stream.exemplary) for each in woven.recorders)
+
+
 def _sample(some: Iterable[Woven], *, is_wanted: bool) -> None:
     for woven in some:
         countdown = woven.countdown
@@ -231,15 +261,28 @@ def measured_prices() -> Prices:
 
     In processor time, the fastest of some rounds in turn: what else runs only adds to it.
     """
-    functions: list[Callable[[object], object]] = [_stub, *_woven_stubs(), _looks_at_the_clock]
+    stubs = _woven_stubs(*_advices())
+    bare, timed, labelled, sampled, looks = _fastest([_stub, *stubs, _looks_at_the_clock])
+    # Whatever the differences come to, two looks at the clock cost what they cost.
+    clock = max(timed - sampled, looks - bare)
+    return Prices(max(sampled - bare, 0.0), max(labelled - timed, 0.0), max(clock, 0.0))
+
+
+def measured_exemplar() -> float:
+    """Measure in the same way what it takes longer to feed a metric that has exemplars."""
+    without, *_ = _advices()
+    text = (("text", parse("text")),)
+    records = tuple(replaced(each, exemplar=text) for each in without.records)
+    plain, exemplary = _fastest([*_woven_stubs(without, replaced(without, records=records))])
+    return max(exemplary - plain, 0.0)
+
+
+def _fastest(functions: Sequence[Callable[[object], object]]) -> list[float]:
     fastest = [float("inf")] * len(functions)
     for _ in range(_ROUNDS):
         for place, function in enumerate(functions):
             fastest[place] = min(fastest[place], _seconds(function))
-    bare, timed, labelled, sampled, looks = fastest
-    # Whatever the differences come to, two looks at the clock cost what they cost.
-    clock = max(timed - sampled, looks - bare)
-    return Prices(max(sampled - bare, 0.0), max(labelled - timed, 0.0), max(clock, 0.0))
+    return fastest
 
 
 def _looks_at_the_clock(_: object) -> object:
@@ -254,8 +297,8 @@ def _seconds(function: Callable[[object], object]) -> float:
     return (thread_time() - started) / _CALLS
 
 
-def _woven_stubs() -> Iterator[FunctionType]:
-    """Make stubs that are timed; that have a label, too; that are counted."""
+def _advices() -> tuple[Advice, Advice, Advice]:
+    """Give what stubs are to be woven for: that are timed; that have a label, too; are counted."""
     here = Where("budget", None, "")
     label = LabelSpec("text", None, 1, here)
     metric = partial(MetricSpec, "seconds", "histogram", "Seconds.", where=here)
@@ -265,8 +308,11 @@ def _woven_stubs() -> Iterator[FunctionType]:
     with_label = Advice(
         (record(labels=text, where=here),), (metric(labels=(label,), buckets=(1.0,)),)
     )
-    counted = Advice(without.records, without.metrics, sample=0.001)
-    for advice in (without, with_label, counted):
+    return without, with_label, Advice(without.records, without.metrics, sample=0.001)
+
+
+def _woven_stubs(*advices: Advice) -> Iterator[FunctionType]:
+    for advice in advices:
         aspect = Aspect(
             "budget:stub", _stub.__code__, (advice,), Runtime(Store("")), function=_stub
         )

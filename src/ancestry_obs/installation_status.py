@@ -100,6 +100,7 @@ class Status:
         url: where the exporter answers; empty while none does.
         exporter_error: why no exporter answers, or none can be found, although one was asked for.
         end_error: why a signal would end the program before its metrics are written or pushed.
+        map_error: why the map stays as it was although one of its files has changed.
         targets: every target, in the map's order.
     """
 
@@ -108,6 +109,7 @@ class Status:
     url: str = ""
     exporter_error: str = ""
     end_error: str = ""
+    map_error: str = ""
     targets: tuple[TargetStatus, ...] = ()
 
     @property

@@ -11,6 +11,7 @@ where a name is to be bound to a proxy.
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
@@ -19,6 +20,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, cast
 
 from ancestry_obs import aspects
+from ancestry_obs.code_cache import open_code_cache
 from ancestry_obs.collector import (
     Expectation,
     Run,
@@ -27,8 +29,10 @@ from ancestry_obs.collector import (
     calls_by_module,
     told_of,
 )
-from ancestry_obs.compiler import Aspect, Runtime, open_code_cache, weave, weave_callable
+from ancestry_obs.compiler import Aspect, Runtime, weave, weave_callable
 from ancestry_obs.compiler.code import codes_in
+from ancestry_obs.late_imports import importing
+from ancestry_obs.mapfile.exposed_names import refuse_names
 from ancestry_obs.metrics_registry import attach, connect, detach, disconnect, get_registry
 from ancestry_obs.outlets import EXCHANGERS, Outlets
 from ancestry_obs.patcher import Patcher, running_shell
@@ -37,7 +41,7 @@ from ancestry_obs.process_tree.totals import Totals
 from ancestry_obs.recording import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from types import CodeType, FunctionType
     from typing import Any
 
@@ -51,6 +55,7 @@ if TYPE_CHECKING:
     from ancestry_obs.exceptions import CompileError
     from ancestry_obs.installation_status import Status, TargetStatus
     from ancestry_obs.mapfile import InstrumentSpec, MapDiff, MapSpec, SampleSpec
+    from ancestry_obs.mapfile.specs import RecordSpec
     from ancestry_obs.metrics_exporter import Exporter
     from ancestry_obs.patcher import TargetReport, Wanted
     from ancestry_obs.settings import ObservabilitySettings
@@ -70,6 +75,7 @@ class Instrumentation:
             where this process is on its own.
 
     Raises:
+        MapError: two of its metrics would have one name.
         ObservabilityError: the registry has a metric of the same name.
     """
 
@@ -83,14 +89,17 @@ class Instrumentation:
         version: str,
         run: str | None = None,
     ) -> None:
+        refuse_names(spec.metrics, settings.metrics_namespace)
         self._spec = spec
         self._ends: list[float] = []
         self._ended = 0
         self._expectation = _expectation(spec)
         self._budget = _budget(spec)
         self._is_closed = False
+        # Whoever looks at the map's files writes it; see `lifecycle`.
+        self.map_error = ""
         self._settings = settings
-        self._store = Store(settings.metrics_namespace)
+        self._store = Store(settings.metrics_namespace, is_added_up=run is not None)
         self._functions = aspects.LabelFunctions(spec.functions)
         self._samples = Samples(self._store, self._functions)
         self._trackers = _Trackers(self._tracker)
@@ -118,6 +127,9 @@ class Instrumentation:
             lambda: self._budget.gauges() if self._budget else {},
         )
         self._run: Run | None = None
+        # Not by `pathlib`, which a start need not import.
+        self._run_name = os.path.basename(run) if run is not None else ""  # noqa: PTH119  so
+        self._since = time()
         self._member = self._join(run) if run is not None else None
         self._given_registry = registry
         self._attach(spec)
@@ -125,8 +137,9 @@ class Instrumentation:
             settings,
             get_registry,
             self._status_page,
-            self._self_metrics.exporter_failed,
-            self._member,
+            numbers=self._live_numbers,
+            count_failure=self._self_metrics.exporter_failed,
+            member=self._member,
         )
         self.join_running_shell()
         self._weave()
@@ -176,16 +189,19 @@ class Instrumentation:
             What differed.
 
         Raises:
+            MapError: two of its metrics would have one name.
             ObservabilityError: the registry has a metric of the same name as a new one; the old map
                 stays.
         """
         from ancestry_obs.mapfile.difference import difference  # noqa: PLC0415 - as in `status`
 
+        refuse_names(spec.metrics, self._settings.metrics_namespace)
         changes = difference(self._spec, spec)
         if spec.metrics != self._spec.metrics:
             # First of all: if a name is taken, nothing has been changed yet.
             self._attach(spec)
         self._change(lambda: self._exchange(spec, changes))
+        self.map_error = ""
         # A target that is new is not idle for calls from before it was there.
         self._expectation = _expectation(spec, calls_by_module(self._targets_of_all(holders=False)))
         return changes
@@ -214,6 +230,14 @@ class Instrumentation:
         self._spec = spec
         self._weave()
         self._store.tidy(changes.metrics_removed)
+        self._drop_exemplars(record for each in spec.instruments for record in each.records)
+
+    def _drop_exemplars(self, records: Iterable[RecordSpec]) -> None:
+        """Drop those that no record asks for: what leads to a call may lead to a person."""
+        exemplary = {each.metric for each in records if each.exemplar}
+        for family in self._store.families():
+            if family.spec.name not in exemplary:
+                family.drop_exemplars()
 
     def close(self) -> None:
         """Take everything out of the program again."""
@@ -241,6 +265,7 @@ class Instrumentation:
             url=exporter.url if exporter else "",
             exporter_error=self._outlets.error,
             end_error=self._outlets.end_error,
+            map_error=self.map_error,
             targets=self._marked(self._targets_of_all(holders=True)),
         )
 
@@ -321,6 +346,25 @@ class Instrumentation:
 
     def _read(self) -> Reading:
         return self._self_metrics.read(self._samples)
+
+    def _live_numbers(self) -> Iterator[bytes]:
+        with importing:
+            from ancestry_obs.collector.live_numbers import write_numbers  # noqa: PLC0415 - as above
+
+        read, run = self._read, self._run
+        return write_numbers(
+            read if run is None else partial(run.whole, read),
+            lambda reading: self._expectation.idle(reading.targets),
+            self._begun,
+        )
+
+    @property
+    def _begun(self) -> str:
+        """Tell apart what is counted from what another process counts, or an earlier installation.
+
+        The processes of a run go on where one of them has ended.
+        """
+        return self._run_name or f"{os.getpid()} {self._since}"
 
     def _begin_measuring(self, member: Member) -> None:
         is_first = not member.has_begun
@@ -412,9 +456,21 @@ class Instrumentation:
 
     def _status_page(self) -> dict[str, object]:
         from ancestry_obs.feeds import feeds  # noqa: PLC0415 - as in `status`
+        from ancestry_obs.status_page import (  # noqa: PLC0415 - as in `status`
+            label_limits,
+            places,
+            processes,
+        )
 
-        told = feeds(self._spec, self._settings.metrics_namespace)
-        return {**self.status().as_dict(), "feeds": [each.as_dict() for each in told]}
+        spec, namespace = self._spec, self._settings.metrics_namespace
+        return {
+            **self.status().as_dict(),
+            "feeds": [each.as_dict() for each in feeds(spec, namespace)],
+            "places": places(spec),
+            "label_limits": label_limits(spec, namespace),
+            "costs": self._budget.costs if self._budget else {},
+            "processes": processes(self._member.living() if self._member else None),
+        }
 
 
 class _Weaver:
@@ -537,6 +593,6 @@ def _status_of(report: TargetReport, errors: int) -> TargetStatus:
         unreached=report.unreached,
         way=report.way,
         patterns=report.patterns,
-        calls=sum(woven.calls() for woven in report.woven),  # type: ignore[attr-defined]  # the compiler's
+        calls=sum([woven.calls() for woven in report.woven]),  # type: ignore[attr-defined]  # the compiler's
         errors=errors,
     )

@@ -5,18 +5,18 @@ Nothing here imports IPython: it is there when this is called.
 
 from __future__ import annotations
 
-import logging
 from importlib import import_module
 from typing import Any
 
 from ancestry_obs import lifecycle
 from ancestry_obs.exceptions import ObservabilityError
+from ancestry_obs.notices import Notices
 from ancestry_obs.settings import ObservabilitySettings
 from ancestry_obs.variables import read_variables
 
 __all__ = ["load_ipython_extension", "unload_ipython_extension"]
 
-_logger = logging.getLogger(__name__)
+_logger = Notices(__name__)
 _OFF = (
     "nothing is measured: PROMETHEUS_METRICS_ENABLED says no; set it to true, or take it away, and "
     "write '%reload_ext ancestry_obs'"

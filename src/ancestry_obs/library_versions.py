@@ -8,11 +8,12 @@ specification "Version specifiers" has it. What comes before one, such as 3.0rc1
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 import sys
 from typing import TYPE_CHECKING, Final
+
+from ancestry_obs.notices import Notices
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["fits", "installed_version", "misfit", "notes", "warn"]
 
-_logger = logging.getLogger(__name__)
+_logger = Notices(__name__)
 
 _NOTED: Final = re.compile(r"(.+?)-(\d[^-]*)(?:-py[0-9.]+)?\.(?:dist-info|egg-info)", re.ASCII)
 _VERSION: Final = re.compile(r"v?(?:\d+!)?(\d+(?:\.\d+)*)(.*)", re.ASCII | re.DOTALL)

@@ -12,6 +12,7 @@ import os
 import threading
 
 from ancestry_obs.metrics_registry import metrics
+from ancestry_obs.notices import prepare
 from ancestry_obs.variables import VARIABLES, read_variables
 
 TYPE_CHECKING = False
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 __all__ = [
     "DEFAULT_MAP",
     "Disabled",
-    "begin_launch",
     "begin_run",
     "build",
     "concerns_main",
@@ -45,6 +45,7 @@ __all__ = [
     "join_run",
     "mark_failed",
     "pushes",
+    "read_launched",
     "reload",
     "start_exporter",
     "status",
@@ -163,6 +164,7 @@ def _install(
                 lambda: _load(_found_map() if named is None else named, packs).metrics
             )
             return Disabled()
+        prepare()
         source = _found_map() if named is None else named
         _current.map, _current.packs = _settled(source), packs
         spec = _load(source, packs, values)
@@ -245,32 +247,6 @@ def begin_run(settings: ObservabilitySettings, spec: MapSpec) -> str:
     return create((settings, spec))
 
 
-def begin_launch(values: dict[str, object], *, reads_map: bool) -> str:
-    """Make the folder of a run that a launcher begins.
-
-    Args:
-        values: the checked values of the settings by their names.
-        reads_map: whether the map is read now; the first process that joins reads it otherwise.
-
-    Returns:
-        As `begin_run`.
-
-    Raises:
-        OSError: it cannot be made.
-        ObservabilityError: as for `install`, if the map is read.
-    """
-    from ancestry_obs.process_tree import launch_note, new_run  # noqa: PLC0415  see above
-
-    launched = _launched(values) if reads_map else None
-    folder = new_run.make()
-    launch_note.write(folder, values)
-    if launched is not None:
-        from ancestry_obs.process_tree.run_folder import put  # noqa: PLC0415  see above
-
-        put(folder, launched)
-    return folder
-
-
 def join_run(folder: str) -> Instrumentation | Disabled:
     """Measure in this process what a run measures, and hand it over to the run's page.
 
@@ -287,7 +263,7 @@ def join_run(folder: str) -> Instrumentation | Disabled:
     if run_folder.has_measured(folder):
         settings, spec = run_folder.measured(folder)
     else:
-        settings, spec = launched = _launched(launch_note.read(folder))
+        settings, spec = launched = read_launched(launch_note.read(folder))
         run_folder.put(folder, launched)
     # Where Prometheus is told of each process, each lets out its own.
     installed = _install(spec, settings, run=None if settings.file_sd else folder)
@@ -296,7 +272,7 @@ def join_run(folder: str) -> Instrumentation | Disabled:
     return installed
 
 
-def _launched(values: dict[str, Any]) -> tuple[ObservabilitySettings, MapSpec]:
+def read_launched(values: dict[str, Any]) -> tuple[ObservabilitySettings, MapSpec]:
     """Read what a launcher was told to measure."""
     named, packs = values.get("instrumentation_map"), _packs_of(values)
     if named is None and packs:
@@ -366,8 +342,14 @@ def _watch_map() -> None:
     """Reload the map when one of its files has changed."""
     from ancestry_obs.map_watch import MapWatch  # noqa: PLC0415  few programs ask for it
 
-    _current.watch = MapWatch(lambda: _current.files, reload)
+    _current.watch = MapWatch(lambda: _current.files, reload, _tell_map_error)
     _current.watch.start()
+
+
+def _tell_map_error(mistake: str) -> None:
+    """Have the status say why a map that has changed is not in force; nothing if it is."""
+    if _current.instrumentation is not None:
+        _current.instrumentation.map_error = mistake
 
 
 def _load(source: MapSource, packs: Sequence[str], values: dict[str, Any] | None = None) -> MapSpec:

@@ -15,7 +15,6 @@ in another code's place is executed by functions of C.
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 from functools import partial
@@ -25,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Final
 from zipimport import ZipImportError, zipimporter
 
 from ancestry_obs import lifecycle
+from ancestry_obs.notices import Notices
 from ancestry_obs.patcher.main_code import with_looks
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["follow"]
 
-_logger = logging.getLogger(__name__)
+_logger = Notices(__name__)
 _MAIN: Final = "__main__"
 # As `multiprocessing` calls the program's main module in a child that it has started anew.
 _NAMES: Final = (_MAIN, "__mp_main__")

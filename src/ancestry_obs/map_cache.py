@@ -16,7 +16,7 @@ from _pickle import dumps, loads
 from time import time
 from typing import TYPE_CHECKING, Any, Final
 
-from ancestry_obs.compiler.code_cache import open_code_cache
+from ancestry_obs.code_cache import open_code_cache
 from ancestry_obs.version import __version__
 
 if TYPE_CHECKING:

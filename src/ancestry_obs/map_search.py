@@ -6,7 +6,6 @@ ours. Nobody comes here while metrics are off.
 
 from __future__ import annotations
 
-import logging
 import sys
 import tomllib
 from pathlib import Path
@@ -16,6 +15,7 @@ from ancestry_obs.exceptions import SettingsError
 from ancestry_obs.mapfile import resolve_map
 from ancestry_obs.mapfile.report import Report, allowed_names
 from ancestry_obs.mapfile.toml_lines import parse_toml, syntax_error_line
+from ancestry_obs.notices import Notices
 
 if TYPE_CHECKING:
     from ancestry_obs.mapfile import MapSpec
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LOCAL_MAP", "PROJECT_FILE", "WAYS", "find_map", "say_if_foreign"]
 
-_logger = logging.getLogger(__name__)
+_logger = Notices(__name__)
 
 PROJECT_FILE: Final = "pyproject.toml"
 LOCAL_MAP: Final = "obs.toml"

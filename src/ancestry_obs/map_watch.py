@@ -2,7 +2,7 @@
 
 A file counts as changed when its time, its size or its number on the disk is not what it was when
 it was read, at two looks in a row: an editor may be in the midst of writing it. A map with mistakes
-leaves the one in force where it is, and a line says so.
+leaves the one in force where it is; a line says so, and so does the status.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 import difflib  # noqa: F401
 import dis  # noqa: F401
 import inspect  # noqa: F401
-import logging
 import os
 import tokenize  # noqa: F401
 import weakref
@@ -21,6 +20,7 @@ import ancestry_obs.mapfile.composition
 import ancestry_obs.mapfile.moments  # noqa: F401
 from ancestry_obs.exceptions import MapError
 from ancestry_obs.mapfile.map_files import stamp_of
+from ancestry_obs.notices import Notices
 from ancestry_obs.repeater import Repeater
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MapWatch"]
 
-_logger = logging.getLogger(__name__)
+_logger = Notices(__name__)
 
 _SECONDS: Final = 3.0
 _NOT_THERE: Final = (0, 0, 0)
@@ -42,13 +42,18 @@ class MapWatch:
     Args:
         files: Gives the files of the map in force, each as it was when it was read.
         reload: Reads the map anew and puts it in force; gives what differed.
+        tell: Is told why that could not be; with an empty text once it is over.
     """
 
     def __init__(
-        self, files: Callable[[], tuple[FileStamp, ...]], reload: Callable[[], object]
+        self,
+        files: Callable[[], tuple[FileStamp, ...]],
+        reload: Callable[[], object],
+        tell: Callable[[str], None],
     ) -> None:
         self._files = files
         self._reload = reload
+        self._tell = tell
         self._seen: list[FileStamp] = []
         self._said = ""
         self._repeater = Repeater(self.look, _SECONDS)
@@ -70,6 +75,8 @@ class MapWatch:
         is_written, self._seen = present == self._seen, present
         if is_written and present != [*read]:
             self._read_again()
+        elif is_written and self._said:
+            self._clear()
 
     def _read_again(self) -> None:
         try:
@@ -80,13 +87,18 @@ class MapWatch:
         except Exception as error:  # noqa: BLE001 - the program goes on, whatever it is
             self._say(f"{type(error).__name__}: {error}")
         else:
-            self._said = ""
+            self._clear()
             _logger.info("a file of the map has changed; %s", changes)
+
+    def _clear(self) -> None:
+        self._said = ""
+        self._tell("")
 
     def _say(self, mistake: str) -> None:
         # It is tried again at each look, since a file that is missing may come.
         if mistake != self._said:
             self._said = mistake
+            self._tell(mistake)
             _logger.warning("the map stays as it was: %s", mistake)
 
     def begin_child(self) -> None:

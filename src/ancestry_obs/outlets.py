@@ -10,7 +10,6 @@ Where the files are is settled when they are asked for: the program may change i
 from __future__ import annotations
 
 import atexit
-import logging
 import os
 import socket
 import sys
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 from ancestry_obs.exceptions import ExporterError
 from ancestry_obs.late_imports import importing
 from ancestry_obs.metrics_exporter import Exporter, start_exporter
+from ancestry_obs.notices import Notices
 from ancestry_obs.process_tree.endings import Endings
 from ancestry_obs.recording.failures import came_from_outside, shown, warn
 from ancestry_obs.repeater import Repeater
@@ -32,13 +32,13 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
     from ancestry_obs.metrics_exporter.file_sd import Registration
-    from ancestry_obs.metrics_exporter.pages import StatusReport
+    from ancestry_obs.metrics_exporter.pages import LiveNumbers, StatusReport
     from ancestry_obs.process_tree.member import Member
     from ancestry_obs.settings import ObservabilitySettings
 
 __all__ = ["EXCHANGERS", "Outlets"]
 
-logger = logging.getLogger("ancestry_obs")
+logger = Notices()
 
 EXCHANGERS: Final = frozenset({"eventlet", "gevent"})
 """What exchanges sockets, threads and locks in the modules of the standard library."""
@@ -54,6 +54,7 @@ class Outlets:
         settings: which of them there are, and where.
         registry: gives what they give out.
         status: gives what the exporter's `/status` page shows.
+        numbers: gives what its live page shows.
         count_failure: called whenever an exporter that was asked for is not there.
         member: this process in its run, one of whose processes lets out what all have measured;
             `None` where each process is on its own.
@@ -64,11 +65,13 @@ class Outlets:
         failed: whether the program is known to end badly, so that no success is pushed.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  what it gives out, and what it tells, is named
         self,
         settings: ObservabilitySettings,
         registry: Callable[[], CollectorRegistry],
         status: StatusReport,
+        *,
+        numbers: LiveNumbers = tuple,
         count_failure: Callable[[], object] = int,
         member: Member | None = None,
     ) -> None:
@@ -77,6 +80,7 @@ class Outlets:
         self._file_sd = _settled(settings.file_sd)
         self._registry = registry
         self._status = status
+        self._numbers = numbers
         self._count_failure = count_failure
         self.failed = False
         self._closed = False
@@ -154,7 +158,8 @@ class Outlets:
         try:
             exporter.load()
             with importing:
-                import ancestry_obs.collector.exposition  # noqa: F401, PLC0415  late on purpose
+                import ancestry_obs.collector.exposition  # noqa: PLC0415  late on purpose
+                import ancestry_obs.collector.live_numbers  # noqa: F401, PLC0415  as above
             self._registry()
         except Exception as error:  # noqa: BLE001  the program imports something just now
             warn(logger, "pages cannot be made: %s", shown(error))
@@ -253,6 +258,7 @@ class Outlets:
                 port,
                 self._render_pieces,
                 status=self._status,
+                live=self._numbers if self._settings.metrics_export_page else None,
                 web_config=self._web_config,
             )
         except ExporterError as error:

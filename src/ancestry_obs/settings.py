@@ -39,7 +39,7 @@ class _DataclassFields:
         defaults = {name: field(default=getattr(values, name)) for name in VARIABLES}
         kinds = {"__annotations__": dict.fromkeys(VARIABLES, object)}
         known: Any = dataclass(type(owner.__name__, (), {**defaults, **kinds}))
-        return known.__dataclass_fields__  # type: ignore[no-any-return]
+        return known.__dataclass_fields__  # type: ignore[no-any-return]  # every dataclass has it
 
 
 @frozen()
@@ -51,6 +51,7 @@ class ObservabilitySettings:
         metrics_export_port: The exporter's TCP port; 0 lets the system choose a free one.
         metrics_namespace: The prefix of every metric's name, without the underscore after it.
         metrics_export_host: The address the exporter listens on.
+        metrics_export_page: Whether the exporter's ``/`` is the live page, and not a short index.
         instrumentation_map: The map's file, ``pack:NAME``, or the name of one that ships with the
             package; `None` for the default.
         instrumentation_packs: Names of packs that the map takes in, with commas between them; if
@@ -81,6 +82,7 @@ class ObservabilitySettings:
     metrics_export_port: int = 9000
     metrics_namespace: str = "ancestry"
     metrics_export_host: str = "127.0.0.1"
+    metrics_export_page: bool = True
     instrumentation_map: str | None = None
     instrumentation_packs: str | None = None
     # May hold a password, hence not in the repr.

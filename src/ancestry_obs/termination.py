@@ -13,7 +13,6 @@ ends in any case. Where Python starts no threads any more, they are done in the 
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 from _thread import get_ident
@@ -21,6 +20,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 from weakref import WeakSet
 
+from ancestry_obs.notices import Notices
 from ancestry_obs.nudge import Nudge
 from ancestry_obs.unpatched import allocate_lock, start_new_thread
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LIMIT_SECONDS", "PATIENCE_SECONDS", "Termination"]
 
-logger = logging.getLogger("ancestry_obs")
+logger = Notices()
 
 PATIENCE_SECONDS: Final = 1.0
 """How long the main thread stands still at most while the ways out are done."""
@@ -42,6 +42,8 @@ _MOMENT_SECONDS: Final = 0.1
 _STANDARD_ERROR: Final = 2
 _LARGEST_SIGACTION: Final = 512
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGHUP)
+# The system ignores them where nobody handles them.
+_SPARE: Final = (signal.SIGURG, signal.SIGWINCH)
 _ELSEWHERE: Final = (
     "SIGTERM and SIGHUP will end the program before its metrics are written, pushed or withdrawn: "
     "the main thread alone can give them a handler; call install() there"
@@ -78,8 +80,7 @@ class Termination:
         self._patience = patience
         self._limit = limit
         self._nudge = Nudge(_SIGNALS, self._is_waiting) if is_nudged else None
-        # By the signal: the handler that the system has for it while ours is there.
-        self._armed: dict[int, int | None] = {}
+        self._armed: list[int] = []
         self._begin_process()
         _live.add(self)
 
@@ -105,24 +106,23 @@ class Termination:
                     self.error = _ELSEWHERE
                     logger.warning("%s", _ELSEWHERE)
                     return
-                self._armed[number] = _system_handler(number)
+                self._armed.append(number)
         if self._armed and self._nudge is not None:
             self._nudge.start()
 
     def disarm(self) -> None:
         """Put back what was there, unless somebody has put another handler there meanwhile."""
-        armed, self._armed = self._armed, {}
+        armed, self._armed = self._armed, []
         # In another thread than the main one it is left; it wakes for what is handled no more.
         with suppress(ValueError):
             if self._nudge is not None:
                 self._nudge.stop()
-        for number, system_handler in armed.items():
-            is_ours = signal.getsignal(number) == self._handle
-            if is_ours and _system_handler(number) == system_handler:
-                try:
+        for number in armed:
+            try:
+                if signal.getsignal(number) == self._handle and _is_python_s(number):
                     signal.signal(number, signal.SIG_DFL)
-                except ValueError:
-                    logger.warning(_LEFT, signal.Signals(number).name)
+            except ValueError:
+                logger.warning(_LEFT, signal.Signals(number).name)
 
     def begin_child(self) -> None:
         """Let a forked child end by the signals as it would, until it has ways out of its own."""
@@ -279,7 +279,41 @@ def _ends_at_once(number: int) -> bool:
     if isinstance(former, Termination):
         # It may be left of an installation that was taken out in another thread.
         return not former.is_armed
-    return handler == signal.SIG_DFL and _system_handler(number) in {None, 0}
+    return handler == signal.SIG_DFL and _has_no_handler(number)
+
+
+def _has_no_handler(number: int) -> bool:
+    """Whether the system would end the process; a library may have a handler of its own for that.
+
+    Linux tells it in a file, which is read sooner than what can call C is imported.
+    """
+    try:
+        with open("/proc/self/status", "rb", buffering=0) as file:  # noqa: PTH123  pathlib costs more
+            told = dict(line.split(b":", 1) for line in file.read().splitlines() if b":" in line)
+        handled = int(told[b"SigCgt"], 16) | int(told[b"SigIgn"], 16)
+    except (OSError, KeyError, ValueError):
+        return _system_handler(number) in {None, 0}
+    return not handled >> (number - 1) & 1
+
+
+def _is_python_s(number: int) -> bool:
+    """Whether the system calls Python for a signal, as it does for another one that we give it.
+
+    Raises:
+        ValueError: this is not the main thread.
+    """
+    for spare in _SPARE:
+        if signal.getsignal(spare) == signal.SIG_DFL and _system_handler(spare) in {None, 0}:
+            former = signal.signal(spare, _ignore)
+            try:
+                return _system_handler(number) == _system_handler(spare)
+            finally:
+                signal.signal(spare, former)
+    return True
+
+
+def _ignore(_number: int, _frame: FrameType | None) -> None:
+    """Do what the system does at a signal that it ignores."""
 
 
 def _system_handler(number: int) -> int | None:

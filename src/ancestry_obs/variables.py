@@ -28,6 +28,7 @@ VARIABLES: Final[dict[str, str]] = {
     "metrics_export_port": "METRICS_EXPORT_PORT",
     "metrics_namespace": "METRICS_NAMESPACE",
     "metrics_export_host": "METRICS_EXPORT_HOST",
+    "metrics_export_page": "METRICS_EXPORT_PAGE",
     "instrumentation_map": "INSTRUMENTATION_MAP",
     "instrumentation_packs": "INSTRUMENTATION_PACKS",
     "push_url": "METRICS_PUSH_URL",
@@ -98,7 +99,7 @@ def check(name: str, value: object) -> None:
 def _converted(name: str, text: str) -> object:
     """Give a text the type of its setting; what does not fit stays text and fails its rule."""
     stripped = text.strip()
-    if name in {"enable_prometheus_metrics", "follow_children", "map_watch"}:
+    if _RULES[name][0] is _is_boolean:
         return _BOOLEANS.get(stripped.lower(), stripped)
     if name == "metrics_export_port":
         # int() would also take 9_000, +9000 and digits of other scripts.
@@ -252,6 +253,7 @@ _RULES: Final[dict[str, tuple[Callable[[object], bool], str]]] = {
         _is_host,
         "a host name or IP address without scheme and port, such as 127.0.0.1",
     ),
+    "metrics_export_page": (_is_boolean, "true or false (also 1/0, yes/no, on/off)"),
     "instrumentation_map": (
         _is_text,
         "a map's file, pack:NAME, or the name of one that ships (ancestry.toml)",

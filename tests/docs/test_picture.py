@@ -1,4 +1,4 @@
-"""The picture in the README is drawn from what is beside it, and that is what a run gives today."""
+"""The pictures in the README are drawn from what is beside them: what a run gives today."""
 
 from __future__ import annotations
 
@@ -67,18 +67,41 @@ def run(script):
     return script.Run.read(script.RUN)
 
 
-@pytest.fixture(scope="module")
-def texts(script):
-    """What can be read in the picture, text by text."""
-    root = ET.parse(script.PICTURE).getroot()
+@pytest.fixture(scope="module", params=["light", "dark"])
+def texts(script, request):
+    """What can be read in a picture, text by text."""
+    root = ET.parse(script.path_of(request.param)).getroot()
     return ["".join(each.itertext()) for each in root.iter(f"{SVG}text")]
 
 
-def test_the_picture_is_what_the_script_draws(script, run):
-    drawn = script.picture(run)
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_picture_is_what_the_script_draws(script, run, theme):
+    drawn, path = script.picture(run, theme), script.path_of(theme)
     if os.environ.get("UPDATE_GOLDEN"):
-        script.PICTURE.write_text(drawn, "utf-8")
-    assert script.PICTURE.read_text("utf-8") == drawn, "run docs/images/picture.py"
+        path.write_text(drawn, "utf-8")
+    assert path.read_text("utf-8") == drawn, "run docs/images/picture.py"
+
+
+def test_what_is_read_stands_out_from_its_ground_in_each_theme(script):
+    assert set(script.THEMES) == {"light", "dark"}
+    for colors in script.THEMES.values():
+        for name in ("title", "label", "code", "comment", "text", "head", "number"):
+            # WCAG 2, success criterion 1.4.3.
+            assert _contrast(colors[name], colors["ground"]) >= 4.5, name
+        for color in dict(script.panel().colors).values():
+            assert _contrast(colors[color], colors["ground"]) >= 3, color
+
+
+def _contrast(one, other):
+    """Give the contrast of two colours, as WCAG 2 has it."""
+    lights = sorted(map(_light, (one, other)))
+    return (lights[1] + 0.05) / (lights[0] + 0.05)
+
+
+def _light(color):
+    parts = [int(color[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
 def test_the_whole_map_and_the_whole_page_are_in_it(script, run, texts):
@@ -88,7 +111,7 @@ def test_the_whole_map_and_the_whole_page_are_in_it(script, run, texts):
 
 def test_no_line_is_wider_than_its_card(script, run):
     # Six tenths of the size are the advance of the fonts that are named, or a little less.
-    advance = 0.602 * float(re.search(r"\.code \{ font: ([\d.]+)px", script.STYLE)[1])
+    advance = 0.602 * float(re.search(r"\.code \{\{ font: ([\d.]+)px", script.STYLE)[1])
     for width, lines in (
         (script.MAP_WIDTH, script.MAP.read_text("utf-8").splitlines()),
         (script.PAGE_WIDTH, run.page),
@@ -157,11 +180,14 @@ def test_the_page_has_the_form_that_the_toolkit_writes_today(script, run):
 
 def test_a_figure_that_was_changed_by_hand_is_found(script, run):
     changed = script.Run(run.page, run.seconds, {**run.counts, "2xx": (0.0,) * len(run.seconds)})
-    assert script.picture(changed) != script.PICTURE.read_text("utf-8")
+    assert script.picture(changed, "dark") != script.path_of("dark").read_text("utf-8")
 
 
 def test_the_read_me_shows_it_with_words_for_who_cannot_see_it(repository):
     text = (repository / "README.md").read_text("utf-8")
-    words, link = re.search(r"!\[([^\]]+)\]\((docs/images/[^)]+)\)", text).groups()
-    assert link == "docs/images/picture.svg"
-    assert len(words.split()) > 10
+    shown = re.findall(r"!\[([^\]]+)\]\((docs/images/picture_[^)]+)\)", text)
+    assert [link for _, link in shown] == [
+        "docs/images/picture_light.svg",
+        "docs/images/picture_dark.svg",
+    ]
+    assert all(len(words.split()) > 10 for words, _ in shown)

@@ -268,6 +268,7 @@ def test_benchmarks_have_the_rows_of_the_page(pages, repository):
         ("a-call", "hot_path"),
         ("off-the-known-path", "unhappy_paths"),
         ("values-from-other-calls", "handed_values"),
+        ("exemplars", "exemplars"),
         ("a-scrape", "scrape"),
         ("installing", "install"),
         ("starting", "start_up"),

@@ -7,6 +7,7 @@ import functools
 import gc
 import importlib
 import inspect
+import itertools
 import linecache
 import logging
 import pkgutil
@@ -24,6 +25,7 @@ ROUNDS = 200
 # Where one takes some 0.1 s.
 FEWER = 100
 _TABLE = 100_000
+_STRETCHES = 4
 CACHE = functools._lru_cache_wrapper
 PROGRAM = """
     class Job:
@@ -113,15 +115,23 @@ def kept():
 
 
 def growth(step, rounds=ROUNDS):
-    """Give what each of some rounds leaves behind, once the first ones are over."""
+    """Give what each of some rounds leaves behind, once the first ones are over.
+
+    Of four stretches of them the least: a round that keeps something does so in each, while a table
+    of the interpreter's doubles in one of them, whichever tests ran before.
+    """
+    some = rounds // _STRETCHES
     tracemalloc.start()
     try:
         for number in range(20):
             step(number)
-        before = kept()
-        for number in range(20, 20 + rounds):
-            step(number)
-        return [(then - now) / rounds for now, then in zip(before, kept(), strict=True)]
+        counts = [kept()]
+        for first in range(20, 20 + some * _STRETCHES, some):
+            for number in range(first, first + some):
+                step(number)
+            counts.append(kept())
+        left = ([b - a for a, b in zip(*pair, strict=True)] for pair in itertools.pairwise(counts))
+        return [min(each) / some for each in zip(*left, strict=True)]
     finally:
         tracemalloc.stop()
 
@@ -145,8 +155,9 @@ def test_an_installation_leaves_nothing_behind(program, enabled):
     objects, lines, octets = growth(install, FEWER)
     assert objects < 1
     assert lines == 0
-    # `atexit` keeps eight bytes for whatever is unregistered.
-    assert octets < 500
+    # `atexit` keeps eight bytes for whatever is unregistered, and `ast` three names of methods that
+    # it has looked for, of some 50 bytes each (CPython 3.13).
+    assert octets < 600
 
 
 def test_a_reload_with_new_names_leaves_nothing_behind(program, enabled):
@@ -162,8 +173,9 @@ def test_a_reload_with_new_names_leaves_nothing_behind(program, enabled):
     objects, lines, octets = growth(reload, FEWER)
     assert objects < 1
     assert lines == 0
-    # CPython keeps the identifiers and file names of whatever is compiled, some 60 bytes each.
-    assert octets < 2000
+    # CPython keeps the identifiers and file names of whatever is compiled, some 60 bytes each:
+    # about 1,100 in a process of its own, up to 2,200 behind other tests.
+    assert octets < 2500
 
 
 def test_calls_with_ever_new_values_leave_nothing_behind(program, enabled):

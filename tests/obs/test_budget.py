@@ -11,7 +11,7 @@ from tests.obs.compiler.conftest import Loom
 
 import ancestry_obs
 from ancestry_obs import budget as budgets
-from ancestry_obs.budget import Budget, Prices, measured_prices
+from ancestry_obs.budget import Budget, Prices, measured_exemplar, measured_prices
 from ancestry_obs.exceptions import MapError
 from ancestry_obs.mapfile import load
 from ancestry_obs.settings import ObservabilitySettings
@@ -39,7 +39,8 @@ class Program:
         self.loom.metric("slow_total")
         self.woven = {}
         for name, wishes in advices.items():
-            records = [self.loom.record("seconds", n="n")]
+            exemplar = wishes.pop("exemplar", {})
+            records = [self.loom.record("seconds", n="n", exemplar=exemplar)]
             if wishes.pop("reads", False):
                 records.append(self.loom.record("slow_total", when="elapsed > 1"))
             self.woven[name] = self.loom.weave(_work, *records, target=f"m:{name}", **wishes)
@@ -74,6 +75,24 @@ def test_as_long_as_it_is_kept_every_call_is_timed():
     assert program.review(a=3300) == set()
     assert program.budget.overhead == pytest.approx(0.0099)
     assert program.timed("a") == 1000
+
+
+def test_an_exemplar_has_its_price(monkeypatch):
+    monkeypatch.setattr(budgets, "measured_exemplar", lambda: 7 * MICRO)
+    program = Program(a=dict(FREE), b=dict(FREE, exemplar={"n": "n"}))
+    program.review(a=1, b=1)
+    assert program.budget.costs == pytest.approx({"a": 3 * MICRO, "b": 10 * MICRO})
+
+
+def test_nobody_asks_for_the_price_of_exemplars_without_one(monkeypatch):
+    monkeypatch.setattr(budgets, "measured_exemplar", pytest.fail)
+    program = Program(a=dict(FREE))
+    program.review(a=1)
+    assert program.budget.costs == pytest.approx({"a": 3 * MICRO})
+
+
+def test_the_price_of_an_exemplar_is_measured():
+    assert 0 <= measured_exemplar() < 0.001
 
 
 def test_the_hottest_target_is_sampled_first_and_no_more_than_needed():
@@ -205,7 +224,8 @@ def test_a_review_takes_no_more_than_its_part(monkeypatch):
 
 def test_prices_are_measured():
     prices = measured_prices()
-    assert all(0 <= each < 1e-3 for each in prices)
+    assert prices.exemplar is None
+    assert all(0 <= each < 1e-3 for each in prices[:3])
     assert prices.record > 0
     assert prices.clock > 0
 
@@ -278,3 +298,17 @@ def test_a_program_whose_measuring_is_too_dear(make_module, monkeypatch):
         assert value("ancestry_work_seconds_count") == 19_000
     finally:
         ancestry_obs.uninstall()
+
+
+def test_what_a_call_costs_is_told_for_each_target():
+    program = Program(a=dict(FREE), b={})
+    assert program.budget.costs == {}
+    program.review(a=10, b=10)
+    assert program.budget.costs == {
+        "a": pytest.approx(3 * MICRO),
+        "b": pytest.approx(3 * MICRO),
+    }
+    # Sampled, one call in a hundred looks at the clock.
+    assert program.review(a=10_000, b=10) == {"a"}
+    assert program.budget.costs["a"] == pytest.approx(1.02 * MICRO)
+    assert program.budget.costs["b"] == pytest.approx(3 * MICRO)

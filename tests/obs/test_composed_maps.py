@@ -9,6 +9,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 import ancestry_obs
+from ancestry_obs.cli import main
 from ancestry_obs.exceptions import MapError
 
 COMMON = """\
@@ -110,3 +111,54 @@ def test_packs_with_metrics_off(shop, enabled):
     settings = replace(enabled, enable_prometheus_metrics=False, instrumentation_packs="click")
     assert not ancestry_obs.install(settings=settings).enabled
     ancestry_obs.metrics().cli_command_errors_total.inc("shop", "ValueError")
+
+
+OWN = """\
+version = 1
+namespace = ""
+[metrics.shop_prices_total]
+type = "counter"
+help = "Mine."
+"""
+CLASH = (
+    "common.toml:3: metrics.prices_total: 'prices_total' and 'shop_prices_total' of own.toml:3 "
+    "would both expose 'shop_prices', as METRICS_NAMESPACE is 'shop'; rename one of them, or set "
+    "another METRICS_NAMESPACE"
+)
+
+
+def test_two_metrics_of_one_name_once_the_namespace_is_known(shop, enabled, tmp_path):
+    (tmp_path / "own.toml").write_text(OWN, "utf-8")
+    both = 'version = 1\ninclude = ["own.toml", "common.toml"]\n'
+    (tmp_path / "both.toml").write_text(both, "utf-8")
+    with pytest.raises(MapError) as caught:
+        ancestry_obs.install("both.toml", settings=enabled, registry=CollectorRegistry())
+    assert str(caught.value) == CLASH
+    ancestry_obs.install("root.toml", settings=enabled, registry=CollectorRegistry())
+    shop.price("tea")
+    with pytest.raises(MapError):
+        ancestry_obs.reload("both.toml")
+    shop.price("tea")
+    assert counted() == 2
+    ancestry_obs.uninstall()
+    other = replace(enabled, metrics_namespace="corner")
+    ancestry_obs.install("both.toml", settings=other, registry=CollectorRegistry())
+
+
+def test_the_namespace_of_the_toolkit_is_no_other_metric_s(shop, enabled):
+    settings = replace(enabled, metrics_namespace="ancestry_obs")
+    with pytest.raises(MapError, match="'ancestry_obs_prices_total' begins with 'ancestry_obs_'"):
+        ancestry_obs.install("root.toml", settings=settings, registry=CollectorRegistry())
+
+
+def test_the_check_knows_the_namespace_of_the_program(shop, tmp_path, monkeypatch, capsys):
+    (tmp_path / "own.toml").write_text(OWN, "utf-8")
+    both = 'version = 1\ninclude = ["own.toml", "common.toml"]\n'
+    (tmp_path / "both.toml").write_text(both, "utf-8")
+    monkeypatch.setenv("METRICS_NAMESPACE", "shop")
+    assert main(["check", "both.toml"]) == 1
+    assert capsys.readouterr().out.splitlines()[0] == CLASH
+    assert main(["rules", "both.toml"]) == 2
+    assert capsys.readouterr().err == f"ancestry-obs: {CLASH}\n"
+    monkeypatch.setenv("METRICS_NAMESPACE", "corner")
+    assert main(["rules", "both.toml"]) == 0

@@ -135,3 +135,44 @@ def test_a_child_reads_the_included_file_again(tmp_path):
         check=False,
     )
     assert done.stdout == "more_total\nTrue\n", done.stderr
+
+
+EXEMPLARY = """\
+import os, subprocess, sys
+import ancestry_obs
+from ancestry_obs.collector.exposition import render
+
+if __name__ == "__main__":
+    ancestry_obs.install("my.toml")
+    import work
+
+    work.work(1)
+    for number in (2, 3):
+        line = f"import work; work.work({number})"
+        subprocess.run([sys.executable, "-c", line], check=True)
+    page = render(ancestry_obs.get_registry(), "application/openmetrics-text; version=1.0.0")[0]
+    print(*(line for line in page.decode().splitlines() if " # {" in line), sep="\\n")
+"""
+
+
+def test_the_page_has_the_newest_exemplar_of_all_processes(tmp_path):
+    (tmp_path / "work.py").write_text(WORK)
+    record = '"works_total", exemplar = { number = "number" }'
+    (tmp_path / "my.toml").write_text(MAP.replace('"works_total"', record))
+    (tmp_path / "program.py").write_text(EXEMPLARY)
+    settings = {
+        "PROMETHEUS_METRICS_ENABLED": "true",
+        "METRICS_EXPORT_PORT": "0",
+        "METRICS_FOLLOW_CHILDREN": "true",
+    }
+    done = subprocess.run(
+        [sys.executable, "program.py"],
+        cwd=tmp_path,
+        env={**os.environ, **settings},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    (line,) = done.stdout.splitlines()
+    assert line.startswith('ancestry_works_total 3.0 # {number="3"} 1.0 '), done.stderr

@@ -75,7 +75,8 @@ _STEPS = {
     "not compared": lambda cls: cls(1, items=[1]) == cls(1, items=[2]),
     "different": lambda cls: cls(1) == cls(2),
     "another kind": lambda cls: cls(1) == 1,
-    "hash": lambda cls: hash(cls(1, items=[1])) == hash(cls(1, items=[2])),
+    # Both at once: by identity, what is gone may have had the place of what comes.
+    "hash": lambda cls: len({*map(hash, [cls(1, items=[1]), cls(1, items=[2])])}),
     "set": lambda cls: setattr(cls(1), "number", 2),
     "delete": lambda cls: delattr(cls(1), "number"),
     "method": lambda cls: cls(3).doubled(),

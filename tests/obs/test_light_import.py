@@ -95,6 +95,7 @@ def test_reading_the_settings_imports_no_more(imported, tmp_path):
 
 def test_a_map_of_the_folder_is_not_looked_for(imported, tmp_path):
     statements = """
+ancestry_obs.install
 seen = []
 sys.addaudithook(lambda event, details: seen.append((event, details[:1])))
 assert not ancestry_obs.install().enabled

@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry
 
 import ancestry_obs
 from ancestry_obs import lifecycle, map_watch
+from ancestry_obs.cli.status import describe
 
 COMMON = """\
 version = 1
@@ -97,12 +98,34 @@ def test_mistakes_leave_the_map_in_force_and_are_told_once(shop, tmp_path, caplo
     assert line.startswith("the map stays as it was: ")
     assert "common.toml:4: metrics.prices_total.type: found the text 'countr'" in line
     assert line.endswith("(and 1 more)")
+    error = line.removeprefix("the map stays as it was: ")
+    assert ancestry_obs.status().map_error == error
+    assert f"\nmap: it stays as it was: {error}" in describe(ancestry_obs.status())
     shop.price("tea")
     assert ancestry_obs.get_registry().get_sample_value("shop_prices_total") == 1
     (tmp_path / "common.toml").write_text(COMMON.replace(":price", ":sell"), "utf-8")
     shop.look()
     shop.look()
     assert targets() == ["watched_shop:sell"]
+    assert not ancestry_obs.status().map_error
+
+
+@pytest.mark.parametrize("way", ["as it was", "by a reload"])
+def test_a_mistake_that_is_over_is_told_no_more(shop, tmp_path, way):
+    path = tmp_path / "common.toml"
+    status = path.stat()
+    path.write_text("[[[", "utf-8")
+    shop.look()
+    shop.look()
+    assert "not TOML" in ancestry_obs.status().map_error
+    path.write_text(COMMON, "utf-8")
+    if way == "by a reload":
+        ancestry_obs.reload()
+    else:
+        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+        shop.look()
+        shop.look()
+    assert not ancestry_obs.status().map_error
 
 
 def test_a_file_that_comes_back_and_one_that_is_new(shop, tmp_path, caplog):
@@ -154,7 +177,7 @@ def test_a_thread_looks_and_so_does_that_of_a_forked_child(monkeypatch):
     looked = threading.Event()
     monkeypatch.setattr(map_watch, "_SECONDS", 0)
     monkeypatch.setattr(map_watch.MapWatch, "look", lambda _: looked.set())
-    watch = map_watch.MapWatch(tuple, dict)
+    watch = map_watch.MapWatch(tuple, dict, str)
     watch.start()
     assert looked.wait(60)
     # What a child does first: it has the parent's objects and none of its threads.

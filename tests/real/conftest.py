@@ -19,12 +19,21 @@ import urllib.parse
 import urllib.request
 from contextlib import ExitStack
 from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from ancestry_obs.monitoring import dashboard_questions
+from ancestry_obs.mapfile import load
+from ancestry_obs.monitoring import (
+    Catalogue,
+    build_rules,
+    dashboard_questions,
+    load_plan,
+    rule_questions,
+)
 
 SECONDS = 60
 # The default run takes less than a minute where it has a processor to itself.
@@ -128,11 +137,15 @@ class Server:
         }
 
     def ever(self, expression, since):
-        """Tell whether an expression had a number at any time since a moment."""
+        """Tell whether an expression had a number, or a histogram, at any time since a moment."""
         now = time.time()
         step = max(0.25, (now - since) / 200)
         found = self.ask("query_range", query=expression, start=since, end=now, step=step)
-        return any(text != "NaN" for each in found["result"] for _, text in each["values"])
+        return any(
+            told != "NaN"
+            for each in found["result"]
+            for _, told in (*each.get("values", ()), *each.get("histograms", ()))
+        )
 
     def unanswered(self, dashboard, since):
         """List what a dashboard of the time since a moment has no data for, marks included."""
@@ -154,6 +167,14 @@ class Server:
         """Tell whether every target of the job was scraped after a moment, without an error."""
         moments = self.query(f'timestamp(ancestry_obs_build_info{{job="{job}"}})')
         return bool(moments) and all(float(each["value"][1]) > moment for each in moments)
+
+
+def questions_of_alerts(source):
+    """List what the alerts of a map with a monitoring plan look at."""
+    spec = load(source)
+    catalogue = Catalogue(spec, "ancestry")
+    rules = build_rules(load_plan(spec.source, catalogue), catalogue, "ancestry")
+    return [each for each in rule_questions(rules) if each.answered and ", input " in each.where]
 
 
 @dataclass(frozen=True)
@@ -180,11 +201,30 @@ def wait_until(check, what, seconds=SECONDS):
     return answer
 
 
+def _missing(name):
+    """Skip what needs something that is not here; where everything has to be here, fail."""
+    (pytest.fail if os.environ.get("CI") else pytest.skip)(f"{name} is not installed")
+
+
 def _find(name):
-    path = shutil.which(name)
-    if path is None:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"{name} is not installed")
-    return path
+    return shutil.which(name) or _missing(name)
+
+
+def _package(name):
+    """Import a module of a package that not everybody has."""
+    try:
+        return import_module(name)
+    except ImportError:
+        return _missing(name)
+
+
+def _axe():
+    """Give the source of axe-core, which a package for another browser driver brings along."""
+    try:
+        found = distribution("axe-playwright-python")
+    except PackageNotFoundError:
+        _missing("axe-playwright-python")
+    return Path(found.locate_file("axe_playwright_python/axe.min.js")).read_text("utf-8")
 
 
 def _free_port():
@@ -213,8 +253,129 @@ def real(tmp_path_factory):
             return running
 
         yield SimpleNamespace(
-            find=_find, start=start, wait_until=wait_until, free_port=_free_port, answers=_answers
+            find=_find,
+            package=_package,
+            start=start,
+            wait_until=wait_until,
+            free_port=_free_port,
+            answers=_answers,
+            axe=_axe,
         )
+
+
+class LivePage:
+    """The live page in a Chromium, as a person sees it."""
+
+    def __init__(self, driver, wait_until):
+        self.driver = driver
+        self._wait_until = wait_until
+
+    def until(self, check, what):
+        return self._wait_until(check, what)
+
+    def find(self, selector):
+        return self.driver.find_element("css selector", selector)
+
+    def all(self, selector):
+        return self.driver.find_elements("css selector", selector)
+
+    def texts(self, selector):
+        """Give the texts of elements at one moment, shown or not."""
+        script = "return [...document.querySelectorAll(arguments[0])].map(e => e.textContent)"
+        return self.driver.execute_script(script, selector)
+
+    def cell(self, target, column):
+        """Give what stands in a cell; nothing while there is no such row."""
+        found = self.texts(f'#rows tr[data-target="{target}"] > .{column}')
+        return found[0] if found else None
+
+    @property
+    def targets(self):
+        """The names in the table, from top to bottom."""
+        return self.texts("#rows th bdi")
+
+    @property
+    def address(self):
+        """What the address has behind its question mark."""
+        return urllib.parse.urlsplit(self.driver.current_url).query
+
+    @property
+    def focused(self):
+        return self.driver.switch_to.active_element
+
+    def facts(self):
+        """Give what the open details tell, by name."""
+        script = """return [...document.querySelectorAll(".facts > div")].map(
+          each => [...each.children].map(child => child.textContent))"""
+        return {name: values for name, *values in self.driver.execute_script(script)}
+
+    def press(self, name):
+        """Press the button of a name."""
+        (button,) = (each for each in self.all("button") if each.text == name)
+        button.click()
+
+    def choose(self, selector, text):
+        """Choose an entry of a list."""
+        select = _package("selenium.webdriver.support.ui").Select
+        select(self.find(selector)).select_by_visible_text(text)
+
+    @property
+    def keys(self):
+        """The keys that have no letter, by name."""
+        return _package("selenium.webdriver.common.keys").Keys
+
+    def reload(self):
+        self.driver.refresh()
+        self.until(lambda: self.targets, "the targets")
+
+    def requests(self):
+        """Give how often the program was asked."""
+        script = 'return performance.getEntriesByType("resource").map(each => each.name)'
+        return sum(each.endswith("/page/numbers") for each in self.driver.execute_script(script))
+
+    def set_scheme(self, scheme):
+        feature = {"name": "prefers-color-scheme", "value": scheme}
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
+
+    def set_width(self, width, height=900):
+        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+
+    def complaints(self):
+        """Give what the browser has to say, such as of the content security policy."""
+        return [each["message"] for each in self.driver.get_log("browser")]
+
+
+@pytest.fixture(scope="module")
+def chromium(real, tmp_path_factory):
+    """A Chromium of its own for the tests of a module."""
+    webdriver = real.package("selenium.webdriver")
+    service = real.package("selenium.webdriver.chrome.service").Service
+    options = webdriver.ChromeOptions()
+    options.binary_location = real.find("chromium")
+    options.accept_insecure_certs = True
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    profile = tmp_path_factory.mktemp("chromium")
+    for argument in ("headless=new", "no-sandbox", "disable-gpu", f"user-data-dir={profile}"):
+        options.add_argument(f"--{argument}")
+    driver = webdriver.Chrome(options, service(real.find("chromedriver")))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture(scope="module")
+def open_page(chromium):
+    """Open the live page at an address, and wait until it shows something."""
+
+    def open_page(url, width=1280):
+        page = LivePage(chromium, wait_until)
+        page.set_width(width)
+        chromium.get_log("browser")
+        chromium.get(url)
+        page.until(lambda: page.targets, "the targets")
+        return page
+
+    return open_page
 
 
 @pytest.fixture(scope="session")
@@ -237,7 +398,7 @@ def start_prometheus(real, tmp_path_factory):
     would not see.
     """
 
-    def start(config, folder=None):
+    def start(config, folder=None, features=()):
         folder = folder or tmp_path_factory.mktemp("prometheus")
         path = folder / "prometheus.yml"
         if not isinstance(config, str):
@@ -252,6 +413,7 @@ def start_prometheus(real, tmp_path_factory):
                 "--web.listen-address=127.0.0.1:0",
                 # A scrape that failed is told at this level only.
                 "--log.level=debug",
+                *(f"--enable-feature={each}" for each in features),
             ],
             folder,
         )

@@ -19,6 +19,7 @@ from ancestry_obs.checking.survey import Survey, places_of
 from ancestry_obs.checking.tables import TableCache
 from ancestry_obs.checking.types import Typing
 from ancestry_obs.exceptions import Finding, Where
+from ancestry_obs.mapfile.report import nearest_name
 from ancestry_obs.user_cache import user_cache
 
 if TYPE_CHECKING:
@@ -223,7 +224,9 @@ def _unheard(fitting: Fitting) -> Iterator[str]:
     for name, where in fitting.unheard.items():
         key = "tell" if name.startswith("told.") else "context"
         other = name.partition(".")[2]
-        yield f"note: {where}: {name} is always None, since no instrument has {key}.{other}"
+        nearest = nearest_name(name, fitting.handed_over)
+        hint = f"; did you mean {nearest!r}?" if nearest else ""
+        yield f"note: {where}: {name} is always None, since no instrument has {key}.{other}{hint}"
 
 
 def _series(spec: MapSpec, fitting: Fitting) -> Iterator[str]:

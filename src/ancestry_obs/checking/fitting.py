@@ -14,14 +14,16 @@ from typing import TYPE_CHECKING, Final
 
 from ancestry_obs.checking.generators import kind_in_source
 from ancestry_obs.checking.types import NoAttribute, Typing, is_text, values_of
+from ancestry_obs.compiler.aspect import SPECIAL, known_at, no_items
 from ancestry_obs.exceptions import ExpressionError, Finding
-from ancestry_obs.expressions import BUILTIN_FUNCTIONS, check, parse
-from ancestry_obs.expressions.given import NO_SCOPE, TARGET
-from ancestry_obs.mapfile.metrics import possible_values
-from ancestry_obs.mapfile.specs import HANDED_OVER
+from ancestry_obs.expressions import BUILTIN_FUNCTIONS, check
+from ancestry_obs.expressions.given import HANDED, NO_SCOPE
+from ancestry_obs.mapfile.metrics import possible_values, series_of_each
+from ancestry_obs.mapfile.parts import two_contexts
+from ancestry_obs.mapfile.specs import HANDED_OVER, SampleSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from ancestry_obs.checking.resolution import Found
     from ancestry_obs.checking.types import Types
@@ -32,16 +34,15 @@ if TYPE_CHECKING:
         MapSpec,
         MetricSpec,
         RecordSpec,
-        SampleSpec,
     )  # fmt: skip
+    from ancestry_obs.mapfile.specs import At
 
 __all__ = ["Fitting"]
 
-_SPECIAL: Final = ("result", "error", "elapsed")
-_AT_ITEMS: Final = ("item", "elapsed")
 # A function of the decorator's own takes what its source says, which is not read.
 _TAKES_ITS_OWN: Final = {"stranger", "unknown", "object"}
 _WITH_ALL: Final = ("args", "kwargs")
+_FROM_OTHERS: Final = tuple(f"{root}." for root in HANDED)
 
 
 @dataclass
@@ -62,6 +63,8 @@ class Fitting:
     doubts: dict[str, str] = field(default_factory=dict)
     unheard: dict[str, Where] = field(default_factory=dict)
     _wrong: dict[tuple[str, str], tuple[Where, str, list[str]]] = field(default_factory=dict)
+    _contexts: dict[tuple[str, At, str], tuple[str, Where]] = field(default_factory=dict)
+    _pairs: list[Finding] = field(default_factory=list)
     _values: dict[tuple[str, str], set[str] | None] = field(default_factory=dict)
 
     def record(self, record: RecordSpec, found: Found, *, is_definition: bool) -> None:
@@ -77,7 +80,7 @@ class Fitting:
         once = [] if record.each is None else [record.each]
         items = {"item"} if once else set()
         more = [each for each in record.expressions if each not in once]
-        place, rest = record.where, (never, found, is_definition)
+        place, rest = record.where_of, (never, found, is_definition)
         if self._reads(once, place, names, *rest) and self._reads(
             more, place, names | items, *rest
         ):
@@ -90,8 +93,13 @@ class Fitting:
         handed, where = instrument.handed, instrument.where
         before = [each for _, each in (*handed.entry, *handed.context)]
         after = [each for _, each in handed.tell]
-        self._reads(before, where, names, ("told",), found, is_definition)
-        self._reads(after, where, {*names, *_SPECIAL}, (), found, is_definition)
+        self._reads(before, lambda _: where, names, ("told",), found, is_definition)
+        self._reads(after, lambda _: where, {*names, *SPECIAL}, (), found, is_definition)
+        for name, expression in handed.context:
+            key = found.target, instrument.at, name
+            text, first = self._contexts.setdefault(key, (expression.source, where))
+            if text != expression.source:
+                self._pairs.append(two_contexts(name, found.target, first, where))
         told = any(e.names and "told" in e.given.roots for e in instrument.expressions)
         is_nested = any(record.outermost for record in instrument.records)
         if handed.context or told or is_nested:
@@ -102,7 +110,7 @@ class Fitting:
     def _reads(  # noqa: PLR0913, PLR0917 - what each of two callers has at hand
         self,
         expressions: Iterable[Expression],
-        where: Where,
+        place: Callable[[Expression], Where],
         names: set[str],
         never: Iterable[str],
         found: Found,
@@ -114,8 +122,9 @@ class Fitting:
             expression = _meant(each, found)
             dotted = {name for name in expression.names if "." in name}
             known = {name for name in dotted if name.partition(".")[0] not in never}
-            for name in sorted(known - self._handed_over):
-                self.unheard.setdefault(name, where)
+            for name in sorted(known - self.handed_over):
+                if name.startswith(_FROM_OTHERS):
+                    self.unheard.setdefault(name, place(each))
             try:
                 check(expression, names=names | known, functions=functions)
             except ExpressionError as error:
@@ -123,17 +132,17 @@ class Fitting:
                     why = f"what its decorators take: {error}"
                     self.doubts.setdefault(found.target, why)
                 else:
-                    self._note(where, str(error), found)
+                    self._note(place(each), str(error), found)
                 return False
         return True
 
     @cached_property
-    def _handed_over(self) -> set[str]:
-        over = {*TARGET}
+    def handed_over(self) -> set[str]:
+        """What some instrument hands over, as records read it."""
+        over: set[str] = set()
         for each in self.spec.instruments:
             over |= {f"told.{name}" for name, _ in each.handed.tell}
             over |= {f"context.{name}" for name, _ in each.handed.context}
-            over |= {name for e in each.expressions for name in e.names if name[:6] == "entry."}
         return over
 
     def sample(self, sample: SampleSpec, found: Found) -> None:
@@ -147,6 +156,7 @@ class Fitting:
             more = len(targets) - 1
             others = f" (and {more} more target{'s' * (more > 1)})" if more else ""
             yield Finding(f"{targets[0]}{others}: {message}", where)
+        yield from self._pairs
 
     def series(self, metric: MetricSpec) -> int | None:
         """Count a metric's series if annotations bound them more closely than the map does.
@@ -164,8 +174,7 @@ class Fitting:
                 closer = len({*listed, "error", *(["other"] if listed != values else [])})
             is_closer |= closer is not None and closer < declared
             counts.append(min(closer or declared, declared))
-        own = len(metric.buckets) + 3 if metric.type == "histogram" else 1
-        return prod(counts) * own if is_closer else None
+        return prod(counts) * series_of_each(metric) if is_closer else None
 
     def _kind(self, found: Found, *, is_definition: bool) -> str:
         """Tell what a call gives; empty where the source does not tell."""
@@ -180,9 +189,7 @@ class Fitting:
         if not kind:
             self.doubts.setdefault(found.target, "whether it is a generator")
             return
-        what = f"it is no generator, but a {kind}, which hands no items over"
-        remedy = f"on = {record.on!r} is for functions with a yield"
-        self._note(record.where, f"{what}; {remedy}", found)
+        self._note(record.where, f"it {no_items(kind, record.on)}", found)
 
     def _names(self, found: Found, *, is_definition: bool) -> set[str]:
         symbol = found.symbol
@@ -231,7 +238,8 @@ class Fitting:
         except NoAttribute as error:
             near = f"; did you mean {error.near!r}?" if error.near else ""
             message = f"{error.owner!r} has no attribute {error.name!r}{near}"
-            self._note(record.where, f"{message} (in {expression.source!r})", found)
+            where = record.where if isinstance(record, SampleSpec) else record.where_of(expression)
+            self._note(where, f"{message} (in {expression.source!r})", found)
             return None
 
     def _possible(
@@ -261,9 +269,7 @@ def _meant(expression: Expression, found: Found) -> Expression:
     """Give an expression as it is for one function, of which a parameter may hide what is given."""
     names = {} if found.symbol is None else found.symbol.names
     hidden = expression.given.hidden_by(names)
-    return (
-        parse(expression.source, given=expression.given.without(hidden)) if hidden else expression
-    )
+    return expression.without(hidden) if hidden else expression
 
 
 def _known_at(moment: str, kind: str) -> set[str]:
@@ -273,10 +279,10 @@ def _known_at(moment: str, kind: str) -> set[str]:
         moment: As `on` has it.
         kind: What a call gives; empty if it is not known, and then no name is a finding.
     """
-    if moment in HANDED_OVER:
-        return {*_AT_ITEMS}
-    items = {"items"} if not kind or kind.endswith("generator") else set()
-    return {*_SPECIAL, *items} if moment != "call" else set()
+    known = {*known_at(moment)}
+    if moment in {"call", *HANDED_OVER} or (kind and not kind.endswith("generator")):
+        return known
+    return known | {"items"}
 
 
 def _has_items(record: RecordSpec | SampleSpec) -> bool:

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR
 from textwrap import dedent
 from types import CodeType
 from typing import TYPE_CHECKING
+
+from ancestry_obs.compiler.aspect import kind_of
 
 if TYPE_CHECKING:
     from ancestry_obs.checking.program import Program
     from ancestry_obs.checking.resolution import Found
 
 __all__ = ["kind_in_source"]
-
-_KINDS = (
-    (CO_ASYNC_GENERATOR, "async_generator"),
-    (CO_GENERATOR, "generator"),
-    (CO_COROUTINE, "coroutine"),
-)
 
 
 def kind_in_source(found: Found, program: Program) -> str:
@@ -37,6 +32,4 @@ def kind_in_source(found: Found, program: Program) -> str:
     except (SyntaxError, ValueError):  # it needs what is around it, such as for `nonlocal`
         return ""
     code = next((each for each in module.co_consts if isinstance(each, CodeType)), None)
-    if code is None:
-        return ""
-    return next((kind for flag, kind in _KINDS if code.co_flags & flag), "function")
+    return "" if code is None else kind_of(code)

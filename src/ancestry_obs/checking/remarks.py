@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final
 
-from ancestry_obs.mapfile import worst_case_series
+from ancestry_obs.mapfile import series_multiplied, worst_case_series
+from ancestry_obs.mapfile.report import nearest_name
 from ancestry_obs.recording.items import MOST_ITEMS
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ __all__ = ["ends", "remarks"]
 _DAY: Final = 24 * 60 * 60
 _SOON: Final = 14
 """Days before its end from which on an instrument has a note."""
+_MANY: Final = 10_000
+"""Series of a metric from which on people ask what they are made of."""
 
 
 def remarks(spec: MapSpec) -> Iterator[str]:
@@ -28,6 +31,8 @@ def remarks(spec: MapSpec) -> Iterator[str]:
     """
     yield from _sampled_for_nothing(spec)
     yield from _without_totals(spec)
+    yield from _misspelt(spec)
+    yield from _unfed(spec)
     yield from _bounded(spec)
     yield from _series(spec)
 
@@ -68,6 +73,29 @@ def _sampled_for_nothing(spec: MapSpec) -> Iterator[str]:
             yield f"note: {each.where}: sample does nothing here: no record of it takes a time"
 
 
+def _misspelt(spec: MapSpec) -> Iterator[str]:
+    """Say which instrument was probably meant to replace one of an included file."""
+    own = [each for each in spec.instruments if each.name and each.where.source == spec.source]
+    others = {each.name for each in spec.instruments if each.where.source != spec.source}
+    for each in own:
+        near = nearest_name(each.name, others - {""})
+        if near:
+            yield (
+                f"note: {each.where}: its name {each.name!r} replaces nothing of the included "
+                f"files; did you mean {near!r}?"
+            )
+
+
+def _unfed(spec: MapSpec) -> Iterator[str]:
+    """Say which metrics have no source, such as those of an instrument that was replaced."""
+    for metric in spec.metrics:
+        if metric.name not in spec.fed:
+            yield (
+                f"note: {metric.where}: no instrument and no sample feeds it; give it a record, or "
+                f"feed it by ancestry_obs.metrics().{metric.name}"
+            )
+
+
 def _bounded(spec: MapSpec) -> Iterator[str]:
     """Say what is not recorded of calls with very many items."""
     for instrument in spec.instruments:
@@ -85,3 +113,9 @@ def _series(spec: MapSpec) -> Iterator[str]:
     if counts:
         total, largest = sum(counts.values()), max(counts, key=counts.__getitem__)
         yield f"note: at most {total:,} series, of which {counts[largest]:,} of {largest}"
+        if counts[largest] > _MANY:
+            metric = next(each for each in spec.metrics if each.name == largest)
+            yield (
+                f"note: {metric.where}: that is {series_multiplied(metric)}; only combinations "
+                "that occur are series, and ancestry_obs_series counts them"
+            )

@@ -5,12 +5,15 @@ What a pattern is found to lack is a `Loss`, for which `renames` looks for the l
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ancestry_obs.checking.resolution import Doubt, Missing, Problem, Resolver
 from ancestry_obs.exceptions import Finding
+from ancestry_obs.mapfile.map_files import PACK
 from ancestry_obs.patcher.patterns import Pattern
 
 if TYPE_CHECKING:
@@ -145,9 +148,23 @@ class Survey:
     def _no_module(self, place: Place, name: str) -> Loss:
         finder = self.program.finder
         missing = finder.missing(name)
-        near = finder.nearest(name)
         message = f"there is no module {missing!r} ({finder.where(missing)})"
+        if place.where.source.startswith(PACK):
+            # Nobody has misspelt it.
+            return Loss(place, message, "install the library, or leave its pack out")
+        if folder := _beside(place.where.source, missing):
+            return Loss(place, message, f"it is in {folder!r}; run this there")
+        near = finder.nearest(name)
         return Loss(place, message, f"did you mean the module {near!r}?" if near else "")
+
+
+def _beside(source: str, module: str) -> str:
+    """Give the folder of a map's file, or the one above, if a module is there."""
+    folder = Path(source).parent
+    for each in (folder, folder / ".."):
+        if (each / f"{module}.py").is_file() or (each / module / "__init__.py").is_file():
+            return os.path.normpath(each)
+    return ""
 
 
 def places_of(spec: MapSpec) -> list[Place]:

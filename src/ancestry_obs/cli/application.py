@@ -26,6 +26,7 @@ from ancestry_obs.cli import (
     top,
 )
 from ancestry_obs.exceptions import ObservabilityError
+from ancestry_obs.mapfile.report import nearest_name
 from ancestry_obs.version import __version__
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Raises:
         SystemExit: the arguments are wrong.
     """
-    arguments = _parser().parse_args(argv)
+    arguments = _parsed(argv)
     try:
         code: int = arguments.command(arguments)
     except ObservabilityError as error:
@@ -73,11 +74,29 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
+def _parsed(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Read the arguments; the command's own parser refuses what is none of them."""
+    arguments, unknown = _parser().parse_known_args(argv)
+    if unknown:
+        own: _Parser = arguments.own_parser
+        message = f"unrecognized arguments: {' '.join(unknown)}"
+        near = nearest_name(unknown[0].partition("=")[0], own.options)
+        own.error(f"{message}; did you mean {near!r}?" if near else message)
+    return arguments
+
+
 class _Parser(argparse.ArgumentParser):
     """An argument parser whose errors are one line: what is wrong, and where help is."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(_USAGE, f"ancestry-obs: {message}; '{self.prog} --help' shows what is allowed\n")
+        end = "" if message.endswith("?") else ";"
+        help_ = f"'{self.prog} --help' shows what is allowed"
+        self.exit(_USAGE, f"ancestry-obs: {message}{end} {help_}\n")
+
+    @property
+    def options(self) -> list[str]:
+        """The options that it has."""
+        return [each for each in self._option_string_actions if each.startswith("--")]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -89,4 +108,6 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for module in _COMMANDS:
         module.add_parser(commands)
+    for each in commands.choices.values():
+        each.set_defaults(own_parser=each)
     return parser

@@ -7,20 +7,21 @@ modules and weaves them for real, for what is made at run time.
 from __future__ import annotations
 
 import os
-import sys
 import tomllib
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ancestry_obs.checking.checker import Checker, Verdict
 from ancestry_obs.checking.repair import renamed
 from ancestry_obs.cli.imported import examine
+from ancestry_obs.cli.map_argument import STANDARD_INPUT, load_argument
+from ancestry_obs.cli.monitored import namespace_of
 from ancestry_obs.cli.verdicts import WRITERS, Checked
 from ancestry_obs.exceptions import MapError, ObservabilityError
-from ancestry_obs.mapfile import load, load_text, resolve_map
+from ancestry_obs.mapfile import resolve_map
+from ancestry_obs.mapfile.exposed_names import refuse_names
 from ancestry_obs.mapfile.map_files import is_pack
-from ancestry_obs.mapfile.map_text import read_stream, read_text
+from ancestry_obs.mapfile.map_text import read_text
 from ancestry_obs.metrics_exporter.textfile import replace_file
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
 __all__ = ["add_parser", "check_map", "command", "maps_in"]
 
-_STANDARD_INPUT: Final = "-"
 _PARTS: Final = {"metrics", "instrument", "sample", "hook"}
 
 
@@ -88,24 +88,25 @@ def check_map(name: str, look: Callable[[MapSpec], Verdict], *, fix: bool = Fals
     Raises:
         ObservabilityError: there is no such file, or it cannot be read or mended.
     """
-    read = partial(load, name)
-    if name == _STANDARD_INPUT:
-        if fix:
-            raise ObservabilityError("--fix needs a file to write to; name the map")
-        read = partial(load_text, _standard_input(), "<stdin>")
+    if fix and name == STANDARD_INPUT:
+        raise ObservabilityError("--fix needs a file to write to; name the map")
     try:
-        spec = read()
+        spec = load_argument(name)
+        if any(each.namespace is not None for each in spec.metrics):
+            refuse_names(spec.metrics, namespace_of(None))
         verdict = look(spec)
         if not fix or not verdict.renames:
             return Checked(name, verdict)
+        files: dict[str, str] = {}
         for file, _ in spec.files:
             if not is_pack(file):
-                _mend(Path(os.path.relpath(file)), verdict.renames)
-        again = look(read())
+                path = Path(os.path.relpath(file))
+                files |= dict.fromkeys(_mend(path, verdict.renames), str(path))
+        again = look(load_argument(name))
         mended = {old: new for old, new in verdict.renames.items() if old not in again.renames}
-        return Checked(name, again, mended)
+        return Checked(name, again, mended, files)
     except MapError as error:
-        if name != _STANDARD_INPUT and not _is_text(resolve_map(name)):
+        if name != STANDARD_INPUT and not _is_text(resolve_map(name)):
             raise
         return Checked(name, Verdict([*error.findings]))
 
@@ -151,22 +152,11 @@ def _is_text(path: Path) -> bool:
     return True
 
 
-def _standard_input() -> str:
-    if sys.stdin is None:
-        raise ObservabilityError("<stdin>: it is closed; name a map")
-    try:
-        data: bytes = read_stream(sys.stdin.buffer)
-        return data.decode()
-    except OSError as error:
-        raise ObservabilityError(
-            f"<stdin>: cannot be read ({error.strerror}); send a map"
-        ) from None
-    except UnicodeDecodeError as error:
-        raise ObservabilityError(f"<stdin>: not UTF-8 text ({error}); save it as UTF-8") from None
-
-
-def _mend(path: Path, names: dict[str, str]) -> None:
+def _mend(path: Path, names: dict[str, str]) -> list[str]:
     """Write new names into a map's file, which keeps its mode, its line ends and all else.
+
+    Returns:
+        The old names that were in it.
 
     Raises:
         ObservabilityError: it cannot be written.
@@ -178,6 +168,7 @@ def _mend(path: Path, names: dict[str, str]) -> None:
         if (mended := renamed(text, names)) != text:
             replace_file(real, mended.encode())
             real.chmod(mode)
+        return [old for old in names if renamed(text, {old: names[old]}) != text]
     except OSError as error:
         raise ObservabilityError(
             f"{path}: cannot be mended ({error.strerror or error}); make it and its folder writable"

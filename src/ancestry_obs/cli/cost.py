@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ancestry_obs.cli import command_line
 from ancestry_obs.cli.output import counted, say, say_json, table
-from ancestry_obs.cli.verdicts import coloured
+from ancestry_obs.cli.verdicts import coloured, paragraph
 from ancestry_obs.costing.conventions import DEAR_SHARE, LEAST_PAIRS, SEEN_SHARE, SHORT_CALL
 from ancestry_obs.exceptions import LaunchError
 from ancestry_obs.mapfile import load
@@ -25,13 +25,15 @@ _ROUNDS_OF_NOTHING: Final = 3
 _SHOWN: Final = 20
 _ROOM: Final = 41
 _EPILOG: Final = f"""\
-COMMAND is run again and again, as `ancestry-obs run` runs it: in each round without the map, with
-it, and once more to find out what a call of each target takes to measure. The round before the
-first warms up. What it prints is thrown away, and nothing is let out: no file, no push. It has to
-end by itself, with exit code 0.
+COMMAND is run again and again, as `ancestry-obs run` runs it: in each round
+without the map, with it, and once more to find out what a call of each target
+takes to measure. The round before the first warms up. What it prints is thrown
+away, and nothing is let out: no file, no push. It has to end by itself, with
+exit code 0.
 
-A target is not worth it if it takes {DEAR_SHARE:.0%} of the run, or if it takes {SEEN_SHARE:.1%}
-and its calls are shorter than {SHORT_CALL:.0f} times what measuring them takes.
+A target is not worth it if it takes {DEAR_SHARE:.0%} of the run, or if it
+takes {SEEN_SHARE:.1%} and its calls are shorter than {SHORT_CALL:.0f} times
+what measuring them takes.
 """
 
 
@@ -136,7 +138,7 @@ def _tell(what: str) -> None:
 
 
 def _lines(name: str, cost: Cost) -> Iterator[str]:
-    yield coloured(
+    yield from paragraph(
         f"{name}: {counted(cost.pairs, 'pair')} of runs, without the map and with it", "bold"
     )
     yield table(
@@ -154,7 +156,7 @@ def _lines(name: str, cost: Cost) -> Iterator[str]:
     if cost.unmeasured:
         yield coloured("Not measured:", "bold")
     for target, reason in cost.unmeasured.items():
-        yield from (f"  {target}", f"    {reason}")
+        yield from _remark(target, reason)
 
 
 def _measured_row(slowdown: Slowdown) -> tuple[str, ...]:
@@ -193,22 +195,24 @@ def _verdict(cost: Cost) -> Iterator[str]:
         for each in (cost.total, measured.more, measured.low, measured.high)
     )
     if cost.pairs < LEAST_PAIRS:
-        yield f"The sum is {sum_}, the slowdown measured {more}. Whether they agree is not known:"
-        yield f"it takes --rounds {LEAST_PAIRS} or more to see how large the noise is."
+        yield f"The sum is {sum_}, the slowdown measured {more}. Whether they agree is not"
+        yield f"known: it takes --rounds {LEAST_PAIRS} or more to see how large the noise is."
     elif cost.agreement == "agrees":
-        yield f"The sum, {sum_}, agrees with the slowdown measured: {low} to {high}."
+        yield from paragraph(
+            f"The sum, {sum_}, agrees with the slowdown measured: {low} to {high}."
+        )
     elif cost.agreement == "differs":
-        yield coloured(
+        yield from paragraph(
             f"The sum, {sum_}, differs from the slowdown measured: {low} to {high}.", "yellow"
         )
     else:
-        yield f"The slowdown is lost in the noise ({low} to {high}), so that the sum, {sum_},"
-        yield "cannot be compared with it: take a longer run, or more --rounds."
+        yield f"The slowdown is lost in the noise ({low} to {high}), so that the sum,"
+        yield f"{sum_}, cannot be compared with it: take a longer run, or more --rounds."
     lacking = [each for each in cost.targets if each.price is None]
     if lacking:
         yield coloured("Not in the sum:", "bold")
     for each in lacking:
-        yield from (f"  {each.target}", f"    {each.reason}")
+        yield from _remark(each.target, each.reason)
 
 
 def _not_worth(cost: Cost) -> Iterator[str]:
@@ -217,9 +221,14 @@ def _not_worth(cost: Cost) -> Iterator[str]:
         return
     yield coloured("Not worth it:", "bold")
     for each in found:
-        yield from (f"  {each.target}", f"    {each.why_not}")
+        yield from _remark(each.target, each.why_not)
     yield "Leave such a target out, or measure what calls it. sample = 0.01"
     yield "saves the clock's part, which is a fifth to a half."
+
+
+def _remark(target: str, text: str) -> Iterator[str]:
+    yield f"  {target}"
+    yield from paragraph(f"    {text}", margin="      ")
 
 
 def _seconds(seconds: float) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from ancestry_obs.cli.monitored import namespace_of
 from ancestry_obs.cli.output import counted, say, say_json
-from ancestry_obs.cli.verdicts import annotation, coloured
+from ancestry_obs.cli.verdicts import annotation, paragraph
 from ancestry_obs.comparison import breaks, compare, uses_in, uses_of
 from ancestry_obs.exceptions import Finding, Where
 from ancestry_obs.mapfile import load
@@ -21,9 +21,12 @@ if TYPE_CHECKING:
 
 _SIGNS: Final = {"removed": "-", "added": "+", "changed": "~", "renamed": ">"}
 _COLOURS: Final = {"removed": "red", "added": "green", "changed": "yellow", "renamed": "yellow"}
+_BELOW: Final = " " * 8
 _EPILOG: Final = """\
-What breaks is looked for in the dashboard and the rules that are generated from OLD, and in what
---uses names. OLD may be what a shell makes of another version: <(git show main:obs.toml)
+What breaks is looked for in the dashboard and the rules that are generated
+from OLD, and in what --uses names. OLD may be what a shell makes of another
+version: <(git show main:obs.toml)
+
 The exit code is 1 if something breaks, 0 if not, whatever else differs.
 """
 
@@ -71,7 +74,8 @@ def command(arguments: argparse.Namespace) -> int:
     uses = [*uses_of(before, load_plan(old.source, before))]
     for path in arguments.uses:
         uses += uses_in(path)
-    found, broken = compare(old, new), [*breaks(uses, before, after)]
+    found = compare(old, new)
+    broken = [*breaks(uses, before, after, found.unfed)]
     if arguments.json:
         say_json(_as_dict(found, broken))
     elif arguments.format == "github":
@@ -87,7 +91,7 @@ def command(arguments: argparse.Namespace) -> int:
 
 
 def _lines(old: str, new: str, found: Comparison, broken: Sequence[Break]) -> Iterator[str]:
-    yield coloured(f"{old} -> {new}", "bold")
+    yield from paragraph(f"{old} -> {new}", "bold")
     for heading, changes in (("metrics", found.metrics), ("targets", found.targets)):
         if changes:
             yield heading
@@ -97,8 +101,9 @@ def _lines(old: str, new: str, found: Comparison, broken: Sequence[Break]) -> It
         yield "breaks"
     for each in broken:
         where = f"{each.use.where}: " if each.use.where else ""
-        yield coloured(f"  ! {where}{each.use.what}", "red")
-        yield from (f"      {reason}" for reason in each.reasons)
+        yield from paragraph(f"  ! {where}{each.use.what}", "red", "    ")
+        for reason in each.reasons:
+            yield from paragraph(f"      {reason}", margin=_BELOW)
     before, after = found.series
     was = f", were {before:,}" if before != after else ""
     yield f"at most {after:,} series{was}"
@@ -109,8 +114,9 @@ def _change(change: Change) -> Iterator[str]:
     text = f"  {_SIGNS[change.kind]} {change.name}"
     if change.new_name:
         text += f" is {change.new_name} now"
-    yield coloured(text, _COLOURS[change.kind])
-    yield from (f"      {detail}" for detail in change.details)
+    yield from paragraph(text, _COLOURS[change.kind], "    ")
+    for detail in change.details:
+        yield from paragraph(f"      {detail}", margin=_BELOW)
 
 
 def _as_dict(found: Comparison, broken: Sequence[Break]) -> dict[str, object]:

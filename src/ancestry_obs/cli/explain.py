@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from ancestry_obs.cli.imported import woven
+from ancestry_obs.cli.map_argument import MAP_OR_STANDARD_INPUT, load_argument
 from ancestry_obs.cli.monitored import add_plan, planned
 from ancestry_obs.cli.output import say, say_json
+from ancestry_obs.cli.verdicts import paragraph
 from ancestry_obs.exceptions import TargetError
 from ancestry_obs.explanation import (
     find,
@@ -16,7 +19,6 @@ from ancestry_obs.explanation import (
     target_facts,
     target_lines,
 )
-from ancestry_obs.mapfile import load
 
 if TYPE_CHECKING:
     import argparse
@@ -28,9 +30,11 @@ if TYPE_CHECKING:
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Declare the command's arguments."""
     parser = commands.add_parser("explain", help="show all that a map does at a target or metric")
-    parser.add_argument("map", metavar="M", help="the map")
+    parser.add_argument("map", metavar="M", help=MAP_OR_STANDARD_INPUT)
     parser.add_argument(
-        "name", metavar="TARGET-OR-METRIC", help="as the map or Prometheus writes it, or a glob"
+        "name",
+        metavar="TARGET-OR-METRIC",
+        help="as the map or Prometheus writes it, a glob, or the name of an instrument",
     )
     add_plan(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
@@ -41,10 +45,10 @@ def command(arguments: argparse.Namespace) -> int:
     """Print the explanation.
 
     Raises:
-        TargetError: The map has no such target or metric.
+        TargetError: The map has nothing of this name.
         MapError: The map or its plan has mistakes.
     """
-    spec = load(arguments.map)
+    spec = load_argument(arguments.map)
     catalogue, plan = planned(spec, arguments)
     found = find(spec, catalogue, arguments.name)
     if isinstance(found, str):
@@ -70,7 +74,7 @@ def _say(arguments: argparse.Namespace, facts: dict[str, Any], lines: Iterator[s
 
 def _chosen(ways: list[Way], target: str, word: str) -> list[Way]:
     """Give one function alone where the word is one that a glob takes in."""
-    if word == target or "*" in word:
+    if word == target or "*" in word or not fnmatchcase(word, target):
         return ways
     for way in ways:
         if way.target == word:
@@ -87,4 +91,5 @@ def _of_all(told: list[dict[str, Any]]) -> Iterator[str]:
         if number:
             yield ""
         yield from target_lines(facts)
-        yield from (f"  not woven: {finding}" for finding in facts["not_woven"])
+        for finding in facts["not_woven"]:
+            yield from paragraph(f"  not woven: {finding}", margin="    ")

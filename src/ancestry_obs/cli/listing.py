@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ancestry_obs.cli.output import say, say_json, table
-from ancestry_obs.mapfile import load, worst_case_series
+from ancestry_obs.cli.map_argument import MAP_OR_STANDARD_INPUT, load_argument
+from ancestry_obs.cli.output import say, say_json, table, terminal_width
+from ancestry_obs.mapfile import worst_case_series
 
 if TYPE_CHECKING:
     import argparse
@@ -33,23 +34,25 @@ class Use:
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Declare the command's arguments."""
     parser = commands.add_parser("list", help="show a map's metrics and targets")
-    parser.add_argument("map", metavar="M", help="the map")
+    parser.add_argument("map", metavar="M", help=MAP_OR_STANDARD_INPUT)
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(command=command)
 
 
 def command(arguments: argparse.Namespace) -> int:
     """Print the metrics, then the targets."""
-    spec = load(arguments.map)
+    spec = load_argument(arguments.map)
     if arguments.json:
         say_json(_as_dict(spec))
         return 0
     rows = [
-        (name, kind, ", ".join(labels), most) for name, kind, labels, most in _metric_rows(spec)
+        (name, kind, most, ", ".join(labels)) for name, kind, labels, most in _metric_rows(spec)
     ]
-    say(table(("METRIC", "TYPE", "LABELS", "SERIES AT MOST"), rows))
+    width = terminal_width()
+    say(table(("METRIC", "TYPE", "SERIES AT MOST", "LABELS"), rows, width))
     say()
-    say(table(("TARGET", "FEEDS", "WHEN"), [(u.target, u.metric, u.how) for u in uses(spec)]))
+    cells = [(each.target, each.metric, each.how) for each in uses(spec)]
+    say(table(("TARGET", "FEEDS", "WHEN"), cells, width))
     return 0
 
 

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
-from typing import TYPE_CHECKING
+from itertools import accumulate
+from textwrap import wrap
+from typing import TYPE_CHECKING, Final
 
 from ancestry_obs.exceptions import ObservabilityError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from typing import TextIO
 
-__all__ = ["counted", "say", "say_json", "table"]
+__all__ = ["broken", "counted", "say", "say_json", "table", "terminal_width"]
+
+_GAP: Final = "  "
 
 _READER_GONE = 128 + 13
 """What a shell makes of a program that SIGPIPE (13) has ended, as it ends most others here."""
@@ -55,16 +61,67 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
-def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+def terminal_width(stream: TextIO | None = None) -> int | None:
+    """Give how many columns the terminal has that is printed to; None if there is none.
+
+    Args:
+        stream: where it goes; standard output if None.
+    """
+    if not (stream or sys.stdout).isatty():
+        return None
+    return shutil.get_terminal_size().columns
+
+
+def broken(text: str, width: int | None, margin: str = _GAP) -> list[str]:
+    """Break a line between words, so that whoever copies a name or a figure has all of it.
+
+    Args:
+        text: the line.
+        width: how many columns there are; None for as many as it takes.
+        margin: what its further lines begin with.
+    """
+    if width is None or len(text) <= width:
+        return [text]
+    return wrap(
+        text, width, subsequent_indent=margin, break_long_words=False, break_on_hyphens=False
+    )
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[object]], width: int | None = None) -> str:
     """Set rows in columns under their heads, each as wide as its widest cell.
 
     Args:
         heads: one for each column.
         rows: cells, shown by `str()`; numbers stand at the right.
+        width: how many columns of text there are. Where that is too few, the last cells of a row
+            stand below the others. None for as many as it takes.
     """
-    lines = [tuple(heads), *rows]
-    widths = [max(len(str(line[column])) for line in lines) for column in range(len(heads))]
-    return "\n".join("  ".join(map(_cell, line, widths)).rstrip() for line in lines)
+    set_ = _set([tuple(heads), *rows], width, "")
+    return "\n".join(line for lines in set_ for line in lines)
+
+
+def _set(rows: Sequence[Sequence[object]], width: int | None, margin: str) -> list[list[str]]:
+    """Give the lines of each row, the heads being the first."""
+    widths = [max(len(str(cell)) for cell in column) for column in zip(*rows, strict=True)]
+    beside = _beside(widths, width, margin)
+    left = [margin + _GAP.join(map(_cell, row[:beside], widths)).rstrip() for row in rows]
+    lines = [broken(text, width, margin + _GAP) for text in left]
+    if beside == len(widths):
+        return lines
+    below = _set([row[beside:] for row in rows], width, margin + _GAP)
+    for number, more in enumerate(below):
+        # What neighbours have alike stands above them once.
+        above = lines[number] if not number or left[number] != left[number - 1] else []
+        below[number] = above + [line for line in more if line.strip()]
+    return below
+
+
+def _beside(widths: Sequence[int], width: int | None, margin: str) -> int:
+    """Count the columns that have room beside each other; it is one at the least."""
+    if width is None:
+        return len(widths)
+    ends = accumulate(widths, lambda end, each: end + len(_GAP) + each)
+    return max(sum(len(margin) + end <= width for end in ends), 1)
 
 
 def _cell(value: object, width: int) -> str:

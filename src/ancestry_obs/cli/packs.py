@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from textwrap import wrap
 from typing import TYPE_CHECKING, Final
 
-from ancestry_obs.cli.output import say, say_json, table
+from ancestry_obs.cli.output import broken, say, say_json, table, terminal_width
+from ancestry_obs.cli.pack_costs import PYTHON, read_costs
 from ancestry_obs.library_versions import fits, installed_version
 from ancestry_obs.mapfile import load
 from ancestry_obs.mapfile.map_files import PACK, packs_there_are
@@ -15,10 +15,17 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
+    from ancestry_obs.cli.pack_costs import PackCost
     from ancestry_obs.mapfile.specs import PackSpec
 
 _WIDTH: Final = 80
-_GAP: Final = 2
+_NOTES: Final = f"""\
+TARGETS: the functions that it measures. What it does not name costs nothing.
+COST: the microseconds of the processor that it adds to a request, a statement, a command or a \
+task, on Python {PYTHON} and the machine of docs/performance.md; - where that was not measured.
+RATIO: COST by what OpenTelemetry's instrumentation of the same library adds there.
+In your own program: ancestry-obs cost pack:NAME -- PROGRAM
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +37,14 @@ class Row:
         pack: what it says of itself.
         installed: the version of the library that is installed; None if it is not.
         targets: how many functions it measures, with those of the packs that it includes.
+        cost: what it adds to a call of the library; None if that was not measured.
     """
 
     name: str
     pack: PackSpec
     installed: str | None
     targets: int
+    cost: PackCost | None
 
     @property
     def fits(self) -> bool:
@@ -64,11 +73,17 @@ def command(arguments: argparse.Namespace) -> int:
     if arguments.json:
         say_json([_as_dict(row) for row in rows])
         return 0
-    say(_text(rows))
+    width = terminal_width() or _WIDTH
+    say(_text(rows, width))
+    say()
+    for note in _NOTES.splitlines():
+        for line in broken(note, width):
+            say(line)
     return 0
 
 
 def _rows() -> Iterator[Row]:
+    costs = read_costs()
     for name in packs_there_are():
         source = f"{PACK}{name}"
         # What is no pack is there for packs to include.
@@ -76,39 +91,44 @@ def _rows() -> Iterator[Row]:
         targets = {target for each in spec.instruments for target in each.targets}
         for pack in spec.packs:
             if pack.where.source == source:
-                yield Row(name, pack, installed_version(pack.library), len(targets))
+                yield Row(
+                    name, pack, installed_version(pack.library), len(targets), costs.get(name)
+                )
 
 
-def _text(rows: list[Row]) -> str:
-    """Set what there is in columns; the last one, in words, takes as many lines as it needs."""
-    heads = ("PACK", "IS FOR", "HERE", "FITS")
+def _text(rows: list[Row], width: int) -> str:
+    """Set what there is in columns; what a pack measures, in words, stands below the others."""
+    heads = ("PACK", "IS FOR", "HERE", "FITS", "TARGETS", "COST", "RATIO", "MEASURES")
     cells = [
         (
             row.name,
             f"{row.pack.library} {row.pack.versions}",
             row.installed or "-",
             "" if row.installed is None else "yes" if row.fits else "no",
+            row.targets,
+            row.cost.ours if row.cost else "-",
+            "-" if row.cost is None or row.cost.ratio is None else f"{row.cost.ratio:.2f}x",
+            row.pack.title,
         )
         for row in rows
     ]
-    left = table(heads, cells).splitlines()
-    at = max(map(len, left)) + _GAP
-    lines = []
-    for line, words in zip(left, ("MEASURES", *map(_measures, rows)), strict=True):
-        told = wrap(words, max(_WIDTH - at, 20))
-        lines.append(f"{line:<{at}}{told[0]}")
-        lines += [f"{'':<{at}}{more}" for more in told[1:]]
-    return "\n".join(lines)
-
-
-def _measures(row: Row) -> str:
-    """Say what a pack measures, and by how much: it costs a little at each call of these alone."""
-    return f"{row.pack.title} Functions: {row.targets}."
+    return table(heads, cells, width)
 
 
 def _as_dict(row: Row) -> dict[str, object]:
     return {
         "name": row.name, "measures": row.pack.title, "library": row.pack.library,
         "versions": row.pack.versions, "url": row.pack.url, "installed": row.installed,
-        "fits": row.fits, "targets": row.targets,
+        "fits": row.fits, "targets": row.targets, "cost": _cost_as_dict(row.cost),
+    }  # fmt: skip
+
+
+def _cost_as_dict(cost: PackCost | None) -> dict[str, object] | None:
+    """Give what was measured; None for a pack that was not."""
+    if cost is None:
+        return None
+    return {
+        "per": cost.per, "microseconds": cost.ours, "opentelemetry_microseconds": cost.theirs,
+        "opentelemetry_basis": cost.basis, "ratio": cost.ratio, "python": PYTHON,
+        "ratios": cost.ratios,
     }  # fmt: skip

@@ -17,7 +17,11 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     """Declare the command's arguments."""
     parser = commands.add_parser("rules", help="write Prometheus' rules and alerts of a map")
     add_arguments(parser)
-    parser.add_argument("--job", help="the job that Prometheus scrapes the program as (namespace)")
+    parser.add_argument(
+        "--job",
+        help="the job that Prometheus scrapes the program as (the namespace; with a pack for M, "
+        "any that has been measured in the last day)",
+    )
     parser.add_argument("-o", "--output", metavar="FILE", type=Path, help="the file (stdout)")
     parser.set_defaults(command=command)
 
@@ -25,7 +29,9 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def command(arguments: argparse.Namespace) -> int:
     """Write the rules."""
     catalogue, plan = monitored(arguments)
-    groups = build_rules(plan, catalogue, arguments.job or catalogue.namespace)
+    # A pack is for programs of whatever name, and none of its metrics begins with the namespace.
+    job = arguments.job or (None if catalogue.is_pack else catalogue.namespace)
+    groups = build_rules(plan, catalogue, job)
     text = rules_yaml(groups, Path(arguments.map).name)
     if arguments.output is None:
         say(text.rstrip("\n"))

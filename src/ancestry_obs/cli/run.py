@@ -12,8 +12,8 @@ from __future__ import annotations
 import os
 import sys
 
-from ancestry_obs import lifecycle
 from ancestry_obs.cli import command_line
+from ancestry_obs.process_tree import launch_note, new_run
 from ancestry_obs.process_tree.new_run import followed
 from ancestry_obs.variables import NO_FOLDER, check, read_variables
 
@@ -30,17 +30,20 @@ COMMAND is what a shell takes, and is run as it is:
   ancestry-obs run --map my.toml -- prog.py --its-own-flag
   ancestry-obs run --map my.toml -- -m package.module argument
   ancestry-obs run --map my.toml -- gunicorn -w 2 app:app
-  ancestry-obs run --pack click -- my-command   (no map needed: 'ancestry-obs packs' lists them)
-  ancestry-obs run --map my.toml -- bash -c "python first.py && python second.py"
-A Python script that is no executable, a folder with __main__.py, an archive (.pyz) and -m are run
-by this Python, everything else by what its first line or PATH says. -- may be left out.
+  ancestry-obs run --pack click -- my-command     (see 'ancestry-obs packs')
+  ancestry-obs run --map my.toml -- bash -c "python 1.py && python 2.py"
+A Python script that is no executable, a folder with __main__.py, an archive
+(.pyz) and -m are run by this Python, everything else by what its first line or
+PATH says. -- may be left out.
 
-Every Python process that comes of it is measured, whoever starts it: PYTHONPATH leads each of them
-to a sitecustomize.py that installs the map before the program. A Python that ancestry-obs is not
-installed for runs as it would, and so does whatever is no Python. Options that make Python ignore
+Every Python process that comes of it is measured, whoever starts it:
+PYTHONPATH leads each of them to a sitecustomize.py that installs the map
+before the program. A Python that ancestry-obs is not installed for runs as it
+would, and so does whatever is no Python. Options that make Python ignore
 PYTHONPATH (-I, -E, -S) are refused.
 
-Targets in the program's own file are named by its module name (prog:function) or by __main__.
+Targets in the program's own file are named by its module name (prog:function)
+or by __main__.
 """
 _USAGE: Final = 2
 _OPTIONS: Final = {
@@ -60,12 +63,14 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = commands.add_parser(
         "run",
         help="run a program, and its children, with metrics on",
-        usage="%(prog)s [-h] [--map M] [--pack P] [--port N] [--textfile F] [--] COMMAND "
-        "[ARGUMENT ...]",
+        usage="%(prog)s [-h] [--map M] [--pack P] [--port N] [--textfile F]\n"
+        "                        [--] COMMAND [ARGUMENT ...]",
         epilog=_EPILOG,
         formatter_class=RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--map", metavar="M", help="the map, instead of the one that is found")
+    parser.add_argument(
+        "--map", action="append", metavar="M", help="the map, instead of the one that is found"
+    )
     parser.add_argument(
         "--pack",
         action="append",
@@ -97,6 +102,12 @@ def command(arguments: argparse.Namespace) -> int:
     """
     if not arguments.program:
         arguments.needs_program.error("the following arguments are required: COMMAND")
+    if arguments.map:
+        arguments.map, *more = arguments.map
+        if more:
+            arguments.needs_program.error(
+                f"--map is there twice; name one, with include = [{more[0]!r}] in it"
+            )
     if arguments.pack:
         arguments.pack = ",".join(arguments.pack)
     given = {
@@ -143,7 +154,8 @@ def _read(words: Sequence[str]) -> tuple[dict[str, object], list[str]]:
             value, at = words[at], at + 1
         name = _OPTIONS.get(option, "")
         is_number = value.isascii() and value.isdigit()
-        if not name or not value or (option == "--port" and not is_number):
+        is_twice = option == "--map" and name in given
+        if not name or not value or is_twice or (option == "--port" and not is_number):
             return {}, []
         before = [str(given[name])] if option == "--pack" and name in given else []
         given[name] = int(value) if option == "--port" else ",".join([*before, value])
@@ -160,11 +172,29 @@ def _become(given: dict[str, object], program: list[str]) -> int:
     found = command_line.find(program)
     try:
         _try_textfile(values.get("textfile"))
-        # A Python reads the map for itself, and refuses it before anything is imported.
-        folder = lifecycle.begin_launch(values, reads_map=not found.is_python)
+        folder = _begin(values, is_python=found.is_python)
         os.execve(found.file, found.words, {**os.environ, **followed(os.environ, folder)})  # noqa: S606  that is the command's purpose
     except OSError as error:
         raise command_line.refusal(found.file, error) from error
+
+
+def _begin(values: dict[str, Any], *, is_python: bool) -> str:
+    """Make the run's folder, and leave in it what its processes are to know.
+
+    A Python reads the map for itself, and refuses it before anything is imported.
+    """
+    launched = None
+    if not is_python:
+        from ancestry_obs.lifecycle import read_launched  # noqa: PLC0415  see above
+
+        launched = read_launched(values)
+    folder = new_run.make()
+    launch_note.write(folder, values)
+    if launched is not None:
+        from ancestry_obs.process_tree.run_folder import put  # noqa: PLC0415  see above
+
+        put(folder, launched)
+    return folder
 
 
 def _try_textfile(path: str | None) -> None:

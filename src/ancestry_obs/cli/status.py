@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import ssl
 from http import HTTPStatus
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
 
-from ancestry_obs.cli.output import counted, say, say_json, table
+from ancestry_obs.cli.output import broken, counted, say, say_json, table, terminal_width
 from ancestry_obs.exceptions import ExporterError
 from ancestry_obs.installation_status import Status
 from ancestry_obs.metrics_exporter.addresses import authority, local_host
@@ -18,9 +18,12 @@ from ancestry_obs.settings import ObservabilitySettings
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 _T = TypeVar("_T")
+
+_FEW: Final = 5
+"""Targets that are named one by one where there is nothing more to say of each."""
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -48,7 +51,7 @@ def command(arguments: argparse.Namespace) -> int:
     if arguments.json:
         say_json(status.as_dict())
     else:
-        say(describe(status))
+        say(describe(status, terminal_width()))
     return 1 if status.failed else 0
 
 
@@ -146,15 +149,29 @@ def _shown(url: str) -> str:
     return url.rpartition("@")[2]
 
 
-def describe(status: Status) -> str:
-    """Set a status as text: a table of the targets, then what deserves attention."""
+def describe(status: Status, width: int | None = None) -> str:
+    """Set a status as text: a table of the targets, then what deserves attention.
+
+    Args:
+        status: what an exporter tells.
+        width: how many columns there are; None for as many as it takes.
+    """
     rows = [(each.state, each.calls, each.errors, each.target) for each in status.targets]
-    lines = [f"map {status.map}, {counted(len(rows), 'target')}", ""]
-    lines += [table(("STATE", "CALLS", "ERRORS", "TARGET"), rows), ""]
+    head = f"map {status.map}, {counted(len(rows), 'target')}"
+    columns = table(("STATE", "CALLS", "ERRORS", "TARGET"), rows, width)
+    lines = [f"map: it stays as it was: {status.map_error}"] if status.map_error else []
     lines += [f"exporter: {status.exporter_error}"] if status.exporter_error else []
     lines += [f"end: {status.end_error}"] if status.end_error else []
     for each in status.targets:
         lines += [f"{each.target}: {each.reason}"] if each.reason else []
         lines += [f"{each.target}: not reached: {holder}" for holder in each.unreached]
-    lines += [f"{each.target}: installed, never called" for each in status.never_called]
-    return "\n".join(lines).rstrip()
+    lines += _silent([each.target for each in status.never_called])
+    told = [part for line in lines for part in broken(line, width)]
+    return "\n".join((*broken(head, width), "", columns, "", *told)).rstrip()
+
+
+def _silent(targets: Sequence[str]) -> list[str]:
+    # A pack may have dozens, for the parts of its library that a program has no use for.
+    if len(targets) > _FEW:
+        return [f"{len(targets)} targets are installed and were never called: those with CALLS 0"]
+    return [f"{each}: installed, never called" for each in targets]

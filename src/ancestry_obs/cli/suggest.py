@@ -30,12 +30,13 @@ if TYPE_CHECKING:
     from ancestry_obs.suggestion.traced_command import Traced
 
 _EPILOG: Final = """\
-Without COMMAND the source tells: web routes, tasks, commands, functions that ask other services,
-and what else PACKAGE offers. Nothing is imported or run.
+Without COMMAND the source tells: web routes, tasks, commands, functions that
+ask other services, and what else PACKAGE offers. Nothing is imported or run.
 
-With COMMAND, which is what `ancestry-obs run` takes, the functions of PACKAGE are those that it
-calls, in all its processes. Its exit code is given on, or is 1 if it called none of them. Its
-standard output goes to standard error, unless -o names a file for the map:
+With COMMAND, which is what `ancestry-obs run` takes, the functions of PACKAGE
+are those that it calls, in all its processes. Its exit code is given on, or is
+1 if it called none of them. Its standard output goes to standard error, unless
+-o names a file for the map:
   ancestry-obs suggest shop -o shop.toml -- shop.py
   ancestry-obs suggest shop -- -m pytest tests/e2e > shop.toml
 PACKAGE is __main__ for the program's own file.
@@ -50,8 +51,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = commands.add_parser(
         "suggest",
         help="write a starter map for a package, or for what a command calls of it",
-        usage="%(prog)s [-h] [-o FILE] [--force] [--most N] [--by {time,rate}] [--json] "
-        "PACKAGE [-- COMMAND ...]",
+        usage="%(prog)s [-h] [-o FILE] [--force] [--most N]\n"
+        "                            [--by {time,rate}] [--json] PACKAGE [-- COMMAND ...]",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -6,7 +6,7 @@ import shutil
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
-from ancestry_obs.cli.output import counted
+from ancestry_obs.cli.output import broken, counted, terminal_width
 from ancestry_obs.cli.verdicts import coloured
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def source_lines(kept: Sequence[Candidate], total: int, lost: Sequence[str]) -> 
     """
     kinds = [each.kind for each in kept]
     told = [counted(kinds.count(kind), kind) for kind in dict.fromkeys(kinds)]
-    yield f"{', '.join(told)}; {counted(total, 'public function')} in all"
+    yield from _broken(f"{', '.join(told)}; {counted(total, 'public function')} in all")
     yield from _lost(lost)
 
 
@@ -83,7 +83,11 @@ def _duration(seconds: float) -> str:
 def _lost(lost: Sequence[str]) -> Iterator[str]:
     if lost:
         named = ", ".join(lost[:_LOST_AT_MOST]) + ", ..." * (len(lost) > _LOST_AT_MOST)
-        yield f"left out, since no map can surely name them: {named}"
+        yield from _broken(f"left out, since no map can surely name them: {named}")
+
+
+def _broken(text: str) -> list[str]:
+    return broken(text, terminal_width(sys.stderr))
 
 
 def as_dict(

@@ -7,7 +7,8 @@ import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from ancestry_obs.cli.output import counted, say, say_json
+from ancestry_obs.cli.map_argument import STANDARD_INPUT_NAME
+from ancestry_obs.cli.output import broken, counted, say, say_json, terminal_width
 from ancestry_obs.exceptions import Finding
 
 if TYPE_CHECKING:
@@ -17,9 +18,11 @@ if TYPE_CHECKING:
     from ancestry_obs.checking.checker import Verdict
     from ancestry_obs.exceptions import Where
 
-__all__ = ["WRITERS", "Checked", "annotation", "coloured"]
+__all__ = ["WRITERS", "Checked", "annotation", "coloured", "paragraph"]
 
 _USE: Final = "cannot be told from the source; use --import"
+_LEAST_ROOM: Final = 30
+"""So many columns a message needs beside its line and key; else it stands below them."""
 _COLOURS: Final = {"bold": "1", "red": "31", "green": "32", "yellow": "33", "grey": "90"}
 
 
@@ -31,11 +34,19 @@ class Checked:
         name: What it was called.
         verdict: What came of it.
         mended: The targets that have new names now.
+        mended_in: The file of each, where that is not the map's own.
     """
 
     name: str
     verdict: Verdict
     mended: dict[str, str] = field(default_factory=dict)
+    mended_in: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def new_names(self) -> Iterator[tuple[str, str]]:
+        """What has been mended: the file, and what to say."""
+        for old, new in self.mended.items():
+            yield self.mended_in.get(old, self.name), f"{old} is {new} now"
 
     @property
     def untold(self) -> Iterator[Finding]:
@@ -60,8 +71,8 @@ def _write_text(checked: Sequence[Checked]) -> None:
 
 
 def _lines(checked: Checked) -> Iterator[str]:
-    for old, new in checked.mended.items():
-        yield f"{checked.name}: {old} is {new} now"
+    for file, told in checked.new_names:
+        yield f"{file}: {told}"
     yield from map(str, checked.verdict.findings)
     yield from map(str, checked.untold)
     yield from checked.verdict.notes
@@ -73,19 +84,41 @@ def _rows(checked: Checked) -> Iterator[str]:
     verdict = checked.verdict
     told = [("red", each) for each in verdict.findings]
     told += [("yellow", each) for each in checked.untold]
-    yield coloured(checked.name, "bold")
-    for old, new in checked.mended.items():
-        yield f"  {coloured('mended', 'green')}  {old} is {new} now"
+    yield from paragraph(checked.name, "bold")
+    for file, words in checked.new_names:
+        place = "" if file == checked.name else f" in {file}"
+        first, *more = _beside("  mended  ", f"{words}{place}", "")
+        yield first.replace("mended", coloured("mended", "green"), 1)
+        yield from more
     lines = max((len(str(each.where.line or "")) for _, each in told), default=0)
     keys = max((len(each.where.key) for _, each in told), default=0)
+    file = checked.name
     for colour, each in told:
-        place = f"  {each.where.line or '':>{lines}}  {each.where.key:<{keys}}"
-        yield f"{place}  {coloured(_message(each), colour)}"
+        if each.where.source not in {file, STANDARD_INPUT_NAME}:
+            # A line of a file that the map includes: whose it is has to stand above it.
+            file = each.where.source
+            yield from paragraph(f"  {file}", "bold")
+        place = f"  {each.where.line or '':>{lines}}  {each.where.key:<{keys}}  "
+        margin = len(place)
+        if (terminal_width() or margin + _LEAST_ROOM) < margin + _LEAST_ROOM:
+            yield place.rstrip()
+            margin = lines + len("      ")
+            place = " " * margin
+        yield from _beside(place, _message(each), colour)
         if each.remedy:
-            yield f"{' ' * len(place)}  {each.remedy}"
-    yield from (f"  {coloured(each, 'grey')}" for each in verdict.notes)
+            yield from _beside(" " * margin, each.remedy, "")
+    for note in verdict.notes:
+        yield from paragraph(f"  {note}", "grey", "    ")
     colour = "red" if verdict.findings else "yellow" if verdict.doubts else "green"
     yield f"  {coloured(checked.summary, colour)}"
+
+
+def _beside(place: str, text: str, colour: str) -> Iterator[str]:
+    """Set a text beside its place; what has no room there stands below it."""
+    width = terminal_width()
+    for line in broken(text, width and width - len(place), ""):
+        yield place + coloured(line, colour)
+        place = " " * len(place)
 
 
 def _message(finding: Finding) -> str:
@@ -93,16 +126,29 @@ def _message(finding: Finding) -> str:
     return str(Finding(finding.message, finding.where)).removeprefix(f"{finding.where}: ")
 
 
+def paragraph(text: str, colour: str = "", margin: str = "  ") -> Iterator[str]:
+    """Break a line where the terminal ends that is printed to.
+
+    Args:
+        text: The line.
+        colour: What it is coloured in; empty for not at all.
+        margin: What its further lines begin with.
+    """
+    for line in broken(text, terminal_width(), margin):
+        yield coloured(line, colour)
+
+
 def coloured(text: str, colour: str, stream: TextIO | None = None) -> str:
     """Colour a text for a terminal, unless that is not wanted (https://no-color.org).
 
     Args:
         text: What is written.
-        colour: One of those that there are.
+        colour: One of those that there are; empty for none.
         stream: Where it goes; standard output if None.
     """
     if (
-        not (stream or sys.stdout).isatty()
+        not colour
+        or not (stream or sys.stdout).isatty()
         or os.environ.get("NO_COLOR")
         or os.environ.get("TERM") == "dumb"
     ):
@@ -137,8 +183,8 @@ def _write_github(checked: Sequence[Checked]) -> None:
             say(annotation("error", finding))
         for finding in each.untold:
             say(annotation("warning", finding))
-        for old, new in each.mended.items():
-            say(f"::notice file={_property(each.name)}::{_data(f'{old} is {new} now')}")
+        for file, told in each.new_names:
+            say(f"::notice file={_property(file)}::{_data(told)}")
         for note in each.verdict.notes:
             text = note.removeprefix("note: ")
             say(f"::notice file={_property(each.name)}::{_data(text)}")

@@ -23,7 +23,7 @@ from ancestry_obs.collector.self_metrics import SelfMetrics
 
 if TYPE_CHECKING:
     from ancestry_obs.collector.collector import Collector
-    from ancestry_obs.collector.exposition import render, render_pieces
+    from ancestry_obs.collector.exposition import render, render_pieces, render_whole
 
 __all__ = [
     "Collector",
@@ -36,10 +36,16 @@ __all__ = [
     "calls_by_module",
     "render",
     "render_pieces",
+    "render_whole",
     "told_of",
 ]
 
-_LATE = {"Collector": "collector", "render": "exposition", "render_pieces": "exposition"}
+_LATE = {
+    "Collector": "collector",
+    "render": "exposition",
+    "render_pieces": "exposition",
+    "render_whole": "exposition",
+}
 
 
 def __getattr__(name: str) -> object:

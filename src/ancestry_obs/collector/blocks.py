@@ -9,20 +9,24 @@ all threads would stand still meanwhile.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import accumulate
+from operator import sub
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from ancestry_obs.frozen import frozen
+from ancestry_obs.process_tree.totals import buckets_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from ancestry_obs.process_tree.totals import Labels, Numbers
     from ancestry_obs.recording import Family
+    from ancestry_obs.recording.exemplars import Exemplar
 
-__all__ = ["SUFFIXES", "Block", "Kind", "Row", "block_of", "copied"]
+__all__ = ["SUFFIXES", "Block", "Kind", "Row", "apart", "block_of", "copied", "placed"]
 
 Kind = Literal["counter", "gauge", "histogram", "info", "summary"]
 
@@ -52,7 +56,10 @@ class Block:
         help: The line beside it.
         label_names: In the order of the rows' label values.
         rows: One for each series, no label values twice.
-        bounds: A histogram's upper bounds without ``+Inf``.
+        bounds_now: Gives a histogram's upper bounds without ``+Inf``.
+        natives: The rows of a native histogram as they were counted: `process_tree.totals.Numbers`.
+        exemplars: By a series' label values those that it has, each by the number under which it is
+            kept; `placed` gives the line where it is shown.
     """
 
     name: str
@@ -60,7 +67,29 @@ class Block:
     help: str
     label_names: tuple[str, ...]
     rows: Sequence[Row]
-    bounds: tuple[float, ...] = ()
+    bounds_now: Callable[[], tuple[float, ...]] = tuple
+    natives: Sequence[Row] | None = None
+    exemplars: Mapping[Labels, Mapping[int, Exemplar]] = MappingProxyType({})
+
+    @property
+    def bounds(self) -> tuple[float, ...]:
+        """A histogram's upper bounds without ``+Inf``."""
+        return self.bounds_now()
+
+
+def placed(block: Block, labels: Labels) -> dict[int, Exemplar]:
+    """Give a series' exemplars by the number of the bucket where they are shown; a counter's is 0.
+
+    Args:
+        block: The metric.
+        labels: The label values of the series.
+    """
+    found = block.exemplars.get(labels)
+    if not found:
+        return {}
+    # By the value: a native histogram's bounds may be others at each scrape.
+    newest_last = sorted(found.values(), key=lambda each: each.time)
+    return {bisect_left(block.bounds, each.value): each for each in newest_last}
 
 
 def copied(family: Family) -> tuple[list[Labels], list[Numbers]]:
@@ -74,6 +103,8 @@ def copied(family: Family) -> tuple[list[Labels], list[Numbers]]:
         without the time.
     """
     labels, series = family.columns()
+    if family.spec.native is not None:
+        return labels, [_native(each) for each in series]
     numbers: list[Numbers]
     match family.spec.type:
         case "histogram":
@@ -91,6 +122,7 @@ def block_of(
     labels: list[Labels],
     numbers: list[Numbers],
     sampled: Mapping[Labels, float] = MappingProxyType({}),
+    exemplars: Mapping[Labels, Mapping[int, Exemplar]] = MappingProxyType({}),
 ) -> Block:
     """Make the block of a metric.
 
@@ -99,6 +131,7 @@ def block_of(
         labels: The label values of each series.
         numbers: The numbers of each.
         sampled: What live instances said, by label values; it hides a recorded series.
+        exemplars: As `Block` has them.
     """
     kind, spec = _kind(family), family.spec
     name = family.name.removesuffix("_total") if kind == "counter" else family.name
@@ -106,8 +139,17 @@ def block_of(
         kept = [place for place, each in enumerate(labels) if each not in sampled]
         labels = [labels[place] for place in kept] + list(sampled)
         numbers = [numbers[place] for place in kept] + [(each,) for each in sampled.values()]
+    if spec.native is not None:
+        shown = _Implied(family, numbers)
+        natives = _Rows(labels, numbers, None)
+        rows = _Rows(labels, numbers, shown.numbers)
+        return Block(
+            name, kind, spec.help, family.label_names, rows, shown.bounds, natives, exemplars
+        )
     rows = _Rows(labels, numbers, _SHOWN.get(spec.type))
-    return Block(name, kind, spec.help, family.label_names, rows, spec.buckets)
+    return Block(
+        name, kind, spec.help, family.label_names, rows, lambda: spec.buckets, None, exemplars
+    )
 
 
 class _Rows(Sequence[Row]):
@@ -157,6 +199,47 @@ def _kind(family: Family) -> Kind:
         case _:
             # Ratios and calls in flight go up and down.
             return "gauge"
+
+
+def _native(series: Any) -> Numbers:  # noqa: ANN401 - a native histogram's
+    classic = tuple(series.classic.counts) if series.classic is not None else ()
+    return (classic, *series.buckets, series.sum)
+
+
+class _Implied:
+    """A native histogram as a classic one; nothing is worked out for who does not ask for that.
+
+    Args:
+        family: The metric.
+        numbers: The numbers of each series.
+    """
+
+    def __init__(self, family: Family, numbers: list[Numbers]) -> None:
+        self._family = family
+        self._numbers = numbers
+        self._bounds: tuple[float, ...] | None = family.spec.buckets or None
+
+    def bounds(self) -> tuple[float, ...]:
+        if self._bounds is None:
+            self._bounds = self._family.implied.after(map(buckets_of, self._numbers))
+        return self._bounds
+
+    def numbers(self, numbers: Any) -> Numbers:  # noqa: ANN401 - see `Numbers`
+        classic, *_, total = numbers
+        if classic:
+            return _added_up((*classic, total))
+        self.bounds()
+        counts = self._family.implied.cumulative(buckets_of(numbers))
+        return (*counts, counts[-1], total)
+
+
+def apart(cumulative: Sequence[float]) -> Numbers:
+    """Give the counts of buckets from what is not above each of their bounds.
+
+    Args:
+        cumulative: In the order of the bounds.
+    """
+    return tuple(map(sub, cumulative, (0, *cumulative)))
 
 
 def _added_up(numbers: Numbers) -> Numbers:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from prometheus_client.core import (
     CounterMetricFamily,
@@ -14,8 +14,9 @@ from prometheus_client.core import (
     Metric,
     SummaryMetricFamily,
 )
+from prometheus_client.samples import Exemplar
 
-from ancestry_obs.collector.blocks import Block, block_of
+from ancestry_obs.collector.blocks import Block, block_of, placed
 from ancestry_obs.collector.text import bound_texts
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from ancestry_obs.collector.reading import Run
     from ancestry_obs.collector.samples import Samples
     from ancestry_obs.collector.self_metrics import SelfMetrics
-    from ancestry_obs.process_tree.totals import Sampled
+    from ancestry_obs.process_tree.totals import Labels, Sampled
     from ancestry_obs.recording import Family, Store
 
 __all__ = ["BlockMetric", "Collector"]
@@ -99,6 +100,7 @@ class Collector:
                     columns.labels,
                     columns.numbers,
                     reading.sampled.get(columns.family.name, _NO_SAMPLE)[1],
+                    columns.exemplars,
                 )
                 for columns in reading.columns
             ),
@@ -139,7 +141,7 @@ def _family(block: Block) -> Metric:
 def _counter(block: Block) -> Metric:
     family = CounterMetricFamily(block.name, block.help, labels=block.label_names)
     for labels, (value,) in block.rows:
-        family.add_metric(labels, value)
+        family.add_metric(labels, value, exemplar=_exemplars(block, labels).get(0))
     return family
 
 
@@ -154,8 +156,21 @@ def _histogram(block: Block) -> Metric:
     family = HistogramMetricFamily(block.name, block.help, labels=block.label_names)
     bounds = bound_texts(block.bounds)
     for labels, (*counts, _count, total) in block.rows:
-        family.add_metric(labels, list(zip(bounds, counts, strict=True)), total)
+        given = _exemplars(block, labels)
+        buckets: list[Any] = [
+            (bound, count, given.get(place))
+            for place, (bound, count) in enumerate(zip(bounds, counts, strict=True))
+        ]
+        family.add_metric(labels, buckets, total)
     return family
+
+
+def _exemplars(block: Block, labels: Labels) -> dict[int, Exemplar]:
+    """Give a series' exemplars in prometheus_client's form."""
+    return {
+        place: Exemplar(dict(each.labels), each.value, each.time)
+        for place, each in placed(block, labels).items()
+    }
 
 
 def _info(block: Block) -> Metric:

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import os
 from time import monotonic
-from typing import TYPE_CHECKING, Final, Protocol
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, Protocol
 from weakref import WeakSet
 
 from ancestry_obs.collector.blocks import copied
 from ancestry_obs.frozen import frozen
-from ancestry_obs.process_tree.totals import AGGREGATES, Totals, exact, key_of, rounded
+from ancestry_obs.process_tree.totals import (
+    AGGREGATES,
+    NATIVE,
+    Totals,
+    buckets_of,
+    exact,
+    key_of,
+    plain_of,
+    rounded,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -17,11 +27,12 @@ if TYPE_CHECKING:
     from ancestry_obs.collector.samples import Samples
     from ancestry_obs.process_tree.member import Member
     from ancestry_obs.process_tree.shown import Shown
-    from ancestry_obs.process_tree.totals import Key, Labels, Numbers, Sampled, Target
+    from ancestry_obs.process_tree.totals import Kept, Key, Labels, Numbers, Sampled, Target
     from ancestry_obs.recording import Family, Store
+    from ancestry_obs.recording.exemplars import Exemplar
 
 _GAUGE: Final = "gauge"
-_EXACT: Final = {"counter", "histogram"}
+_EXACT: Final = {"counter", "histogram", NATIVE}
 
 __all__ = ["Columns", "Reading", "Run", "TargetState", "read"]
 
@@ -72,11 +83,13 @@ class Columns:
         labels: The label values of each series.
         numbers: The numbers of each, as `process_tree.totals` has them but for what is exact there;
             a gauge's may be without the time.
+        exemplars: As `Block` has them.
     """
 
     family: Family
     labels: list[Labels]
     numbers: list[Numbers]
+    exemplars: Mapping[Labels, Mapping[int, Exemplar]] = MappingProxyType({})
 
 
 @frozen()
@@ -123,7 +136,7 @@ def read(
     sampled = samples.read(families)
     columns, failures, overflows = store.read(
         lambda: (
-            [Columns(family, *copied(family)) for family in families],
+            [Columns(family, *copied(family), family.exemplars()) for family in families],
             dict(store.expression_errors),
             dict(store.overflows),
         )
@@ -168,6 +181,12 @@ class Run:
             key, totals.limits[key] = key_of(columns.family)
             numbers = self._handed(key, columns)
             totals.metrics[key] = dict(zip(columns.labels, numbers, strict=True))
+            if columns.exemplars:
+                # Plain tuples, as what is handed over is.
+                totals.exemplars[key] = {
+                    labels: {bucket: tuple(each) for bucket, each in buckets.items()}
+                    for labels, buckets in columns.exemplars.items()
+                }
         totals.add(self._left, is_living=False)
         return totals
 
@@ -231,7 +250,8 @@ class Run:
         A gauge that is set costs no look at a clock.
         """
         if key[1] in _EXACT:
-            return [(*numbers[:-1], exact(numbers[-1])) for numbers in columns.numbers]
+            added = [(*numbers[:-1], exact(numbers[-1])) for numbers in columns.numbers]
+            return map(plain_of, added) if key[1] == NATIVE else added
         if key[1] != _GAUGE:
             return columns.numbers
         now, known = self._clock(), self._set
@@ -249,6 +269,7 @@ def _within(
 ) -> tuple[list[Columns], dict[str, Sampled]]:
     """Give the metrics of a reading as all processes have them, within the labels' limits."""
     metrics = whole.limited(shown)
+    exemplars = whole.limited_exemplars(shown)
     columns: list[Columns] = []
     # What is of no family has no limits.
     sampled = dict(whole.samples)
@@ -256,7 +277,8 @@ def _within(
         family = each.family
         key, limits = key_of(family)
         rows = metrics[key]
-        columns.append(Columns(family, list(rows), [_shown(key, row) for row in rows.values()]))
+        numbers = [_shown(key, row) for row in rows.values()]
+        columns.append(Columns(family, list(rows), numbers, _exemplars(exemplars.get(key))))
         if family.name in whole.samples:
             aggregate, values = whole.samples[family.name]
             kept = shown.keep(key, limits, values, AGGREGATES[aggregate])
@@ -264,8 +286,25 @@ def _within(
     return columns, sampled
 
 
+def _exemplars(kept: Kept | None) -> Mapping[Labels, Mapping[int, Exemplar]]:
+    if not kept:
+        return {}
+    from ancestry_obs.recording.exemplars import Exemplar  # noqa: PLC0415  few maps have one
+
+    return {
+        labels: {bucket: Exemplar(*each) for bucket, each in buckets.items()}
+        for labels, buckets in kept.items()
+    }
+
+
 def _shown(key: Key, numbers: Numbers) -> Numbers:
-    return (*numbers[:-1], rounded(int(numbers[-1]))) if key[1] in _EXACT else numbers
+    if key[1] not in _EXACT:
+        return numbers
+    total = rounded(int(numbers[-1]))
+    if key[1] == NATIVE:
+        native: Any = (numbers[0], *buckets_of(numbers), total)
+        return native  # type: ignore[no-any-return]  # see `Numbers`
+    return (*numbers[:-1], total)
 
 
 _RUNS: WeakSet[Run] = WeakSet()

@@ -9,12 +9,12 @@ on to whoever scrapes (`recording.failures`).
 
 from __future__ import annotations
 
-import logging
 from math import isfinite
 from typing import TYPE_CHECKING, TypeAlias
 from weakref import ReferenceType, ref
 
 from ancestry_obs.expressions import emit
+from ancestry_obs.notices import Notices
 from ancestry_obs.process_tree.totals import AGGREGATES
 from ancestry_obs.recording.failures import came_from_outside, shown, warn
 from ancestry_obs.recording.limits import ERROR, label_text
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Samples", "Tracker"]
 
-logger = logging.getLogger("ancestry_obs")
+logger = Notices()
 
 Values: TypeAlias = "dict[tuple[str, ...], float]"
 """Numbers by label values."""

@@ -9,19 +9,20 @@ series more memory than it saves time.
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import chain
 from typing import TYPE_CHECKING, TypeAlias
 
 from prometheus_client.utils import floatToGoString
 
-from ancestry_obs.collector.blocks import SUFFIXES
+from ancestry_obs.collector.blocks import SUFFIXES, placed
 from ancestry_obs.recording.failures import came_from_outside
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from ancestry_obs.collector.blocks import Block, Row
+    from ancestry_obs.recording.exemplars import Exemplar
 
     Writer: TypeAlias = Callable[[Sequence[Row]], list[str]]
 
@@ -58,24 +59,47 @@ def write_block(
         The HELP and TYPE lines, then the lines of the samples, piece by piece.
     """
     if block.kind == "histogram":
-        write = _histogram_writer(block.name, block.label_names, block.bounds)
+        writer = _histogram_writer(block.name, block.label_names, block.bounds)
     else:
-        write = _plain_writer(block.name, block.label_names, SUFFIXES[block.kind])
+        writer = _plain_writer(block.name, block.label_names, SUFFIXES[block.kind])
+    # The older format has none.
+    write = partial(_written, writer, block if openmetrics and block.exemplars else None)
     yield _header(block, openmetrics=openmetrics)
     for start in range(0, len(block.rows), _PIECE_ROWS):
         rows = block.rows[start : start + _PIECE_ROWS]
         try:
-            yield "".join(write(_escaped(rows)))
+            yield "".join(write(rows))
         except Exception as error:  # one series of the piece is something else than it should
             if came_from_outside(error):
                 raise
             yield "".join(_one_by_one(write, rows, lost))
 
 
+def _written(write: Writer, exemplary: Block | None, rows: Sequence[Row]) -> list[str]:
+    texts = write(_escaped(rows))
+    if exemplary is None:
+        return texts
+    return [
+        _exemplified(text, placed(exemplary, labels))
+        for text, (labels, _) in zip(texts, rows, strict=True)
+    ]
+
+
+def _exemplified(text: str, exemplars: Mapping[int, Exemplar]) -> str:
+    """Write a series' exemplars behind its lines, of which the first are those of its buckets."""
+    if not exemplars:
+        return text
+    lines = text.split("\n")
+    for place, exemplar in exemplars.items():
+        labels = ",".join(f'{name}="{_escape(value)}"' for name, value in sorted(exemplar.labels))
+        lines[place] += f" # {{{labels}}} {_go_number(exemplar.value)} {exemplar.time}"
+    return "\n".join(lines)
+
+
 def _one_by_one(write: Writer, rows: Sequence[Row], lost: Callable[[], object]) -> Iterator[str]:
     for row in rows:
         try:
-            (text,) = write(_escaped([row]))
+            (text,) = write([row])
         except Exception as error:  # whatever it is, it costs itself alone
             if came_from_outside(error):
                 raise

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from ancestry_obs.monitoring.promql import bound_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from ancestry_obs.comparison.uses import Use
     from ancestry_obs.monitoring import Catalogue
@@ -47,21 +47,26 @@ class Break:
     reasons: tuple[str, ...]
 
 
-def breaks(uses: Iterable[Use], old: Catalogue, new: Catalogue) -> Iterator[Break]:
+def breaks(
+    uses: Iterable[Use], old: Catalogue, new: Catalogue, unfed: Collection[str] = ()
+) -> Iterator[Break]:
     """Give what asks for metrics, labels and values that the old map has and the new one has not.
 
     Args:
         uses: What asks.
         old: The metrics that there are.
         new: The metrics that there will be.
+        unfed: The names of those that nothing feeds any more.
     """
     before = {name: metric for metric in _metrics(old) for name in _series(metric)}
     after = {name: metric for metric in _metrics(new) for name in _series(metric)}
+    empty = {name for name, metric in after.items() if metric.name in unfed}
     told: set[tuple[str, str, tuple[str, ...]]] = set()
     records: set[str] = set()
     for use in _rules_first(uses):
         reasons = (
             *_reasons(use.expression, before, after),
+            *(f"nothing feeds {name} any more" for name in sorted(_words(use.expression) & empty)),
             *(
                 f"{name} breaks, which it reads"
                 for name in sorted(_words(use.expression) & records)
@@ -98,7 +103,8 @@ def _metrics(catalogue: Catalogue) -> Iterator[Metric]:
 
 
 def _series(metric: Metric) -> tuple[str, ...]:
-    return tuple(metric.series + suffix for suffix in _SUFFIXES.get(metric.kind, ("",)))
+    suffixes = ("",) if metric.is_native else _SUFFIXES.get(metric.kind, ("",))
+    return tuple(metric.series + suffix for suffix in suffixes)
 
 
 def _reasons(expression: str, before: dict[str, Metric], after: dict[str, Metric]) -> Iterator[str]:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ancestry_obs.mapfile import LabelSpec, MapSpec, MetricSpec
+    from ancestry_obs.mapfile.specs import NativeSpec
 
 __all__ = ["Change", "Comparison", "compare"]
 
@@ -19,6 +20,7 @@ Kind = Literal["added", "removed", "changed", "renamed"]
 
 _FEW: Final = 5
 """So many values are named; of more, their number is told."""
+_UNFED: Final = "nothing of the map feeds it any more"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +48,13 @@ class Comparison:
         metrics: The metrics, those that are gone first.
         targets: The targets, likewise.
         series: How many series the old and the new map can have at most.
+        unfed: The names of the metrics that the old map feeds, and the new one has and does not.
     """
 
     metrics: tuple[Change, ...]
     targets: tuple[Change, ...]
     series: tuple[int, int]
+    unfed: frozenset[str]
 
 
 def compare(old: MapSpec, new: MapSpec) -> Comparison:
@@ -62,17 +66,19 @@ def compare(old: MapSpec, new: MapSpec) -> Comparison:
     """
     before = {metric.name: metric for metric in old.metrics}
     after = {metric.name: metric for metric in new.metrics}
+    unfed = (old.fed - new.fed) & after.keys()
     metrics = [
         *(Change("removed", n, (_shape(before[n]),)) for n in before if n not in after),
         *(Change("added", n, (_shape(after[n]),)) for n in after if n not in before),
         *(
             Change("changed", name, tuple(details))
             for name in after
-            if name in before and (details := list(_changes(before[name], after[name])))
+            if name in before
+            and (details := [*_changes(before[name], after[name]), *[_UNFED] * (name in unfed)])
         ),
     ]
     most = [sum(map(worst_case_series, spec.metrics)) for spec in (old, new)]
-    return Comparison(tuple(metrics), tuple(_targets(old, new)), (most[0], most[1]))
+    return Comparison(tuple(metrics), tuple(_targets(old, new)), (most[0], most[1]), unfed)
 
 
 def _shape(metric: MetricSpec) -> str:
@@ -88,6 +94,8 @@ def _changes(old: MetricSpec, new: MetricSpec) -> Iterator[str]:
         yield f"help: {new.help}"
     if old.buckets != new.buckets:
         yield f"buckets {_bounds(old)} are {_bounds(new)}"
+    if old.native != new.native:
+        yield f"native buckets {_native(old.native)} are {_native(new.native)}"
     before = {label.name: label for label in old.labels}
     after = {label.name: label for label in new.labels}
     yield from (f"label {name} is gone" for name in before if name not in after)
@@ -97,6 +105,12 @@ def _changes(old: MetricSpec, new: MetricSpec) -> Iterator[str]:
     series = worst_case_series(old), worst_case_series(new)
     if series[0] != series[1]:
         yield f"at most {series[1]:,} series, were {series[0]:,}"
+
+
+def _native(native: NativeSpec | None) -> str:
+    if native is None:
+        return "none"
+    return f"with factor {native.factor:g}, at most {native.max_buckets}"
 
 
 def _bounds(metric: MetricSpec) -> str:

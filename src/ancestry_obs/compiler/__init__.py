@@ -11,17 +11,14 @@ from __future__ import annotations
 from ancestry_obs.compiler.advice import Advice, Runtime
 from ancestry_obs.compiler.aspect import Aspect
 from ancestry_obs.compiler.code import embed
-from ancestry_obs.compiler.code_cache import CodeCache, open_code_cache
 from ancestry_obs.compiler.weaving import Woven, weave, weave_callable
 
 __all__ = [
     "Advice",
     "Aspect",
-    "CodeCache",
     "Runtime",
     "Woven",
     "embed",
-    "open_code_cache",
     "weave",
     "weave_callable",
 ]

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from ancestry_obs.compiler.sampling import gaps
 from ancestry_obs.expressions.functions import BUILTIN_FUNCTIONS
-from ancestry_obs.expressions.parser import parse
 from ancestry_obs.frozen import field, frozen, replaced
 from ancestry_obs.mapfile.specs import HandedSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator, Mapping
 
-    from ancestry_obs.compiler.code_cache import CodeCache
+    from ancestry_obs.code_cache import CodeCache
     from ancestry_obs.expressions.parser import Expression
     from ancestry_obs.mapfile.specs import MetricSpec, RecordSpec, SampleSpec
     from ancestry_obs.recording.store import Store
@@ -151,16 +150,19 @@ class Advice:
         return (*records, *self.handed.expressions)
 
 
-# A glob brings the same advices to many targets.
-@lru_cache(maxsize=512)
 def merge(advices: tuple[Advice, ...]) -> Advice:
     """Put the advices of one join point together, each wish once.
 
     Args:
         advices: In the order of the map.
     """
-    if len(advices) == 1:
-        return advices[0]
+    # Nearly always; to look for it would be to compare it with an equal one.
+    return advices[0] if len(advices) == 1 else _merged(advices)
+
+
+# A glob brings the same advices to many targets.
+@lru_cache(maxsize=512)
+def _merged(advices: tuple[Advice, ...]) -> Advice:
     parts: dict[str, Any] = {
         name: tuple(dict.fromkeys(item for each in advices for item in getattr(each, name)))
         for name in ("records", "metrics", "before", "after", "track", "functions")
@@ -190,14 +192,11 @@ def without(advice: Advice, roots: frozenset[str]) -> Advice:
         roots: The names of those parameters.
     """
 
-    def plain(each: Expression) -> Expression:
-        return parse(each.source, given=each.given.without(roots))
-
     def pairs(given: tuple[tuple[str, Expression], ...]) -> tuple[tuple[str, Expression], ...]:
-        return tuple((name, plain(each)) for name, each in given)
+        return tuple((name, each.without(roots)) for name, each in given)
 
     def optional(each: Expression | None) -> Expression | None:
-        return each and plain(each)
+        return each and each.without(roots)
 
     records = tuple(
         replaced(
@@ -206,6 +205,7 @@ def without(advice: Advice, roots: frozenset[str]) -> Advice:
             value=optional(each.value),
             hit=optional(each.hit),
             when=optional(each.when),
+            exemplar=pairs(each.exemplar),
             each=optional(each.each),
         )
         for each in advice.records

@@ -39,15 +39,48 @@ if TYPE_CHECKING:
     from ancestry_obs.expressions.parser import Expression
     from ancestry_obs.mapfile.specs import RecordSpec
 
-__all__ = ["AT_ITEMS", "SPECIAL", "Aspect", "InnerTest", "Kind", "Part", "kind_of"]
+__all__ = [
+    "SPECIAL",
+    "Aspect",
+    "InnerTest",
+    "Kind",
+    "Part",
+    "kind_of",
+    "known_at",
+    "no_items",
+]
 
 Kind = Literal["function", "coroutine", "generator", "async_generator"]
 
 SPECIAL: Final = ("result", "error", "elapsed")
 """What an expression can read besides the parameters, once the call is over."""
 
-AT_ITEMS: Final = ("item", "elapsed")
+_AT_ITEMS: Final = ("item", "elapsed")
 """The same, where a generator hands an item over."""
+
+
+def known_at(moment: str) -> tuple[str, ...]:
+    """Give what a record of any target may read at a moment besides the parameters.
+
+    Args:
+        moment: See `mapfile.specs.Moment`.
+    """
+    if moment in HANDED_OVER:
+        return _AT_ITEMS
+    return SPECIAL if moment != "call" else ()
+
+
+def no_items(kind: str, moment: str) -> str:
+    """Say why nothing can be recorded of a target's items, behind the target's name.
+
+    Args:
+        kind: What a call of it gives, as `Kind`.
+        moment: When it was to be recorded.
+    """
+    return (
+        f"is no generator, but a {kind}, which hands no items over; on = {moment!r} is for "
+        "functions with a yield"
+    )
 
 
 class InnerTest(Protocol):
@@ -104,7 +137,7 @@ class Part:
     @property
     def evaluates(self) -> bool:
         """Whether a call makes it evaluate anything at all."""
-        return not {*self.variables} <= {"elapsed"}
+        return not {*self.variables} <= {"elapsed"} or bool(self.stream.exemplary)
 
     def keys_of(self, side: str) -> tuple[Key, ...]:
         """Give the levels of the memo that is asked at a side: ``call``, ``return``, ``raise``."""
@@ -328,11 +361,11 @@ class Aspect(_Remembering):
         """
         for record in self.advice.records:
             self._check_moment(record)
-            place, after = f"{record.where}: ", self._known_at(record.on)
+            after = self._known_at(record.on)
             if record.each is not None:
-                self._check([record.each], after, place)
+                self._check([record.each], after, record)
                 after = (*after, "item")
-            self._check(record.expressions, after, place)
+            self._check(record.expressions, after, record)
         self._check_handed()
         return tuple(self._part(index, stream) for index, stream in enumerate(self._streams()))
 
@@ -363,7 +396,12 @@ class Aspect(_Remembering):
         first = self.signature.first if self.is_method else None
         return {"self": first} if first else {}
 
-    def _check(self, expressions: Iterable[Expression], after: Iterable[str], place: str) -> None:
+    def _check(
+        self,
+        expressions: Iterable[Expression],
+        after: Iterable[str],
+        record: RecordSpec | None = None,
+    ) -> None:
         """Refuse what reads anything but what there is, `after` included."""
         late = {*self._told, "items"} if self.counts_items else self._told
         names = {*self.variables}.difference(late).union(after)
@@ -371,21 +409,18 @@ class Aspect(_Remembering):
             try:
                 check(expression, names=names, functions=self.runtime.functions)
             except ExpressionError as error:
+                place = f"{record.where_of(expression)}: " if record else ""
                 raise CompileError(f"{place}{self.target}: {error}") from error
 
     def _known_at(self, moment: str) -> tuple[str, ...]:
         """Give what can be read at a moment besides what there is before the call."""
-        if moment in HANDED_OVER:
-            return AT_ITEMS
         items = ("items",) if self.counts_items else ()
-        return (*SPECIAL, *self._told, *items) if moment != "call" else ()
+        late = (*self._told, *items) if moment not in {"call", *HANDED_OVER} else ()
+        return (*known_at(moment), *late)
 
     def _check_moment(self, record: RecordSpec) -> None:
         if record.on in HANDED_OVER and not self.kind.endswith("generator"):
-            raise CompileError(
-                f"{record.where}: {self.target} is no generator, but a {self.kind}, which hands no "
-                f"items over; on = {record.on!r} is for functions with a yield"
-            )
+            raise CompileError(f"{record.where}: {self.target} {no_items(self.kind, record.on)}")
 
     def _check_handed(self) -> None:
         advice = self.advice
@@ -393,8 +428,8 @@ class Aspect(_Remembering):
             return
         handed = advice.handed
         early, late = (*handed.entry, *handed.context), handed.tell
-        self._check((each for _, each in early), (), "")
-        self._check((each for _, each in late), self._known_at("exit"), "")
+        self._check((each for _, each in early), ())
+        self._check((each for _, each in late), self._known_at("exit"))
         if self.kind.endswith("generator") and (handed.context or advice.told or advice.nested):
             # Whoever asks it for an item would be inside of it, too.
             raise CompileError(f"{self.target}: {NO_SCOPE}")

@@ -61,6 +61,7 @@ class _EachWriter(ObservationWriter):
             f"    {names.me} = None",
             f"{names.buffers} = []",
             f"{names.numbers} = []",
+            *([f"{names.kept} = []"] if part.stream.exemplary else []),
             "try:",
             f"    {names.mark}({names.me})",
             "    try:",
@@ -73,9 +74,17 @@ class _EachWriter(ObservationWriter):
             "finally:",
             f"    {names.unmark}({names.me})",
             f"{recorder}.add({names.buffers}, {names.numbers})",
+            *(self._exemplifying_all() if part.stream.exemplary else []),
         ]
         head = f"def {names(each_name(part, side))}({', '.join([recorder, *self._parameters])}):"
         return "\n".join([head, *indented(lines)])
+
+    def _exemplifying_all(self) -> list[str]:
+        """Write what keeps exemplars, once all items are recorded."""
+        names = self._names
+        call = f"{names.exemplify}({self._recorder(self._part)}, *{names.item})"
+        loop = [f"for {names.item} in {names.kept}:", f"    {call}"]
+        return ["try:", *indented(loop), f"except {names.no_room}:", "    pass"]
 
     def _of_an_item(self) -> list[str]:
         """Write what finds the buffer of an item, and its number if they differ."""
@@ -83,6 +92,9 @@ class _EachWriter(ObservationWriter):
         kept = [f"{names.buffers}.append({buffer})"]
         if part.stream.value is not None:
             kept.append(f"{names.numbers}.append({self._recorded(part)})")
+        if part.stream.exemplary:
+            given = f"({buffer}, {self._recorded(part)}, ({self._all_values()}))"
+            kept.append(f"{names.kept}.append({given})")
         is_chosen = part.stream.when is not None
         return [
             *([f"{buffer} = None"] if is_chosen else []),

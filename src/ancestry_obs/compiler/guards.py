@@ -6,10 +6,10 @@ a metric.
 
 from __future__ import annotations
 
-import logging
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
+from ancestry_obs.notices import Notices
 from ancestry_obs.recording.failures import is_from_outside, shown, warn
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["UNBOUND", "begin_quietly", "isolated"]
 
-_LOG: Final = logging.getLogger("ancestry_obs")
+_LOG: Final = Notices()
 
 
 class _Unbound:

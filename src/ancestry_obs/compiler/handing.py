@@ -55,8 +55,8 @@ def handing_objects(advice: Advice, names: Names) -> dict[str, object]:
         names: Makes identifiers.
     """
     objects: dict[str, object] = {}
-    read = (f"context.{name}" for root, name in advice.dotted if root == "context")
-    for each in {*read, *(f"context.{name}" for name, _ in advice.handed.context), *advice.nested}:
+    contexts = {*advice.contexts, *dict(advice.handed.context)}
+    for each in (*(f"context.{name}" for name in contexts), *advice.nested):
         variable = context_variable(each)
         objects[names(f"get_{local_name(each)}")] = variable.get
         objects[names(f"set_{local_name(each)}")] = variable.set
@@ -125,7 +125,7 @@ class HandingWriter:
         for each in self._scopes:
             yield from (self._mine(each), self._old(each))
         yield from map(self._is_inside, self._marks)
-        yield from (names.told, names.telling, names.listener)
+        yield from (names.telling, names.listener)
 
     @property
     def _marks(self) -> list[str]:
@@ -286,9 +286,7 @@ class HandingWriter:
         """The lines after everything: a frame may outlive its call, as part of a traceback does."""
         names = self._names
         lines = [f"{names.told}.value = {names.nobody}.value"] if self._told else []
-        gone = [f"{self._mine(each)} = {names.nobody}" for each in self._scopes]
-        gone += [f"{self._old(each)} = {names.root}" for each in self._scopes]
-        return [*lines, *gone, *(f"{each} = None" for each in self._values)]
+        return [*lines, *self._without_scopes, *(f"{each} = None" for each in self._values)]
 
     @property
     def telling(self) -> list[str]:

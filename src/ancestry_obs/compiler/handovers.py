@@ -9,11 +9,11 @@ what interrupts it in between may come before the token is kept.
 
 from __future__ import annotations
 
-import logging
 import sys
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final, Never
 
+from ancestry_obs.notices import Notices
 from ancestry_obs.recording.failures import came_from_outside, shown, warn
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ __all__ = [
     "told",
 ]
 
-_LOG: Final = logging.getLogger("ancestry_obs")
+_LOG: Final = Notices()
 
 
 class Scope:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from ancestry_obs.code_cache import written_out
 from ancestry_obs.compiler.body import weave_body
 from ancestry_obs.compiler.code import (
     FILENAME,
@@ -21,7 +22,6 @@ from ancestry_obs.compiler.code import (
     unmarked,
     with_inside_of,
 )
-from ancestry_obs.compiler.code_cache import written_out
 from ancestry_obs.compiler.definitions import Definitions, decorators
 from ancestry_obs.compiler.lines import first_line
 from ancestry_obs.compiler.shape import shape_of
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from types import CodeType
 
+    from ancestry_obs.code_cache import CodeCache
     from ancestry_obs.compiler.aspect import Aspect
     from ancestry_obs.compiler.body import Function, Put
     from ancestry_obs.compiler.code import Unfilled
-    from ancestry_obs.compiler.code_cache import CodeCache
     from ancestry_obs.compiler.definitions import Key
     from ancestry_obs.compiler.sources import Source
     from ancestry_obs.compiler.trees import Tree

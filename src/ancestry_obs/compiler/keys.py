@@ -40,6 +40,8 @@ _HARMLESS_NODES: Final = (
     ast.boolop, ast.expr_context,
 )  # fmt: skip
 _STATUS_FUNCTIONS: Final = frozenset({"ok", "status_family"})
+_CHANGING: Final = frozenset({"span_id", "trace_id"})
+"""The built-in functions that give something else at each call."""
 _KNOWN_TYPES: Final = 16
 
 ABSENT: Final = {"call": "error", "item": "error", "return": "error", "raise": "result"}
@@ -123,7 +125,10 @@ def _classify(
     functions: Mapping[str, Callable[..., object]],
     absent: str,
 ) -> tuple[str, str]:
-    pure = all(functions.get(name) is BUILTIN_FUNCTIONS.get(name) for name in label.functions)
+    pure = all(
+        functions.get(name) is BUILTIN_FUNCTIONS.get(name) and name not in _CHANGING
+        for name in label.functions
+    )
     names = label.names - {absent}
     # What is known of the target is the same at all its calls, and a memo is of one target.
     if pure and names.issubset(TARGET):

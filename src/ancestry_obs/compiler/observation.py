@@ -79,7 +79,7 @@ class ObservationWriter:
             f"except {names.no_room}:",
             *indented([*ended, f"{self._recorder(parts[0])}.store.lost += ({lost},)"]),
             "else:",
-            *indented([*ended, *self._append(parts)]),
+            *indented([*ended, *self._append(parts, side)]),
         ]
 
     def _each(self, part: Part, side: str) -> list[str]:
@@ -142,7 +142,7 @@ class ObservationWriter:
             f"    {names.unmark}({names.me})",
         ]
 
-    def _append(self, parts: Sequence[Part]) -> list[str]:
+    def _append(self, parts: Sequence[Part], side: str) -> list[str]:
         """Write the appends: nothing but the last one is a call, after which Python looks up.
 
         A gauge is no list: what sets it is a call of ours.
@@ -160,8 +160,18 @@ class ObservationWriter:
             buffer = self._buffer(part)
             sets = [] if part in lists else [f"{buffer}.append({self._recorded(part)})"]
             full = [f"if {names.len}({buffer}) >= {FULL}:", f"    {names.relieve}({buffer})"]
-            calls += self._if_wanted(part, [*sets, *full])
+            calls += self._if_wanted(part, [*sets, *full, *self._exemplifying(part, side)])
         return [*appends, "try:", *indented(calls), f"except {names.no_room}:", "    pass"]
+
+    def _exemplifying(self, part: Part, side: str) -> list[str]:
+        """Write the call that keeps an exemplar, once the call itself is recorded."""
+        if not part.stream.exemplary:
+            return []
+        values = self._values(side)
+        given = "".join(f"{values[name]}, " for name in part.variables)
+        recorder, number = self._recorder(part), self._recorded(part)
+        names = self._names
+        return [f"{names.exemplify}({recorder}, {self._buffer(part)}, {number}, ({given}))"]
 
     def _if_wanted(self, part: Part, lines: list[str]) -> list[str]:
         if part.stream.when is None:

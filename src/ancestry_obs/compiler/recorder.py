@@ -9,12 +9,12 @@ stays here; what comes from outside goes on into the program.
 
 from __future__ import annotations
 
-import logging
 from collections import deque
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from ancestry_obs.frozen import define, field
+from ancestry_obs.notices import Notices
 from ancestry_obs.recording.buffers import FULL, Buffer, LatestBuffer, SecondsBuffer
 from ancestry_obs.recording.failures import NO_ROOM, is_from_outside, shown, warn
 from ancestry_obs.recording.items import MOST_ITEMS, items_of
@@ -22,17 +22,18 @@ from ancestry_obs.recording.limits import ERROR, label_text
 from ancestry_obs.recording.sampled import SampledBuffer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from ancestry_obs.compiler.streams import Stream
     from ancestry_obs.expressions.parser import Expression
     from ancestry_obs.recording.buffers import Overflow, Probe
-    from ancestry_obs.recording.series import CounterSeries, Series
+    from ancestry_obs.recording.kinds import Series
+    from ancestry_obs.recording.series import CounterSeries
     from ancestry_obs.recording.store import Store
 
 __all__ = ["Evaluators", "Recorder"]
 
-_LOG: Final = logging.getLogger("ancestry_obs")
+_LOG: Final = Notices()
 
 Evaluators = dict["Expression", "Callable[..., object]"]
 
@@ -136,7 +137,14 @@ class Recorder:
         # Without an overflow the texts tell the series; that key was tried before.
         series_key = (tuple(fed), tuple(counted), overflows)
         key = texts if valued and not overflows else series_key
-        return self.probe.open(key, lambda: self._kind_of_buffer(self.probe, *series_key))
+        kind = self._kind_of_buffer
+        make: Callable[..., Buffer] = kind
+        if self.stream.exemplary:
+            # Few maps have one.
+            from ancestry_obs.compiler.exemplifying import exemplary_buffer  # noqa: PLC0415
+
+            make = exemplary_buffer(kind, self.stream, texts, valued=valued)
+        return self.probe.open(key, lambda: make(self.probe, *series_key))
 
     @property
     def _kind_of_buffer(self) -> type[Buffer]:
@@ -213,8 +221,8 @@ class Recorder:
             return True, False
         try:
             return bool(self._evaluate(when, values)), False
-        except BaseException as error:  # noqa: BLE001 - `_fail` tells whose it is
-            self._fail(((sink.family.spec.name, "when") for sink in self.stream.sinks), error)
+        except BaseException as error:  # noqa: BLE001 - `fail` tells whose it is
+            self.fail(((sink.family.spec.name, "when") for sink in self.stream.sinks), error)
             return False, True
 
     def _value(self, values: tuple[object, ...]) -> float | None:
@@ -228,7 +236,7 @@ class Recorder:
         except BaseException as error:  # noqa: BLE001 - as above
             sinks = (sink for sink in self.stream.sinks if not sink.counted)
             what = "hit" if is_hit else "value"
-            self._fail(((sink.family.spec.name, what) for sink in sinks), error)
+            self.fail(((sink.family.spec.name, what) for sink in sinks), error)
             return None
 
     def _texts(self, values: tuple[object, ...]) -> tuple[tuple[str, ...], bool]:
@@ -238,15 +246,19 @@ class Recorder:
             try:
                 texts.append(label_text(self._evaluate(expression, values)))
             except BaseException as error:  # noqa: BLE001 - as above
-                self._fail(self._users(index), error)
+                self.fail(self._users(index), error)
                 texts.append(ERROR)
                 has_failed = True
         return tuple(texts), has_failed
 
-    def _evaluate(self, expression: Expression, values: tuple[object, ...]) -> object:
+    def evaluator(self, expression: Expression) -> Callable[..., object]:
+        """Give the function of an expression of the stream; it takes the variables' values."""
         if self._ready is None:
             self._ready = self.evaluators()
-        return self._ready[expression](*values)
+        return self._ready[expression]
+
+    def _evaluate(self, expression: Expression, values: tuple[object, ...]) -> object:
+        return self.evaluator(expression)(*values)
 
     def _users(self, index: int) -> Iterator[tuple[str, str]]:
         """Give metric and label wherever a label expression is used."""
@@ -256,10 +268,14 @@ class Recorder:
                 if position == index:
                     yield spec.name, label.name
 
-    def _fail(self, places: Iterator[tuple[str, str]], error: BaseException) -> None:
+    def fail(self, places: Iterable[tuple[str, str]], error: BaseException) -> None:
         """Count a failure of the map's; raise what comes from outside.
 
         Whatever cannot be told apart is the map's here: it has failed before.
+
+        Args:
+            places: Each metric with what has failed of it.
+            error: Why.
         """
         if is_from_outside(error):
             raise error
@@ -323,7 +339,7 @@ class Recorder:
                     raise
             else:
                 raise error
-        self._fail(((sink.family.spec.name, "each") for sink in self.stream.sinks), error)
+        self.fail(((sink.family.spec.name, "each") for sink in self.stream.sinks), error)
 
     def add(self, buffers: list[Buffer], numbers: list[float]) -> None:
         """Record all items of a call.

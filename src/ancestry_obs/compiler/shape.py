@@ -107,6 +107,11 @@ class Shape:
             **functions,
             **handing_objects(aspect.advice, names),
         }
+        if any(part.stream.exemplary for part in self._parts):
+            # Few maps have one.
+            from ancestry_obs.compiler.exemplifying import exemplify  # noqa: PLC0415
+
+            common[names.exemplify] = exemplify
         common |= _called(aspect, common)
         common |= dict.fromkeys([names.call, names.inner, names.permit, names.countdown])
         self._hands = bool(aspect.advice.handed.expressions or aspect.advice.dotted)

@@ -212,7 +212,11 @@ class _Writer:
         yield from (names.kind, names.way, names.up)
         # What the loop around an async generator needs.
         yield from (names.driven, names.box, names.step, names.thrown)
-        yield from (names.item, names.items, names.asked, names.sent) if self._follows else ()
+        yield from (
+            (names.item, names.items, names.asked, names.sent)
+            if _follows_items(self._aspect)
+            else ()
+        )
         yield from (names(f"gate{part.index}") for part in self._gates)
         yield from self._handing.locals if self._aspect.advice.hands_on else ()
         yield from self._saved.values()
@@ -245,11 +249,6 @@ class _Writer:
         return [*first, f"if {guard}:", *indented(keep), "else:", *indented(begin)]
 
     @property
-    def _follows(self) -> bool:
-        """Whether the items that a generator hands over are of interest."""
-        return bool(self._items) or self._aspect.counts_items
-
-    @property
     def _counts(self) -> bool:
         """Whether those have to be counted."""
         is_first = any(part.stream.moment == "first" for part in self._items)
@@ -264,7 +263,7 @@ class _Writer:
     def _handing_over(self) -> dict[str, Any]:
         """Write what comes before and after a generator's ``yield``."""
         names = self._names
-        if not self._follows:
+        if not _follows_items(self._aspect):
             return {}
         # Nothing comes in between the counting and the handing over.
         lines = [*self._at_item(), *([f"{names.items} += 1"] if self._counts else [])]
@@ -512,7 +511,7 @@ def passing_text(aspect: Aspect) -> str:
     # One inside another is made at each call: of this lambda, whose code is exchanged then.
     original = f"(lambda: {variables})" if aspect.function is None else aspect.names.call
     call = f"{original}({signature.call})"
-    if writes_items(aspect):
+    if _follows_items(aspect):
         body = _drive_items(aspect, call)
     elif aspect.kind == "async_generator":
         body = _drive(aspect, call)
@@ -549,7 +548,7 @@ def _drive(aspect: Aspect, call: str) -> list[str]:
     ]
 
 
-def writes_items(aspect: Aspect) -> bool:
+def _follows_items(aspect: Aspect) -> bool:
     """Whether the items that a generator hands over are of interest."""
     return aspect.counts_items or any(each.on in HANDED_OVER for each in aspect.advice.records)
 

@@ -34,11 +34,13 @@ class Sink:
         family: The metric.
         counted: Whether each float counts as one, instead of for its value.
         labels: Where the metric's label values are in the stream's `labels`.
+        exemplar: One expression for each label of its exemplars; empty if it has none.
     """
 
     family: Family
     counted: bool
     labels: tuple[int, ...]
+    exemplar: tuple[tuple[str, Expression], ...] = ()
 
     def pick(self, texts: tuple[str, ...]) -> tuple[str, ...]:
         """Pick the metric's label values from the texts of the stream's labels."""
@@ -88,7 +90,14 @@ class Stream:
     def expressions(self) -> tuple[Expression, ...]:
         """Every expression that is evaluated for a float."""
         optional = (self.when, self.value, self.each)
-        return (*self.labels, *(expression for expression in optional if expression is not None))
+        exemplars = [each for sink in self.exemplary for _, each in sink.exemplar]
+        given = (expression for expression in optional if expression is not None)
+        return (*self.labels, *given, *exemplars)
+
+    @property
+    def exemplary(self) -> list[Sink]:
+        """The sinks that have exemplars."""
+        return [sink for sink in self.sinks if sink.exemplar]
 
     def accepts(self, other: Stream) -> bool:
         """Tell whether another stream's records can use this one's buffer."""
@@ -111,7 +120,7 @@ class Stream:
                 self.labels.append(expression)
         for sink in other.sinks:
             labels = tuple(self.labels.index(other.labels[index]) for index in sink.labels)
-            self.sinks.append(Sink(sink.family, sink.counted, labels))
+            self.sinks.append(Sink(sink.family, sink.counted, labels, sink.exemplar))
 
     def free_labels(self) -> set[Expression]:
         """Give the label expressions whose values are not enumerated."""
@@ -186,5 +195,6 @@ def _stream(record: RecordSpec, when: Expression | None, family: Family) -> Stre
     )
     stream.labels = list(dict.fromkeys(expression for _, expression in record.labels))
     positions = tuple(stream.labels.index(expression) for _, expression in record.labels)
-    stream.sinks.append(Sink(family, source == "one" and kind == "counter", positions))
+    counted = source == "one" and kind == "counter"
+    stream.sinks.append(Sink(family, counted, positions, record.exemplar))
     return stream

@@ -94,6 +94,8 @@ class Woven:
 
     def calls(self) -> int:
         """Count the calls so far, exactly; calls that were left out as inner ones are not in it."""
+        if not self._former:
+            return self._calls.observed() + self._before
         # One whose recorder is gone counts nothing more, and need not be kept.
         over = [each for each in self._former if each.is_over]
         if over:

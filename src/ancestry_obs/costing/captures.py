@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any, Final
 
 from ancestry_obs.compiler.recorder import Recorder
@@ -30,12 +31,14 @@ class Captured:
         seconds: how long it took.
         result: what it returned.
         error: what it raised; None where it returned.
+        context: what was set around it, such as a running span, which the map may ask for.
     """
 
     arguments: tuple[Any, ...]
     seconds: float
     result: object
     error: BaseException | None
+    context: Context = field(default_factory=copy_context)
 
 
 @define()

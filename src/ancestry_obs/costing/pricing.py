@@ -96,11 +96,14 @@ def _row(report: TargetReport, found: Captures, taken: float) -> dict[str, Any]:
     try:
         shown = shown_signature(woven)
         pairs = [
-            stand_ins(woven, report.way, shown, each, work_steps) for each in found.kept[-_CALLS:]
+            (each.context, stand_ins(woven, report.way, shown, each, work_steps))
+            for each in found.kept[-_CALLS:]
         ]
         share_of_misses = min(1.0, found.misses / found.calls)
         batch = _BATCH_NS if matters else _SHORT_BATCH_NS
-        row["price"] = fmean(price_of(each, share_of_misses, batch) for each in pairs)
+        row["price"] = fmean(
+            context.run(price_of, pair, share_of_misses, batch) for context, pair in pairs
+        )
     except Exception as error:  # noqa: BLE001  objects of the program may do anything
         row["reason"] = f"{type(error).__name__}: {error}"
     return row

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from ancestry_obs.mapfile import worst_case_series
+from ancestry_obs.mapfile import series_multiplied, worst_case_series
 from ancestry_obs.monitoring.usage import usages
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from ancestry_obs.expressions import Expression
     from ancestry_obs.mapfile import LabelSpec, MapSpec, RecordSpec, SampleSpec
+    from ancestry_obs.mapfile.specs import NativeSpec
     from ancestry_obs.monitoring import Catalogue, Plan
 
 __all__ = ["Way", "metric_facts", "target_facts"]
@@ -59,8 +60,10 @@ def metric_facts(spec: MapSpec, catalogue: Catalogue, plan: Plan, name: str) -> 
         **_monitored(spec, catalogue, plan, name),
         "where": metric.where.file_and_line,
         "type": metric.type,
+        "series_multiplied": series_multiplied(metric),
         "help": metric.help,
         "buckets": list(metric.buckets),
+        "native": metric.native and _native(metric.native),
         "labels": [_label(each) for each in metric.labels],
         "fed_by": [
             {"target": target, **made}
@@ -112,14 +115,18 @@ def _feeds(spec: MapSpec) -> Iterator[tuple[str, Facts]]:
             "at": instrument.at or "default", "subclasses": instrument.subclasses,
             "rare": instrument.rare, "until": instrument.end, "sample": instrument.sample,
         }  # fmt: skip
+        name = {"name": instrument.name} if instrument.name else {}
         for target in instrument.targets:
             for record in instrument.records:
                 outermost = {"outermost": True} if record.outermost else {}
-                yield target, {**_expressions(record), "how": record.on, **of_all, **outermost}
+                yield (
+                    target,
+                    {**_expressions(record), "how": record.on, **of_all, **outermost, **name},
+                )
             for how, values in instrument.handed.by_key:
                 sources = {name: each.source for name, each in values}
                 where = instrument.where.file_and_line
-                yield target, {"how": how, "values": sources, "where": where}
+                yield target, {"how": how, "values": sources, "where": where, **name}
     for sample in spec.samples:
         yield sample.target, {**_expressions(sample), "how": "sample", "as": sample.aggregate}
     for hook in spec.hooks:
@@ -130,11 +137,13 @@ def _feeds(spec: MapSpec) -> Iterator[tuple[str, Facts]]:
 
 def _expressions(part: RecordSpec | SampleSpec) -> Facts:
     given = {name: _source(getattr(part, name, None)) for name in ("value", "hit", "when", "each")}
+    exemplar = {name: each.source for name, each in getattr(part, "exemplar", ())}
     return {
         "metric": part.metric,
         "where": part.where.file_and_line,
         **{name: text for name, text in given.items() if text},
         "labels": {name: expression.source for name, expression in part.labels},
+        **({"exemplar": exemplar} if exemplar else {}),
     }
 
 
@@ -146,3 +155,8 @@ def _label(label: LabelSpec) -> Facts:
     if label.values is None:
         return {"name": label.name, "max_values": label.max_values}
     return {"name": label.name, "values": list(label.values)}
+
+
+def _native(native: NativeSpec) -> dict[str, float]:
+    names: tuple[str, ...] = type(native).__match_args__
+    return {name: getattr(native, name) for name in names}

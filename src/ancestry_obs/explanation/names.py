@@ -26,7 +26,8 @@ def find(spec: MapSpec, catalogue: Catalogue, word: str) -> str | tuple[str, ...
         spec: The map.
         catalogue: Its metrics as Prometheus has them.
         word: A metric, with or without the namespace and a histogram's suffix; a target as the map
-            writes it, or one that a glob of the map takes in; or a glob over the map's targets.
+            writes it, or one that a glob of the map takes in; a glob over the map's targets; or the
+            name of an instrument.
 
     Returns:
         The metric's name in the map; or the map's targets, in its order.
@@ -45,12 +46,13 @@ def find(spec: MapSpec, catalogue: Catalogue, word: str) -> str | tuple[str, ...
         for each in targets
         if fnmatchcase(word, each) or ("*" in word and fnmatchcase(each, word))
     )
-    if found:
-        return found
-    hint = nearest(word, {*metrics, *targets})
+    named = {each.name: each.targets for each in spec.instruments if each.name}
+    if found or word in named:
+        return found or named[word]
+    hint = nearest(word, {*metrics, *targets, *named})
     raise TargetError(
-        f"{spec.source} has no target or metric {word!r}; {hint}'ancestry-obs list {spec.source}' "
-        "shows what it has"
+        f"{spec.source} has no target, metric or instrument {word!r}; {hint}"
+        "'ancestry-obs list' shows what it has"
     )
 
 

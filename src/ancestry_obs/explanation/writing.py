@@ -1,7 +1,7 @@
 """Facts come in, lines for a terminal of 80 columns go out.
 
-The code of a function is as wide as it is. PromQL is broken between words, never in a text, so that
-it can be copied.
+The code of a function is as wide as it is. PromQL and the map's expressions are broken between
+words, never in a text, so that they can be copied; names and places are a word each.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["metric_lines", "target_lines"]
 
 _WIDTH: Final = 80
-_WORD: Final = re.compile(r'(?:"(?:\\.|[^"\\])*"|\S)+')
+_WORD: Final = re.compile(r"""(?:"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|\S)+""")
 _WAYS: Final = {
     "inline": "inline: the statements are in its own code",
     "call": "call: its code calls the original",
@@ -35,16 +35,21 @@ _HANDED: Final = {
 def metric_lines(facts: dict[str, Any]) -> Iterator[str]:
     """Write what `metric_facts` gives."""
     yield f"{facts['metric']}: {facts['type']}, at most {facts['series_at_most']:,} series"
+    if facts["series_multiplied"]:
+        yield from _text(f"that is {facts['series_multiplied']}", "  ")
     yield from _text(facts["help"], "  ")
-    yield f"  declared in {facts['where']}"
-    yield f"  exposed as {facts['series']}"
+    yield from _named("declared in", facts["where"], "  ")
+    yield from _text(f"exposed as {facts['series']}", "  ")
     if facts["buckets"]:
         bounds = ", ".join(f"{bound:g}" for bound in facts["buckets"])
         yield from _text(f"buckets: {bounds}, +Inf", "  ")
+    if facts["native"]:
+        said = ", ".join(f"{name} {value:g}" for name, value in facts["native"].items())
+        yield from _text(f"native buckets: {said}", "  ")
     for label in facts["labels"]:
         yield from _text(f"label {label['name']}: {_bound(label)}", "  ")
     for made in facts["fed_by"]:
-        yield f"  fed by {made['target']}"
+        yield from _named("fed by", made["target"], "  ")
         yield from _made(made, "    ")
     yield from _monitoring(facts, "  ")
 
@@ -55,9 +60,9 @@ def target_lines(facts: dict[str, Any]) -> Iterator[str]:
     for made in facts["does"]:
         yield from _made(made, "  ")
     for way in facts["functions"]:
-        yield f"  leads to {way['target']}"
+        yield from _named("leads to", way["target"], "  ")
         if way["defined_at"]:
-            yield f"    defined in {way['defined_at']}"
+            yield from _named("defined in", way["defined_at"], "    ")
         yield f"    woven {_WAYS[way['way']]}"
         if way["why"]:
             yield from _text(f"because: {way['why']}", "    ")
@@ -73,22 +78,33 @@ def target_lines(facts: dict[str, Any]) -> Iterator[str]:
 def _made(made: dict[str, Any], margin: str) -> Iterator[str]:
     if "values" in made:
         yield f"{margin}{_HANDED[made['how']]}"
-        yield f"{margin}  said in {made['where']}"
-        yield from (f"{margin}  {name} = {text}" for name, text in made["values"].items())
+        yield from _said(made, f"{margin}  ")
+        for name, text in made["values"].items():
+            yield from _code(f"{name} = {text}", f"{margin}  ")
         return
     at = f" (at {made['at']})" if made.get("at", "default") != "default" else ""
     what = f": {made['metric']}" if "metric" in made else f": {made['action']}"
     how = made["how"] if "as" in made or "action" in made else f"on {made['how']}"
     yield f"{margin}{how}{what}{at}"
-    yield f"{margin}  said in {made['where']}"
+    yield from _said(made, f"{margin}  ")
     yield from (f"{margin}  {word}" for word in _of_the_instrument(made))
     for name in ("when", "value", "hit"):
         if name in made:
-            yield f"{margin}  {name} = {made[name]}"
+            yield from _code(f"{name} = {made[name]}", f"{margin}  ")
     if "each" in made:
-        yield f"{margin}  each = {made['each']}: at most {MOST_ITEMS:,} items of a call"
+        yield from _code(
+            f"each = {made['each']}: at most {MOST_ITEMS:,} items of a call", f"{margin}  "
+        )
     for name, expression in made.get("labels", {}).items():
-        yield f"{margin}  {name} = {expression}"
+        yield from _code(f"{name} = {expression}", f"{margin}  ")
+    for name, expression in made.get("exemplar", {}).items():
+        yield from _code(f"exemplar.{name} = {expression}", f"{margin}  ")
+
+
+def _said(made: dict[str, Any], margin: str) -> Iterator[str]:
+    yield from _named("said in", made["where"], margin)
+    if "name" in made:
+        yield from _named("in the instrument", repr(made["name"]), margin)
 
 
 def _of_the_instrument(made: dict[str, Any]) -> Iterator[str]:
@@ -115,7 +131,7 @@ def _monitoring(facts: dict[str, Any], margin: str) -> Iterator[str]:
     for use in (*facts["panels"], *facts["rules"]):
         yield from _text(f"{use['kind']} {use['name']}", margin)
         for query in use["queries"]:
-            yield from _promql(query, f"{margin}  ")
+            yield from _code(query, f"{margin}  ")
 
 
 def _text(text: str, margin: str) -> Iterator[str]:
@@ -125,7 +141,13 @@ def _text(text: str, margin: str) -> Iterator[str]:
     )  # fmt: skip
 
 
-def _promql(expression: str, margin: str) -> Iterator[str]:
+def _named(words: str, name: str, margin: str) -> Iterator[str]:
+    """Set a name or a place beside its words, or below them: it is never broken."""
+    line = f"{margin}{words} {name}"
+    yield from [line] if len(line) <= _WIDTH else (f"{margin}{words}", f"{margin}  {name}")
+
+
+def _code(expression: str, margin: str) -> Iterator[str]:
     line = margin
     for word in _WORD.findall(expression):
         if line != margin and len(line) + len(word) > _WIDTH:

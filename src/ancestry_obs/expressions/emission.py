@@ -11,6 +11,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from ancestry_obs.exceptions import ExpressionError
+from ancestry_obs.expressions.given import EXPLAINED
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -45,7 +46,8 @@ def check(expression: Expression, *, names: Collection[str], functions: Collecti
     ):
         for name in sorted(used.difference(known)):
             column = _column(expression, name, called=kind == "function")
-            raise ExpressionError(_unknown(kind, name, known), expression.source, column)
+            why = EXPLAINED.get(name) if kind == "name" else None
+            raise ExpressionError(_unknown(kind, name, known, why), expression.source, column)
 
 
 def emit(expression: Expression, *, names: Mapping[str, str], functions: Mapping[str, str]) -> str:
@@ -131,12 +133,14 @@ def _signed(node: ast.expr) -> ast.expr:
     return node if isinstance(node, ast.Constant) else ast.UnaryOp(ast.UAdd(), node)
 
 
-def _unknown(kind: str, name: str, known: Collection[str]) -> str:
+def _unknown(kind: str, name: str, known: Collection[str], why: str | None) -> str:
     from difflib import get_close_matches  # noqa: PLC0415 - for mistakes alone
 
     habit = _HABITS.get(name) if kind == "function" else None
     nearest = [habit] if habit in known else get_close_matches(name, known, n=1)
     hint = f"did you mean {nearest[0]!r}? " if nearest else ""
+    if why:
+        hint = f"{why}; "
     return f"unknown {kind} {name!r}; {hint}known are {', '.join(sorted(known)) or 'none'}"
 
 

@@ -8,8 +8,9 @@ woven code turns into the label value ``error``.
 from __future__ import annotations
 
 import os
+import sys
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ancestry_obs.expressions.endpoints import endpoint
 
@@ -28,7 +29,9 @@ __all__ = [
     "ok",
     "outcome",
     "path_prefix",
+    "span_id",
     "status_family",
+    "trace_id",
     "type_name",
 ]
 
@@ -210,6 +213,30 @@ def get(mapping: Mapping[object, object], key: object, default: object = None) -
     return mapping[key] if key in mapping else default  # noqa: SIM401 - .get may be overridden
 
 
+def trace_id() -> str | None:
+    """Give the trace of the running OpenTelemetry span, as 32 hexadecimal digits.
+
+    Returns:
+        It, or `None` if no valid span is running or the program has no OpenTelemetry.
+    """
+    # Looked up at each call: the program may import it at any time, and nobody else does.
+    tracing: Any = sys.modules.get("opentelemetry.trace")
+    if tracing is None:
+        return None
+    context = tracing.get_current_span().get_span_context()
+    return f"{context.trace_id:032x}" if context.is_valid else None
+
+
+def span_id() -> str | None:
+    """Give the running OpenTelemetry span, as 16 hexadecimal digits; `None` as `trace_id`."""
+    # As above, and not by a function that both call, which would cost each of them a call more.
+    tracing: Any = sys.modules.get("opentelemetry.trace")
+    if tracing is None:
+        return None
+    context = tracing.get_current_span().get_span_context()
+    return f"{context.span_id:016x}" if context.is_valid else None
+
+
 def _status(value: object) -> int | None:
     """Find the HTTP status that a response or an exception carries."""
     # The usual case first and without a loop: most calls return a response of this form.
@@ -246,8 +273,10 @@ _ARGUMENTS: Final[Mapping[str, tuple[int, int | None]]] = {
     "path_prefix": (2, 2),
     "pid": (0, 0),
     "round": (1, 2),
+    "span_id": (0, 0),
     "startswith": (2, 2),
     "strip": (1, 2),
+    "trace_id": (0, 0),
 }
 
 
@@ -271,10 +300,12 @@ BUILTIN_FUNCTIONS: Final[Mapping[str, Callable[..., object]]] = MappingProxyType
         "path_prefix": path_prefix,
         "pid": os.getpid,
         "round": round,
+        "span_id": span_id,
         "startswith": str.startswith,
         "status_family": status_family,
         "strip": str.strip,
         "text": str,
+        "trace_id": trace_id,
         "type_name": type_name,
         "upper": str.upper,
     }

@@ -14,13 +14,21 @@ from ancestry_obs.frozen import frozen
 if TYPE_CHECKING:
     from collections.abc import Container
 
-__all__ = ["HANDED", "NOTHING", "NO_SCOPE", "TARGET", "Given", "entry_variable"]
+__all__ = ["EXPLAINED", "HANDED", "NOTHING", "NO_SCOPE", "TARGET", "Given", "entry_variable"]
 
 TARGET: Final = ("target.name", "target.module", "target.class_name")
 """What there is to know of a target; the same at each of its calls."""
 
 HANDED: Final = ("context", "told")
 """Roots of what other calls hand over: from around a call, and from inside of it."""
+
+EXPLAINED: Final = {
+    "context": "context.NAME is what an outer call knows",
+    "entry": "entry.NAME is a value of the instrument's own table 'entry'",
+    "target": f"there are {', '.join(TARGET)}",
+    "told": "told.NAME is what an inner call tells, known when the call is over",
+}
+"""What to say to whoever reads one of these roots in another way, or where it is not known."""
 
 NO_SCOPE: Final = (
     "a generator has no context, told or outermost, since other calls come between its items; name "
@@ -45,6 +53,23 @@ class Given:
         """Give the variable that ``root.attribute`` is, or `None` if it is an attribute."""
         name = f"{root}.{attribute}"
         return name if root in self.roots else dict(self.names).get(name)
+
+    def unknown(self, root: str, attribute: str) -> str | None:
+        """Say what is wrong with ``root.attribute`` if the root is the map's own name.
+
+        Args:
+            root: What stands before the dot.
+            attribute: What stands behind it.
+        """
+        known = [each for each, _ in self.names if each.startswith("entry.")]
+        name = f"{root}.{attribute}"
+        if root != "entry" or not known or name in known:
+            return None
+        from difflib import get_close_matches  # noqa: PLC0415 - for mistakes alone
+
+        nearest = get_close_matches(name, known, n=1)
+        hint = f"did you mean {nearest[0]!r}? " if nearest else ""
+        return f"unknown name {name!r}; {hint}known are {', '.join(known)}"
 
     def only(self, variables: set[str]) -> Given:
         """Give what is left if no other variables are read."""

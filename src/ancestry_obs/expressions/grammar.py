@@ -124,6 +124,10 @@ class Grammar:
         _refuse_insides(node)
         variable = given_variable(node, self._given)
         if variable is None:
+            if isinstance(root := node.value, ast.Name):
+                message = self._given.unknown(root.id, node.attr)
+                if message:
+                    raise Refusal(message, node)
             self.visit(node.value)
         else:
             self.names.add(variable)

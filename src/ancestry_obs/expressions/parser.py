@@ -49,6 +49,10 @@ class Expression:
     def __str__(self) -> str:
         return self.source
 
+    def without(self, roots: frozenset[str]) -> Expression:
+        """Give what it means where some roots are names of parameters; see `Given.without`."""
+        return parse(self.source, given=self.given.without(roots))
+
 
 def parse(source: str, *, allow_methods: bool = False, given: Given = NOTHING) -> Expression:
     """Parse a label expression.

@@ -115,6 +115,8 @@ def _warnings(watched: Watched) -> Iterator[str]:
     status = watched.scrape.status
     if errors := watched.expression_errors():
         yield f"failed expressions: {errors:,.0f}"
+    if status.map_error:
+        yield f"map: {status.map_error}"
     if status.exporter_error:
         yield f"exporter: {status.exporter_error}"
     if status.end_error:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ancestry_obs.mapfile.language import json_schema
     from ancestry_obs.mapfile.loader import load, load_text
     from ancestry_obs.mapfile.map_files import resolve_map
-    from ancestry_obs.mapfile.metrics import worst_case_series
+    from ancestry_obs.mapfile.metrics import series_multiplied, worst_case_series
 
 __all__ = [
     "HookSpec",
@@ -47,6 +47,7 @@ __all__ = [
     "load_text",
     "parse_target",
     "resolve_map",
+    "series_multiplied",
     "worst_case_series",
 ]
 
@@ -56,6 +57,7 @@ _LATE: Final = {
     "load": "loader",
     "load_text": "loader",
     "resolve_map": "map_files",
+    "series_multiplied": "metrics",
     "worst_case_series": "metrics",
 }
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from ancestry_obs.mapfile.report import Report
     from ancestry_obs.mapfile.toml_lines import KeyPath
 
-__all__ = ["NAMED", "bounds_of"]
+__all__ = ["NAMED", "NATIVE", "bounds_of"]
 
 NAMED: Final[Mapping[str, tuple[float, ...]]] = {
     # OpenTelemetry, "Semantic conventions for HTTP metrics", http.server.request.duration.
@@ -22,6 +22,9 @@ NAMED: Final[Mapping[str, tuple[float, ...]]] = {
 }
 """Bounds by name, in seconds and in bytes."""
 
+NATIVE: Final = "native"
+"""The name of buckets that have no bounds of their own."""
+
 _MOST: Final = 100
 _ROUND: Final = {1: (1.0,), 2: (1.0, 3.0), 3: (1.0, 2.0, 5.0)}
 """Steps within a decade that people are used to."""
@@ -31,13 +34,13 @@ def bounds_of(given: Any, path: KeyPath, report: Report) -> tuple[Any, ...]:  # 
     """Give the bounds that are meant.
 
     Args:
-        given: A list, a name of `NAMED`, or a table with ``from``, ``to`` and ``per_decade``; what
-            is of the wrong type was reported before, and is `None`.
+        given: A list, a name of `NAMED`, `NATIVE`, which has none, or a table with ``from``, ``to``
+            and ``per_decade``; what is of the wrong type was reported before, and is `None`.
         path: Where it is.
         report: Takes the mistakes.
     """
     if isinstance(given, str):
-        return NAMED[given]
+        return NAMED.get(given, ())
     if isinstance(given, list):
         return tuple(bound for bound in given if bound is not None)
     first, last, steps = (given.get(key) for key in ("from", "to", "per_decade"))

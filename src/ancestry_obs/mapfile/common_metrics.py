@@ -25,7 +25,9 @@ def disagreement(one: MetricSpec, other: MetricSpec) -> str:
         return "its namespace is"
     if {each.name for each in one.labels} != {each.name for each in other.labels}:
         return "its labels are"
-    return "its buckets are" if one.buckets != other.buckets else ""
+    if (one.buckets, one.native) != (other.buckets, other.native):
+        return "its buckets are"
+    return ""
 
 
 def common_metric(one: MetricSpec, other: MetricSpec) -> MetricSpec:

@@ -12,15 +12,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ancestry_obs.expressions import BUILTIN_FUNCTIONS
 from ancestry_obs.mapfile.common_metrics import common_metric, disagreement
 from ancestry_obs.mapfile.defaults import defaults_of, values_for
+from ancestry_obs.mapfile.exposed_names import refuse_clashes
 from ancestry_obs.mapfile.inclusion import files_of
 from ancestry_obs.mapfile.map_files import stamps_of
-from ancestry_obs.mapfile.metrics import build_metrics, refuse_clashes
+from ancestry_obs.mapfile.metrics import build_metrics
 from ancestry_obs.mapfile.parts import (
     build_pack,
     build_parts,
     check_functions,
     check_writers,
     recorded_by,
+    refuse_two_contexts,
 )
 from ancestry_obs.mapfile.reader import Reader
 from ancestry_obs.mapfile.report import differing
@@ -70,6 +72,7 @@ def compose(root: MapFile) -> MapSpec:
     for file, each in zip(files, parts, strict=True):
         check_writers(each, recorded_by(instruments), file.report)
     _refuse_same_names(instruments, root.report)
+    refuse_two_contexts(instruments, root.report)
     budget = _united(files, lambda file: {"budget": file.tables.get("budget")}, lambda key: (key,))
     order = {file.report.source: rank for rank, file in enumerate(reversed(files))}
     root.report.findings.sort(key=lambda e: (order.get(e.where.source, 0), e.where.line or 0))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ancestry_obs.mapfile.handed import of_the_call
-from ancestry_obs.mapfile.metrics import bounds_in, label_of
+from ancestry_obs.mapfile.metrics import NO_BUCKETS, buckets_in, label_of
 from ancestry_obs.mapfile.reader import Reader
 from ancestry_obs.mapfile.report import differing
 from ancestry_obs.mapfile.specs import HandedSpec
@@ -18,7 +18,6 @@ from ancestry_obs.mapfile.taken import DefaultLabel, Defaults
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-    from ancestry_obs.expressions import Expression
     from ancestry_obs.mapfile.map_files import MapFile
     from ancestry_obs.mapfile.toml_lines import KeyPath
 
@@ -40,7 +39,7 @@ def defaults_of(files: Sequence[MapFile], functions: Collection[str]) -> dict[Ma
 
 def values_for(
     file: MapFile, files: Iterable[MapFile], defaults: Mapping[MapFile, Defaults]
-) -> dict[str, dict[str, Expression]]:
+) -> dict[str, dict[str, DefaultLabel]]:
     """Give what the records of a file take for labels that they do not give, by metric.
 
     Args:
@@ -48,7 +47,7 @@ def values_for(
         files: All files.
         defaults: What each of them takes.
     """
-    values: dict[str, dict[str, Expression]] = {}
+    values: dict[str, dict[str, DefaultLabel]] = {}
     for other in files:
         for name in other.tables.get("metrics") or ():
             values.setdefault(
@@ -68,7 +67,7 @@ def _said_by(file: MapFile, functions: Collection[str]) -> Iterator[tuple[KeyPat
     """Build what a file itself says, by its key."""
     table = file.tables.get("defaults") or {}
     path: KeyPath = ("defaults",)
-    if found := bounds_in(table, path, file.report):
+    if (found := buckets_in(table, path, file.report)) != NO_BUCKETS:
         yield ("buckets",), found
     if table.get("max_values"):
         yield ("max_values",), table["max_values"]
@@ -82,7 +81,7 @@ def _said_by(file: MapFile, functions: Collection[str]) -> Iterator[tuple[KeyPat
         label = label_of(name, bound, place, file.report)
         if value is not None:
             reader.check_outcomes(label, value, (*place, "value"))
-            yield ("labels", name), DefaultLabel(label, value)
+            yield ("labels", name), DefaultLabel(label, value, file.report.where((*place, "value")))
 
 
 def _taken_by(
@@ -94,7 +93,7 @@ def _taken_by(
         for key in dict.fromkeys(key for each in reversed(speakers) for key in said[each])
     }
     labels = tuple(value for key, value in taken.items() if key[0] == "labels")
-    return Defaults(taken.get(("buckets",), ()), taken.get(("max_values",)), labels, fed)
+    return Defaults(taken.get(("buckets",), NO_BUCKETS), taken.get(("max_values",)), labels, fed)
 
 
 def _settled(key: KeyPath, speakers: list[MapFile], said: dict[MapFile, dict[KeyPath, Any]]) -> Any:  # noqa: ANN401 - what that key holds

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ancestry_obs.mapfile.specs import RecordSpec
     from ancestry_obs.mapfile.toml_lines import KeyPath
 
-__all__ = ["build_handed", "nested_name", "of_the_call", "of_the_end"]
+__all__ = ["build_handed", "nested_name", "of_the_call", "of_the_end", "read_pairs"]
 
 _TARGET: Final = tuple((each, each) for each in TARGET)
 _BEFORE: Final = Given(frozenset({"context"}), _TARGET)
@@ -35,10 +35,10 @@ def build_handed(table: dict[str, Any], path: KeyPath, reader: Reader) -> Handed
         path: Where it is.
         reader: Knows the functions, takes the mistakes.
     """
-    entry = _pairs(table, "entry", path, reader, Variables(given=_BEFORE))
-    context = _pairs(table, "context", path, reader, Variables(given=_BEFORE))
+    entry = read_pairs(table, "entry", path, reader, Variables(given=_BEFORE))
+    context = read_pairs(table, "context", path, reader, Variables(given=_BEFORE))
     spec = HandedSpec(entry, context)
-    return HandedSpec(entry, context, _pairs(table, "tell", path, reader, of_the_end(spec)))
+    return HandedSpec(entry, context, read_pairs(table, "tell", path, reader, of_the_end(spec)))
 
 
 def of_the_call(handed: HandedSpec) -> Variables:
@@ -70,9 +70,21 @@ def _with_entry(given: Given, handed: HandedSpec) -> Given:
     return Given(given.roots, (*given.names, *entry))
 
 
-def _pairs(
+def read_pairs(
     table: dict[str, Any], key: str, path: KeyPath, reader: Reader, variables: Variables
 ) -> tuple[tuple[str, Expression], ...]:
+    """Read a table of expressions by name.
+
+    Args:
+        table: Has it, maybe.
+        key: Under which.
+        path: Where the table is.
+        reader: Knows the functions, takes the mistakes.
+        variables: What they may read.
+
+    Returns:
+        Each name with its expression, those that are broken left out.
+    """
     given = table.get(key) or {}
     read = {name: reader.expression(given, name, (*path, key), variables) for name in given}
     return tuple((name, expression) for name, expression in read.items() if expression is not None)

@@ -6,11 +6,12 @@ Each is taken once, by whatever ways it is reached. What it says counts for noth
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ancestry_obs.exceptions import MapError
-from ancestry_obs.mapfile.map_files import PACK, missing, pack_path, read_file
+from ancestry_obs.mapfile.map_files import PACK, missing, pack_path, packs_there_are, read_file
 from ancestry_obs.mapfile.report import nearest_name
 
 if TYPE_CHECKING:
@@ -69,11 +70,17 @@ class _Reading:
         path, source = _meant(name, by)
         try:
             key = os.path.realpath(path)
-            is_there = path.exists()
+            mode = path.stat().st_mode
         except ValueError:  # a null byte
             raise _RefusedError(f"{name!r} can be no file's name", "name a map's file") from None
-        if not is_there:
-            raise _RefusedError(*_not_there(name, path))
+        except (FileNotFoundError, NotADirectoryError):
+            raise _RefusedError(*_not_there(name, path, by)) from None
+        except OSError as error:  # too long a name, a folder that is not to be looked into
+            message = f"{name!r}: cannot be read: {error.strerror}"
+            raise _RefusedError(message, "name a readable file") from None
+        if stat.S_ISFIFO(mode):
+            # To open one waits until somebody writes to it, and a reload would read it again.
+            raise _RefusedError(f"{name!r} is a pipe", "name a file")
         if key in self._open:
             raise _RefusedError(*self._circle(key, name))
         if key not in self._known:
@@ -126,12 +133,19 @@ def _meant(name: str, by: MapFile) -> tuple[Path, str]:
     return path, str(path)
 
 
-def _not_there(name: str, path: Path) -> tuple[str, str]:
+def _not_there(name: str, path: Path, by: MapFile) -> tuple[str, str]:
     if name.startswith(PACK):
         return missing(name)
-    folder = path.parent
-    beside = [each.name for each in folder.glob("*.toml")] if folder.is_dir() else []
-    nearest = nearest_name(path.name, beside)
-    if nearest:
-        return f"there is no file {name!r}", f"did you mean {str(Path(name).with_name(nearest))!r}?"
-    return f"there is no file {name!r}", "name a map's file, by its path from this one"
+    meant = _nearest(name, path, by)
+    remedy = f"did you mean {meant!r}?" if meant else "name a map's file, by its path from this one"
+    return f"there is no file {name!r}", remedy
+
+
+def _nearest(name: str, path: Path, by: MapFile) -> str | None:
+    """Give what may be meant: a pack of that name, or a file in the folder that is named."""
+    if name in packs_there_are():
+        return f"{PACK}{name}"
+    # A link that leads nowhere is listed there, too.
+    beside = [each for each in path.parent.glob("*.toml") if each.exists() and each != by.path]
+    nearest = nearest_name(path.stem, [each.stem for each in beside])
+    return nearest and str(Path(name).with_name(f"{nearest}.toml"))

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from typing import Any, Final, get_args
 
-from ancestry_obs.mapfile.buckets import NAMED
+from ancestry_obs.mapfile.buckets import NAMED, NATIVE
 from ancestry_obs.mapfile.containers import Array, Either, Field, Named, Table
 from ancestry_obs.mapfile.shapes import (
+    between,
     choice,
     day_or_time,
     flag,
     namespace,
     number,
     percentage,
-    share,
     text,
     versions,
     whole,
@@ -31,6 +31,7 @@ ACTIONS: Final = ("exporter.start", "exporter.stop")
 MOST_VALUES: Final = 10_000
 _LEAST_SAMPLE: Final = 0.001
 _MOST_STEPS: Final = 20
+_MOST_BUCKETS: Final = 1000
 
 # Colons are for recording rules; "obs_" would meet the toolkit's own ancestry_obs_* metrics.
 _METRIC_NAME: Final = "^(?!__|obs_)[a-zA-Z_][a-zA-Z0-9_]*$"
@@ -79,7 +80,7 @@ _LABEL: Final = Either(
 )
 
 _BUCKETS: Final = Either(
-    choice(tuple(NAMED)),
+    choice((*NAMED, NATIVE)),
     Table(
         {
             "from": Field(number("a number above 0"), "The first bound.", required=True),
@@ -95,6 +96,30 @@ _BUCKETS: Final = Either(
 
 _ANY_BUCKETS: Final = Either(Array(number("a finite number; +Inf is added by itself")), _BUCKETS)
 
+_NATIVE: Final = Table(
+    {
+        "factor": Field(
+            between(1.0028, 65536),
+            "How many times its lower bound a bucket's upper bound is at most.",
+        ),
+        "max_buckets": Field(
+            whole(1, _MOST_BUCKETS), "How many buckets there may be before they get wider."
+        ),
+        "zero_threshold": Field(
+            between(0, 1e300),
+            "What is not further from zero than this counts as zero.",
+        ),
+        "max_zero_threshold": Field(
+            between(0, 1e300),
+            "How far the bucket of zero may grow before the others get wider.",
+        ),
+        "min_reset_seconds": Field(
+            between(0, 1e9),
+            "After how many seconds it may begin anew before its buckets get wider.",
+        ),
+    }
+)
+
 _METRIC: Final = Table(
     {
         "type": Field(choice(get_args(MetricType)), "What is kept of the records.", required=True),
@@ -104,11 +129,14 @@ _METRIC: Final = Table(
             _ANY_BUCKETS,
             "A histogram's upper bounds, ascending, without +Inf; or a name or a range for them.",
         ),
+        "native": Field(
+            _NATIVE, "What its exponential buckets are like; with buckets beside them, or without."
+        ),
     },
     extra={
         # A histogram may have those of the map's defaults.
         "if": {"properties": {"type": {"const": "histogram"}}},
-        "else": {"properties": {"buckets": False}},
+        "else": {"properties": {"buckets": False, "native": False}},
     },
 )
 
@@ -124,6 +152,11 @@ _RECORD: Final = Table(
         "when": Field(_EXPRESSION, "Record only if this is true."),
         "each": Field(
             _EXPRESSION, "What has items, each of which is recorded and is read as item."
+        ),
+        "exemplar": Field(
+            # No series gets them, so that le and quantile are free.
+            Named(_EXPRESSION, _FUNCTION_NAME, _FUNCTION_RULE),
+            "An expression for each label of exemplars, such as trace_id; counters and histograms.",
         ),
     }
 )
@@ -147,7 +180,7 @@ _INSTRUMENT: Final = Table(
             flag(), "Whether it may well be that it is never called while others in its module are."
         ),
         "sample": Field(
-            share(_LEAST_SAMPLE),
+            between(_LEAST_SAMPLE, 1),
             "The share of calls that are timed; all are counted. The default is 1.",
         ),
         "at": Field(

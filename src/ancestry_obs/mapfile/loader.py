@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ancestry_obs.exceptions import MapError
 from ancestry_obs.expressions import BUILTIN_FUNCTIONS
+from ancestry_obs.mapfile.exposed_names import refuse_clashes
 from ancestry_obs.mapfile.language import VERSION
 from ancestry_obs.mapfile.map_files import (
     PACK,
@@ -22,13 +23,14 @@ from ancestry_obs.mapfile.map_files import (
     resolve_map,
     stamps_of,
 )
-from ancestry_obs.mapfile.metrics import build_metrics, refuse_clashes
+from ancestry_obs.mapfile.metrics import build_metrics
 from ancestry_obs.mapfile.parts import (
     build_pack,
     build_parts,
     check_functions,
     check_writers,
     recorded_by,
+    refuse_two_contexts,
 )
 from ancestry_obs.mapfile.reader import Reader
 from ancestry_obs.mapfile.shapes import percent
@@ -52,7 +54,7 @@ def load(
     Args:
         source: A file, ``pack:NAME`` or the name of a shipped map (see `resolve_map`), several of
             these; a mapping of the same structure; or a spec, which is given back as it is.
-        packs: Names of packs that it is to include besides.
+        packs: Names of packs that it is to include besides, with or without ``pack:``.
 
     Returns:
         The validated map, with all that it includes.
@@ -67,7 +69,8 @@ def load(
     """
     if isinstance(source, MapSpec):
         return source
-    wanted = [*dict.fromkeys(f"{PACK}{pack}" for pack in packs if f"{PACK}{pack}" != source)]
+    names = [f"{PACK}{pack.removeprefix(PACK)}" for pack in packs]
+    wanted = [each for each in dict.fromkeys(names) if each != source]
     require_packs(wanted)
     if not isinstance(source, (str, os.PathLike, Mapping)):
         names = [*dict.fromkeys([*map(str, source), *wanted])]
@@ -120,6 +123,7 @@ def _alone(file: MapFile) -> MapSpec:
     check_functions(functions, reader)
     parts = build_parts(tables, reader)
     check_writers(parts, recorded_by(parts.instruments), report)
+    refuse_two_contexts(parts.instruments, report)
     report.findings.sort(key=_line)
     pack = tables.get("pack")
     return MapSpec(

@@ -147,7 +147,8 @@ def missing(name: str) -> tuple[str, str]:
     if name.startswith(PACK):
         pack = name.removeprefix(PACK)
         return f"there is no pack {pack!r}", allowed_names(pack, packs_there_are())
-    return "no such file", f"maps that ship: {', '.join(_maps_in(SHIPPED)) or 'none'}"
+    hint = f"did you mean {PACK + name!r}? " if name in packs_there_are() else ""
+    return "no such file", f"{hint}maps that ship: {', '.join(_maps_in(SHIPPED)) or 'none'}"
 
 
 def resolve_map(name_or_path: str | Path) -> Path:

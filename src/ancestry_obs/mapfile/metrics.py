@@ -10,13 +10,13 @@ from itertools import pairwise
 from math import prod
 from typing import TYPE_CHECKING, Any, Final
 
-from ancestry_obs.exceptions import Finding
-from ancestry_obs.mapfile.buckets import bounds_of
+from ancestry_obs.mapfile.buckets import NATIVE, bounds_of
+from ancestry_obs.mapfile.exposed_names import COUNTER_SUFFIX, OWN, joined
 from ancestry_obs.mapfile.language import LABEL_BOUNDS
-from ancestry_obs.mapfile.specs import LabelSpec, MetricSpec
+from ancestry_obs.mapfile.specs import LabelSpec, MetricSpec, NativeSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from ancestry_obs.mapfile.report import Report
     from ancestry_obs.mapfile.taken import Defaults
@@ -24,24 +24,21 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ALWAYS_POSSIBLE",
-    "bounds_in",
+    "NO_BUCKETS",
+    "buckets_in",
     "build_metrics",
     "label_of",
     "possible_values",
-    "refuse_clashes",
+    "series_multiplied",
+    "series_of_each",
     "worst_case_series",
 ]
 
 # What a label can be beside its own values: past its bound, and after a failing expression.
 ALWAYS_POSSIBLE: Final = ("other", "error")
 
-_COUNTER_SUFFIX: Final = "_total"
-_OWN: Final = "ancestry_obs_"
-# OpenMetrics 1.0, "Suffixes": the names that a family of each type has besides its own.
-_SUFFIXES: Final[dict[str, tuple[str, ...]]] = {
-    "counter": ("_total", "_created"),
-    "histogram": ("_bucket", "_sum", "_count", "_created"),
-}
+Chosen = tuple[tuple[float, ...], NativeSpec | None]
+NO_BUCKETS: Final[Chosen] = ((), None)
 
 
 def worst_case_series(metric: MetricSpec) -> int:
@@ -51,10 +48,37 @@ def worst_case_series(metric: MetricSpec) -> int:
         metric: The metric; its labels' bounds include ``other`` and ``error``.
 
     Returns:
-        The number of label combinations; a histogram has its buckets, ``+Inf``, sum and count each.
+        The number of label combinations; a histogram has its buckets, ``+Inf``, sum and count each,
+        and a native one is a single series, beside which there may be those.
     """
-    combinations = prod(map(possible_values, metric.labels))
-    return combinations * (len(metric.buckets) + 3 if metric.type == "histogram" else 1)
+    return prod(number for number, _ in _factors(metric))
+
+
+def series_multiplied(metric: MetricSpec) -> str:
+    """Write what `worst_case_series` multiplies, as ``5 of a histogram * 22 status``.
+
+    Args:
+        metric: The metric.
+
+    Returns:
+        The text; an empty one where nothing is multiplied.
+    """
+    factors = [f"{number:,} {what}" for number, what in _factors(metric)]
+    return " * ".join(factors) if len(factors) > 1 else ""
+
+
+def _factors(metric: MetricSpec) -> list[tuple[int, str]]:
+    each = series_of_each(metric)
+    own = [(each, "of a histogram")] if each > 1 else []
+    return [*own, *((possible_values(label), label.name) for label in metric.labels)]
+
+
+def series_of_each(metric: MetricSpec) -> int:
+    """Count the time series that Prometheus stores for one combination of labels."""
+    if metric.type != "histogram":
+        return 1
+    classic = len(metric.buckets) + 3
+    return classic if metric.native is None else 1 + (classic if metric.buckets else 0)
 
 
 def possible_values(label: LabelSpec) -> int:
@@ -92,9 +116,9 @@ def _metric(
     defaults: Defaults | None,
 ) -> MetricSpec | None:
     kind, path = table.get("type"), ("metrics", name)
-    if namespace == "" and name.startswith(_OWN):
-        message = f"the names that begin with {_OWN!r} are the toolkit's own"
-        report.add(path, message, "rename it, or write a namespace")
+    if namespace is not None and joined(namespace, name).startswith(OWN):
+        message = f"the names that begin with {OWN!r} are the toolkit's own"
+        report.add(path, message, "rename it, or write another namespace")
     _check_suffix(name, kind, path, report)
     labels = table.get("labels") or {}
     most = defaults.max_values if defaults else None
@@ -105,17 +129,18 @@ def _metric(
     ]
     if defaults:
         specs += [each for each in defaults.labels_of(name) if each.name not in labels]
-    buckets = _buckets(kind, table, path, report, defaults.buckets if defaults else ())
+    default = defaults.buckets if defaults else NO_BUCKETS
+    buckets, native = _buckets(kind, table, path, report, default)
     if kind is None:
         return None
     text, where = table.get("help") or "", report.where(path)
-    return MetricSpec(name, kind, text, tuple(specs), buckets, where, namespace)
+    return MetricSpec(name, kind, text, tuple(specs), buckets, where, namespace, native)
 
 
 def _check_suffix(name: str, kind: str | None, path: KeyPath, report: Report) -> None:
     """Prometheus documentation, "Metric and label naming": an accumulating count ends in _total."""
-    has_suffix = name.endswith(_COUNTER_SUFFIX)
-    if kind == "counter" and (not has_suffix or name == _COUNTER_SUFFIX):
+    has_suffix = name.endswith(COUNTER_SUFFIX)
+    if kind == "counter" and (not has_suffix or name == COUNTER_SUFFIX):
         report.add(
             path,
             f"the counter's name {name!r} does not end in '_total'",
@@ -123,7 +148,7 @@ def _check_suffix(name: str, kind: str | None, path: KeyPath, report: Report) ->
         )
     elif kind is not None and kind != "counter" and has_suffix:
         message = f"the name {name!r} of a {kind} ends in '_total', as only a counter's does"
-        report.add(path, message, f"write {name.removesuffix(_COUNTER_SUFFIX)!r}")
+        report.add(path, message, f"write {name.removesuffix(COUNTER_SUFFIX)!r}")
 
 
 def label_of(name: str, bound: Any, path: KeyPath, report: Report) -> LabelSpec:  # noqa: ANN401 - list or dict
@@ -151,57 +176,50 @@ def _buckets(
     table: Mapping[str, Any],
     path: KeyPath,
     report: Report,
-    default: tuple[float, ...],
-) -> tuple[float, ...]:
-    if kind == "histogram" and "buckets" not in table:
-        if not default:
+    default: Chosen,
+) -> Chosen:
+    given = [key for key in ("buckets", "native") if key in table]
+    if kind == "histogram" and not given:
+        if default == NO_BUCKETS:
             report.add(
                 path,
                 "a histogram has no buckets",
-                'write buckets = "latency", or [0.1, 1, 10], for example',
+                'write buckets = "latency", "native" or [0.1, 1, 10], for example',
             )
         return default
-    if kind not in {"histogram", None} and "buckets" in table:
-        report.add(
-            (*path, "buckets"), f"a {kind} has buckets", "take them out, or make it a histogram"
-        )
-    return bounds_in(table, path, report)
+    if kind not in {"histogram", None} and given:
+        what = "buckets" if given == ["buckets"] else "native buckets"
+        remedy = "take them out, or make it a histogram"
+        report.add((*path, given[-1]), f"a {kind} has {what}", remedy)
+    return buckets_in(table, path, report)
 
 
-def bounds_in(table: Mapping[str, Any], path: KeyPath, report: Report) -> tuple[float, ...]:
-    """Give the bounds that a table's ``buckets`` are.
+def buckets_in(table: Mapping[str, Any], path: KeyPath, report: Report) -> Chosen:
+    """Give what a table says of buckets.
 
     Args:
         table: The table, perhaps without any.
         path: Where it is.
         report: Takes the mistakes.
     """
-    bounds = bounds_of(table.get("buckets") or [], (*path, "buckets"), report)
+    given, native = table.get("buckets"), table.get("native")
+    bounds = bounds_of(given or [], (*path, "buckets"), report)
     for lower, upper in pairwise(bounds):
         if lower >= upper:
             message = f"the bucket {upper} comes after {lower}"
             report.add((*path, "buckets"), message, "write each bound once, in ascending order")
-    return tuple(map(float, bounds))
+    if given == NATIVE and native is None:
+        native = {}
+    return tuple(map(float, bounds)), _native(native, (*path, "native"), report)
 
 
-def refuse_clashes(metrics: Iterable[MetricSpec | None], report: Report) -> None:
-    """Refuse two metrics of a map that would expose, or describe, the same name.
-
-    Args:
-        metrics: Those of all its files; `None` for one that is broken.
-        report: Takes the mistakes.
-    """
-    taken: dict[tuple[bool, str], str] = {}
-    for metric in filter(None, metrics):
-        for name in _exposed_names(metric):
-            full = f"{metric.namespace}_{name}" if metric.namespace else name
-            owner = taken.setdefault((metric.namespace is None, full), metric.name)
-            if owner != metric.name:
-                message = f"{metric.name!r} and {owner!r} would both expose {name!r}"
-                report.findings.append(Finding(message, metric.where, "rename one of them"))
-                break
-
-
-def _exposed_names(metric: MetricSpec) -> list[str]:
-    family = metric.name.removesuffix(_COUNTER_SUFFIX) if metric.type == "counter" else metric.name
-    return [family, *(family + suffix for suffix in _SUFFIXES.get(metric.type, ()))]
+def _native(table: Mapping[str, Any] | None, path: KeyPath, report: Report) -> NativeSpec | None:
+    if table is None:
+        return None
+    given = {key: value for key, value in table.items() if value is not None}
+    if given.get("max_zero_threshold"):
+        least = given.get("zero_threshold", NativeSpec().zero_threshold)
+        if given["max_zero_threshold"] < least:
+            message = f"max_zero_threshold is below zero_threshold, which is {least:g}"
+            report.add((*path, "max_zero_threshold"), message, "write a larger one, or none")
+    return NativeSpec(**given)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from keyword import iskeyword
 from typing import TYPE_CHECKING, Any, Final
 
+from ancestry_obs.exceptions import Finding
 from ancestry_obs.expressions import BUILTIN_FUNCTIONS
 from ancestry_obs.frozen import frozen, replaced
 from ancestry_obs.mapfile.handed import build_handed, nested_name
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
     from datetime import date
 
+    from ancestry_obs.exceptions import Where
     from ancestry_obs.mapfile.reader import Reader
     from ancestry_obs.mapfile.report import Report
     from ancestry_obs.mapfile.toml_lines import KeyPath
@@ -34,6 +36,8 @@ __all__ = [
     "check_functions",
     "check_writers",
     "recorded_by",
+    "refuse_two_contexts",
+    "two_contexts",
 ]
 
 _SELF: Final = Variables(only=("self",))
@@ -217,3 +221,31 @@ def check_writers(parts: Parts, recorded: Collection[str], report: Report) -> No
         if sample.metric in recorded:
             message = f"{sample.metric!r} is sampled here and recorded by an instrument"
             report.add(("sample", index, "metric"), message, "keep one of the two")
+
+
+def refuse_two_contexts(instruments: Iterable[InstrumentSpec], report: Report) -> None:
+    """Refuse that two instruments set one context value at one function: the last would win.
+
+    What a glob means is known to `checking` alone.
+
+    Args:
+        instruments: Those of all files.
+        report: Takes the mistakes.
+    """
+    known: dict[tuple[str, At, str], tuple[str, Where]] = {}
+    for each in instruments:
+        for name, expression in each.handed.context:
+            for target in each.targets:
+                here = expression.source, each.where
+                text, where = known.setdefault((target, each.at, name), here)
+                if text != expression.source:
+                    report.findings.append(two_contexts(name, target, where, each.where))
+
+
+def two_contexts(name: str, target: str, first: Where, second: Where) -> Finding:
+    """Make the finding that two instruments set one context value at one function."""
+    return Finding(
+        f"{target}: context.{name} is another value in {first.file_and_line}",
+        second,
+        "keep one of the two, or give them different names",
+    )

@@ -20,8 +20,10 @@ from ancestry_obs.mapfile.targets import parse_target
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+    from ancestry_obs.exceptions import Where
     from ancestry_obs.mapfile.report import Report
     from ancestry_obs.mapfile.specs import LabelSpec, MetricSpec
+    from ancestry_obs.mapfile.taken import DefaultLabel
     from ancestry_obs.mapfile.toml_lines import KeyPath
 
 __all__ = ["Reader", "Variables"]
@@ -50,13 +52,13 @@ class Reader:
         metrics: The metrics by name; `None` for one that is broken.
         functions: The label functions there are.
         report: Takes the mistakes.
-        values: What a label is where a record does not give it, by metric and label.
+        values: The default of a label where a record does not give it, by metric and label.
     """
 
     metrics: Mapping[str, MetricSpec | None]
     functions: Collection[str]
     report: Report
-    values: Mapping[str, Mapping[str, Expression]] = field(default_factory=dict)
+    values: Mapping[str, Mapping[str, DefaultLabel]] = field(default_factory=dict)
 
     def target(self, text: str | None, path: KeyPath, *, single: bool = False) -> str:
         """Check a target's form; `single` refuses globs."""
@@ -109,18 +111,34 @@ class Reader:
             return ()
         declared = [label.name for label in metric.labels]
         taken = self.values.get(metric.name) or {}
-        read = {**taken, **read}
+        read = {**{name: each.value for name, each in taken.items()}, **read}
         for name in given:
             if name not in declared:
-                message = f"unknown label {name!r} of {metric.name!r}"
+                message = f"unknown label {name!r} of {metric.name!r}{self._declared(metric)}"
                 self.report.add((*inside, name), message, allowed_names(name, declared))
         for label in metric.labels:
             if label.name not in read:
                 remedy = f'add {label.name} = "..." with an expression'
-                self.report.add(inside, f"the label {label.name!r} is missing", remedy)
+                message = f"the label {label.name!r} is missing{self._declared(metric)}"
+                self.report.add(inside, message, remedy)
             elif expression := read[label.name]:
                 self.check_outcomes(label, expression, (*inside, label.name))
         return tuple((name, expression) for name in declared if (expression := read.get(name)))
+
+    def _declared(self, metric: MetricSpec) -> str:
+        """Say where a metric is declared, if that is another file: there it may be mended, too."""
+        where = metric.where
+        return "" if where.source == self.report.source else f", declared in {where.file_and_line}"
+
+    def taken(
+        self, table: Mapping[str, Any], metric: MetricSpec | None
+    ) -> tuple[tuple[str, Where], ...]:
+        """Give the texts of the defaults that a record takes for its labels, with their places."""
+        values = self.values.get(metric.name) or {} if metric and self.values else {}
+        given = table.get("labels") or {}
+        return tuple(
+            (each.value.source, each.where) for name, each in values.items() if name not in given
+        )
 
     def check_outcomes(self, label: LabelSpec, expression: Expression, path: KeyPath) -> None:
         """Refuse what an expression may give and an enumeration does not list."""

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from ancestry_obs.mapfile.handed import of_the_call, of_the_end
-from ancestry_obs.mapfile.specs import HANDED_OVER, RecordSpec
+from ancestry_obs.mapfile.handed import of_the_call, of_the_end, read_pairs
+from ancestry_obs.mapfile.specs import HANDED_OVER, MOST_EXEMPLAR_CHARACTERS, RecordSpec
 
 if TYPE_CHECKING:
     from ancestry_obs.expressions import Expression
@@ -56,11 +56,14 @@ def build_record(
     )
     if each is not None:
         _check_each(each, table, path, reader.report)
+    exemplar = read_pairs(table, "exemplar", path, reader, variables)
     if metric is not None:
         _check_numbers(metric, table, path, reader.report)
         _check_constant(metric, value, path, reader.report)
         _check_moment(metric, table, path, reader.report)
         _check_many(metric, table, path, reader.report)
+        _check_exemplar(metric, table, path, reader.report)
+        _check_length([name for name, _ in exemplar], path, reader.report)
         # Written out it is the same as left out, so that the two compare equal.
         if metric.type == "histogram" and value is not None and value.source == "elapsed":
             value = None
@@ -73,6 +76,8 @@ def build_record(
         when=when,
         where=reader.report.where(path),
         each=each,
+        exemplar=exemplar,
+        taken=reader.taken(table, metric),
     )
 
 
@@ -94,6 +99,29 @@ def _check_many(metric: MetricSpec, table: dict[str, Any], path: KeyPath, report
     if metric.type == "histogram" and "value" not in table:
         message = "the elapsed time is the call's, and no item's"
         report.add(path, message, 'write a value, such as "item.size"')
+
+
+def _check_exemplar(
+    metric: MetricSpec, table: dict[str, Any], path: KeyPath, report: Report
+) -> None:
+    if "exemplar" not in table:
+        return
+    place = (*path, "exemplar")
+    if metric.type not in {"counter", "histogram"}:
+        message = f"a metric of type {metric.type} has no exemplars"
+        report.add(place, message, "take it out, or record a counter or a histogram")
+    if table["exemplar"] == {}:
+        report.add(
+            place, "an exemplar without labels", 'write trace_id = "trace_id()", for example'
+        )
+
+
+def _check_length(names: list[str], path: KeyPath, report: Report) -> None:
+    length = len("".join(names))
+    if length > MOST_EXEMPLAR_CHARACTERS:
+        possible = f"names and values may have {MOST_EXEMPLAR_CHARACTERS} together"
+        message = f"its names alone have {length} characters; {possible}"
+        report.add((*path, "exemplar"), message, "shorten them")
 
 
 def _check_numbers(

@@ -36,7 +36,6 @@ __all__ = [
     "number",
     "percent",
     "percentage",
-    "share",
     "text",
     "versions",
     "whole",
@@ -147,16 +146,12 @@ def number(meaning: str) -> Scalar:
     )
 
 
-def share(least: float) -> Scalar:
-    """Make the shape of a share: a number up to 1.
-
-    Args:
-        least: The least that is possible.
-    """
+def between(least: float, most: float) -> Scalar:
+    """Make the shape of a number in a range, both ends included."""
     return Scalar(
-        f"a number from {least:g} to 1",
-        lambda value: type(value) in {int, float} and least <= value <= 1,
-        {"type": "number", "minimum": least, "maximum": 1},
+        f"a number from {least:g} to {most:g}",
+        lambda value: type(value) in {int, float} and least <= value <= most,
+        {"type": "number", "minimum": least, "maximum": most},
     )
 
 

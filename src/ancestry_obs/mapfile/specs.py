@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "HANDED_OVER",
+    "MOST_EXEMPLAR_CHARACTERS",
     "Aggregate",
     "At",
     "FileStamp",
@@ -28,11 +29,15 @@ __all__ = [
     "MetricSpec",
     "MetricType",
     "Moment",
+    "NativeSpec",
     "PackSpec",
     "RecordSpec",
     "SampleSpec",
     "Where",
 ]
+
+MOST_EXEMPLAR_CHARACTERS: Final = 128
+"""How many characters names and values of an exemplar may have together (OpenMetrics 1.0)."""
 
 MetricType = Literal["counter", "gauge", "histogram", "ratio", "in_flight"]
 Moment = Literal["call", "first", "item", "return", "raise", "exit"]
@@ -65,6 +70,28 @@ class LabelSpec:
 
 
 @frozen()
+class NativeSpec:
+    """How fine the exponential buckets of a native histogram are, and what bounds them.
+
+    The names are client_golang's; source: Prometheus, "Native Histograms".
+
+    Args:
+        factor: A bucket's upper bound is at most so many times its lower one; above 1.
+        max_buckets: How many buckets there may be beside that of zero, before they get wider.
+        zero_threshold: What is not further from zero than this counts as zero.
+        max_zero_threshold: As far may that bucket grow, before the others get wider.
+        min_reset_seconds: After as many seconds the histogram may begin anew, before anything gets
+            wider; 0 for never.
+    """
+
+    factor: float = 1.1
+    max_buckets: int = 160
+    zero_threshold: float = 2.0**-128
+    max_zero_threshold: float = 0.0
+    min_reset_seconds: float = 0.0
+
+
+@frozen()
 class MetricSpec:
     """A metric that the map declares.
 
@@ -76,6 +103,7 @@ class MetricSpec:
         buckets: The upper bounds of a histogram, ascending, without ``+Inf``; otherwise empty.
         where: The place in the map.
         namespace: What its full name begins with, if the map says so; empty for nothing.
+        native: Of a native histogram, which may have buckets besides; otherwise `None`.
     """
 
     name: str
@@ -85,6 +113,7 @@ class MetricSpec:
     buckets: tuple[float, ...]
     where: Where = field(compare=False)
     namespace: str | None = None
+    native: NativeSpec | None = None
 
     def full_name(self, namespace: str) -> str:
         """Give the name that Prometheus has for it.
@@ -112,6 +141,8 @@ class RecordSpec:
         where: The place in the map.
         outermost: The name of the calls within which it is not recorded; empty if there are none.
         each: What has the items for each of which it is recorded; `None` for one record of a call.
+        exemplar: One expression for each label of an exemplar; empty if there are to be none.
+        taken: The texts of its expressions that are a map's defaults, each with its place.
     """
 
     metric: str
@@ -123,12 +154,19 @@ class RecordSpec:
     where: Where = field(compare=False)
     outermost: str = ""
     each: Expression | None = None
+    exemplar: tuple[tuple[str, Expression], ...] = ()
+    taken: tuple[tuple[str, Where], ...] = field(default=(), compare=False)
+
+    def where_of(self, expression: Expression) -> Where:
+        """Give the place in the map where one of its expressions is."""
+        return dict(self.taken).get(expression.source, self.where)
 
     @property
     def expressions(self) -> tuple[Expression, ...]:
         """Every expression of it."""
         optional = (self.value, self.hit, self.when, self.each)
-        return (*dict(self.labels).values(), *(each for each in optional if each is not None))
+        labels = (*dict(self.labels).values(), *dict(self.exemplar).values())
+        return (*labels, *(each for each in optional if each is not None))
 
 
 @frozen()
@@ -310,6 +348,12 @@ class MapSpec:
     budget: float | None = None
     packs: tuple[PackSpec, ...] = ()
     files: tuple[FileStamp, ...] = field(default=(), compare=False, repr=False)
+
+    @property
+    def fed(self) -> frozenset[str]:
+        """The names of the metrics that its instruments and samples feed."""
+        recorded = {record.metric for each in self.instruments for record in each.records}
+        return frozenset(recorded | {each.metric for each in self.samples})
 
     def functions_of(self, *parts: InstrumentSpec | SampleSpec) -> tuple[tuple[str, str], ...]:
         """Give those of one's own label functions that the expressions of some parts call."""

@@ -7,7 +7,6 @@ it stays. The format is `web_config`'s, passwords are `passwords`'.
 
 from __future__ import annotations
 
-import logging
 import ssl
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ancestry_obs.exceptions import ExporterError
 from ancestry_obs.metrics_exporter.passwords import PasswordCheck, load_bcrypt
 from ancestry_obs.metrics_exporter.web_config import WebConfig, read_web_config
+from ancestry_obs.notices import Notices
 from ancestry_obs.unpatched import threading
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Access"]
 
-logger = logging.getLogger("ancestry_obs")
+logger = Notices()
 
 # How long a configuration that could not be used is left alone if it does not change.
 _AGAIN_SECONDS: Final = 5.0

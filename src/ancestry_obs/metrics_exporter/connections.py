@@ -6,7 +6,6 @@ slow alone. What all connections share, and how many there may be, is the server
 
 from __future__ import annotations
 
-import logging
 import ssl
 import sys
 from contextlib import suppress
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from ancestry_obs.metrics_exporter.handler import Handler
 from ancestry_obs.metrics_exporter.pages import Page
+from ancestry_obs.notices import Notices
 from ancestry_obs.unpatched import socket, threading, wait_for_any
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Connection", "Server"]
 
-logger = logging.getLogger("ancestry_obs")
+logger = Notices()
 
 # What has been agreed on within this time is agreed on for good.
 _HANDSHAKE_SECONDS: Final = 10.0

@@ -8,7 +8,6 @@ else's.
 
 from __future__ import annotations
 
-import logging
 from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from ancestry_obs.metrics_exporter.addresses import host_of, is_loopback
 from ancestry_obs.metrics_exporter.pages import Page
+from ancestry_obs.notices import Notices
 
 if TYPE_CHECKING:
     import socket
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Handler", "Peer", "gzip_accepted"]
 
-logger = logging.getLogger("ancestry_obs")
+logger = Notices()
 
 _READS: Final = "GET, HEAD"
 _CHALLENGE: Final = ("WWW-Authenticate", 'Basic realm="ancestry-obs", charset="UTF-8"')
@@ -186,7 +186,7 @@ class Handler(BaseHTTPRequestHandler):
         if page.encoding:
             self.send_header("Content-Encoding", page.encoding)
         self.send_header("Content-Length", str(len(page.body)))
-        for name, value in headers:
+        for name, value in (*page.headers, *headers):
             self.send_header(name, value)
         if self.close_connection:
             self.send_header("Connection", "close")

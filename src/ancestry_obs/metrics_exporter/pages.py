@@ -9,7 +9,6 @@ A page is compressed as it is written, so that the whole of it is never kept bes
 from __future__ import annotations
 
 import json
-import logging
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from http import HTTPStatus
@@ -17,12 +16,14 @@ from io import BytesIO
 from itertools import chain
 from typing import Final
 
-from ancestry_obs.frozen import frozen
+from ancestry_obs.frozen import frozen, replaced
+from ancestry_obs.metrics_exporter.page_files import HEADERS, page_files
+from ancestry_obs.notices import Notices
 from ancestry_obs.recording.failures import came_from_outside, shown, warn
 
-__all__ = ["Page", "Pages", "Render", "StatusReport"]
+__all__ = ["LiveNumbers", "Page", "Pages", "Render", "StatusReport"]
 
-logger = logging.getLogger("ancestry_obs")
+logger = Notices()
 
 Render = Callable[[str], tuple[bytes | Iterable[bytes], str]]
 """From the Accept header (empty if there is none) to the exposition and its content type.
@@ -32,6 +33,9 @@ The exposition is one piece or many.
 
 StatusReport = Callable[[], Mapping[str, object]]
 """Gives the state of the instrumentation in a form that `json` can write."""
+
+LiveNumbers = Callable[[], Iterable[bytes]]
+"""Gives the numbers that the live page shows, as JSON in pieces."""
 
 # An exposition repeats itself so much that the fastest level leaves a thirtieth of it. Level 6
 # takes two to three times as long, to leave a tenth less of that at best (docs/performance.md).
@@ -43,6 +47,7 @@ _GZIP_FROM_BYTES: Final = 1024
 _PIECE_BYTES: Final = 1 << 20
 
 _TEXT = "text/plain; charset=utf-8"
+_JSON = "application/json"
 _INDEX = """\
 <!doctype html>
 <html lang="en">
@@ -73,12 +78,14 @@ class Page:
         content_type: With its charset.
         body: What is sent.
         encoding: How the body is compressed; empty if it is not.
+        headers: What is told of it besides.
     """
 
     status: HTTPStatus
     content_type: str
     body: bytes
     encoding: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 class Pages:
@@ -87,6 +94,7 @@ class Pages:
     Args:
         render: Gives the exposition.
         status: Gives what ``/status`` shows.
+        live: Gives what the live page shows, which is at ``/`` then; else a short index is.
 
     Example:
         >>> pages = Pages(lambda accept: (b"up 1\n", "text/plain"), dict)
@@ -94,10 +102,12 @@ class Pages:
         b'up 1\n'
     """
 
-    DEAR: Final = frozenset({"/metrics", "/status"})
+    DEAR: Final = frozenset({"/metrics", "/status", "/page/numbers"})
     """The pages that cost something, and run code of the program."""
 
-    def __init__(self, render: Render, status: StatusReport) -> None:
+    def __init__(
+        self, render: Render, status: StatusReport, *, live: LiveNumbers | None = None
+    ) -> None:
         self._status = status
         self._failing: set[str] = set()
         self._routes: dict[str, Callable[[str], tuple[bytes | Iterable[bytes], str]]] = {
@@ -106,6 +116,12 @@ class Pages:
             "/status": self._status_page,
             "/-/healthy": self._healthy,
         }
+        self._known = ", ".join(sorted(self._routes))
+        live_routes: dict[str, Callable[[str], tuple[bytes | Iterable[bytes], str]]] = {}
+        if live is not None and (files := page_files()):
+            live_routes = {**files, "/page/numbers": lambda _accept: (live(), _JSON)}
+        self._of_live_page = live_routes.keys()
+        self._routes.update(live_routes)
 
     def answer(self, path: str, *, accept: str, gzip: bool = False) -> Page:
         """Give the page at a path.
@@ -120,8 +136,8 @@ class Pages:
         """
         route = self._routes.get(path)
         if route is None:
-            known = ", ".join(sorted(self._routes))
-            return Page(HTTPStatus.NOT_FOUND, _TEXT, f"No such page; there are {known}\n".encode())
+            text = f"No such page; there are {self._known}\n"
+            return Page(HTTPStatus.NOT_FOUND, _TEXT, text.encode())
         try:
             page = _page(*route(accept), gzip=gzip)
         except BaseException as error:  # program code runs in here and may raise anything
@@ -129,7 +145,7 @@ class Pages:
                 raise
             return self._failure(path, error)
         self._failing.discard(path)
-        return page
+        return replaced(page, headers=HEADERS) if path in self._of_live_page else page
 
     def _failure(self, path: str, error: BaseException) -> Page:
         # A scrape comes every few seconds: a line each time would bury the first one.
@@ -143,7 +159,7 @@ class Pages:
 
     def _status_page(self, _accept: str) -> tuple[bytes, str]:
         text = json.dumps(self._status(), indent=2, default=str)
-        return f"{text}\n".encode(), "application/json"
+        return f"{text}\n".encode(), _JSON
 
     def _index(self, _accept: str) -> tuple[bytes, str]:
         return _INDEX.encode(), "text/html; charset=utf-8"

@@ -6,7 +6,6 @@ never an error: the run did its work. See https://prometheus.io/docs/practices/p
 
 from __future__ import annotations
 
-import logging
 import time
 from base64 import b64encode
 from contextlib import suppress
@@ -17,22 +16,25 @@ from typing import TYPE_CHECKING
 from urllib.error import HTTPError, URLError
 from urllib.request import Request
 
+from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import pushadd_to_gateway
 
+from ancestry_obs.collector import render_whole
 from ancestry_obs.metrics_exporter.client import part_user
 from ancestry_obs.metrics_exporter.timed_http import Deadline, opener
+from ancestry_obs.notices import Notices
 from ancestry_obs.recording.failures import came_from_outside, shown, warn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from typing import Any
 
-    from prometheus_client import CollectorRegistry
     from prometheus_client.core import Metric
 
 __all__ = ["LAST_SUCCESS", "Gateway"]
 
-logger = logging.getLogger("ancestry_obs")
+logger = Notices()
 
 LAST_SUCCESS = "ancestry_obs_last_success_timestamp_seconds"
 """When the last run of a job ended well; what an alert on a missing run looks at."""
@@ -40,6 +42,8 @@ LAST_SUCCESS = "ancestry_obs_last_success_timestamp_seconds"
 TIMEOUT_SECONDS = 5.0
 """How long a push may take from connecting to the end of the answer; the program's end waits."""
 
+# What is sent is written by ourselves; whom it goes to is prometheus_client's to say.
+_NOTHING = CollectorRegistry()
 # What a gateway says beyond that is no line for a log.
 _MOST_OF_A_REASON = 500
 
@@ -82,11 +86,11 @@ class Gateway:
             Whether the gateway took it. If not, the log has a warning with the reason.
         """
         address, credentials = _address_and_credentials(self.url)
-        source = _WithLastSuccess(registry, self.clock() if succeeded else None)
+        source: Any = _WithLastSuccess(registry, self.clock() if succeeded else None)
         group = {"instance": self.instance}
-        send = partial(self._request, credentials)
         try:
-            pushadd_to_gateway(address, self.job, source, group, self.timeout, send)
+            send = partial(self._request, credentials, *render_whole(source))
+            pushadd_to_gateway(address, self.job, _NOTHING, group, self.timeout, send)
         except BaseException as error:  # also what other collectors raise ends no program
             if came_from_outside(error):
                 raise
@@ -103,14 +107,18 @@ class Gateway:
     def _request(  # noqa: PLR0913, PLR0917  prometheus_client's signature
         self,
         credentials: str,
+        body: bytes,
+        content_type: str,
         url: str,
         method: str,
         timeout: float | None,
         headers: Sequence[tuple[str, str]],
         data: bytes,
     ) -> Callable[[], None]:
-        """Give what prometheus_client calls to send; all but the first argument are its own."""
-        request = Request(url, data, dict(headers), method=method)  # noqa: S310  settings allow http and https alone
+        """Give what prometheus_client calls to send; all but the first three are its own."""
+        # What it would send is a page of nothing.
+        del headers, data
+        request = Request(url, body, {"Content-Type": content_type}, method=method)  # noqa: S310  settings allow http and https alone
         if credentials:
             # Not on to where the gateway may redirect to.
             request.add_unredirected_header("Authorization", f"Basic {credentials}")

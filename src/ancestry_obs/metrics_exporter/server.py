@@ -9,7 +9,6 @@ that has moved nothing for longest is put off for it.
 
 from __future__ import annotations
 
-import logging
 import os
 from collections import Counter
 from contextlib import suppress
@@ -29,6 +28,7 @@ from ancestry_obs.metrics_exporter.addresses import (
     public_host,
 )
 from ancestry_obs.metrics_exporter.page_making import PageMaking
+from ancestry_obs.notices import Notices
 from ancestry_obs.unpatched import socket, threading, wait_for_any
 
 if TYPE_CHECKING:
@@ -37,11 +37,11 @@ if TYPE_CHECKING:
 
     from ancestry_obs.metrics_exporter.access import Access
     from ancestry_obs.metrics_exporter.connections import Connection
-    from ancestry_obs.metrics_exporter.pages import Page, Pages, Render, StatusReport
+    from ancestry_obs.metrics_exporter.pages import LiveNumbers, Page, Pages, Render, StatusReport
 
 __all__ = ["BUSY", "Exporter", "Limits", "start_exporter"]
 
-logger = logging.getLogger("ancestry_obs")
+logger = Notices()
 
 # Connections that were put off keep their thread until they notice.
 _THREADS_PER_CONNECTION: Final = 2
@@ -79,12 +79,13 @@ class Limits:
     stall: float = 0.02
 
 
-def start_exporter(
+def start_exporter(  # noqa: PLR0913  what is no address is named
     host: str,
     port: int,
     render: Render,
     *,
     status: StatusReport = dict,
+    live: LiveNumbers | None = None,
     web_config: str | os.PathLike[str] | None = None,
 ) -> Exporter:
     """Serve the pages from a thread of its own.
@@ -95,6 +96,7 @@ def start_exporter(
         port: The port; 0 lets the system choose one, which `Exporter.port` then tells.
         render: Gives the exposition for an Accept header.
         status: Gives what ``/status`` shows.
+        live: Gives what the live page shows, which is at ``/`` then; else a short index is.
         web_config: A file with certificate and users, in the format of Prometheus'
             exporter-toolkit; without it everybody who reaches the port may read.
 
@@ -115,7 +117,7 @@ def start_exporter(
     def make_pages() -> Pages:
         from ancestry_obs.metrics_exporter.pages import Pages  # noqa: PLC0415  see `load`
 
-        return Pages(render, status)
+        return Pages(render, status, live=live)
 
     return Exporter(host, port, make_pages, access=access)
 

@@ -8,7 +8,6 @@ No certificate is read here.
 
 from __future__ import annotations
 
-import logging
 import re
 import ssl
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from ancestry_obs.mapfile.report import allowed_names
 from ancestry_obs.metrics_exporter.yaml_tables import Table, read_yaml
+from ancestry_obs.notices import Notices
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TlsConfig", "WebConfig", "read_web_config"]
 
-logger = logging.getLogger("ancestry_obs")
+logger = Notices()
 
 _VERSIONS: Final = {"TLS12": ssl.TLSVersion.TLSv1_2, "TLS13": ssl.TLSVersion.TLSv1_3}
 _CLIENT_AUTH: Final = {

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Final
 
 from ancestry_obs.monitoring.catalogue import BUILD_INFO
 from ancestry_obs.monitoring.objectives import FAST, SLOW, error_ratio
-from ancestry_obs.monitoring.promql import BROKEN, EVERYWHERE, aggregated, gained, none_of, outside
+from ancestry_obs.monitoring.promql import (
+    BROKEN,
+    EVERYWHERE,
+    aggregated,
+    any_of,
+    gained,
+    inside,
+    none_of,
+    outside,
+)
 from ancestry_obs.monitoring.rule_file import Rule
 
 if TYPE_CHECKING:
@@ -88,20 +97,29 @@ def plan_alert(alert: Alert, docs: str) -> Rule:
     )
 
 
-def exporter_gone(job: str, docs: str) -> Rule:
+def exporter_gone(job: str | None, docs: str, pack: str = "") -> Rule:
     """Write the alert on a program that Prometheus cannot reach, or does not know any more.
 
     Args:
-        job: The job under which the program is scraped.
+        job: The job under which the program is scraped; `None` for any that has been measured in
+            the last day, of which nobody can say that it is not known any more.
         docs: The page with the runbooks.
+        pack: Of which pack alone the rules are; empty if of none. It is a label of the alert then:
+            one Prometheus may have the rules of several, and each would write the same series.
     """
-    up = f'up{{job="{job}"}}'
+    if job is None:
+        up = "up"
+        seen = f"last_over_time({EVERYWHERE.series(BUILD_INFO)}[1d])"
+        expression = f"up == 0\nand on (job, instance) {seen}"
+    else:
+        up = f'up{{job="{job}"}}'
+        expression = f"{up} == 0\nor absent({up})"
     name = "ExporterGone"
     return Rule(
         alert=name,
-        expression=f"{up} == 0\nor absent({up})",
+        expression=expression,
         hold="5m",
-        labels=(("severity", "critical"),),
+        labels=(("severity", "critical"), *((("pack", pack),) if pack else ())),
         annotations=_texts(
             "No metrics from {{ $labels.job }} {{ $labels.instance }}",
             "The program does not run, its exporter has not started, or Prometheus looks in the "
@@ -129,10 +147,13 @@ def _level(alert: Alert) -> tuple[str, str]:
         series = EVERYWHERE.series(alert.metric, "", *matchers)
         return aggregated("max", (*_level_labels(alert), *alert.by), series)
 
-    number = greatest(*none_of(alert.ignore), *outside(alert.libraries))
-    if alert.libraries:
-        number = f"({number}\nor {greatest(*BROKEN)})"
-    return number, greatest()
+    if alert.is_of_pack:
+        own = inside(alert.libraries)
+        return greatest(*BROKEN, *own), greatest(*own)
+    if not alert.libraries:
+        return greatest(*none_of(alert.ignore)), greatest()
+    others = greatest(*none_of(alert.ignore), *outside(alert.libraries))
+    return f"({others}\nor {greatest(*BROKEN)})", greatest()
 
 
 def _level_labels(alert: Alert) -> tuple[str, ...]:
@@ -142,7 +163,7 @@ def _level_labels(alert: Alert) -> tuple[str, ...]:
 
 def _gain(alert: Alert) -> tuple[str, str]:
     """Give a counter's steps in the window, and zero where it has made none yet."""
-    series = EVERYWHERE.series(alert.metric, "", *none_of(alert.ignore))
+    series = EVERYWHERE.series(alert.metric, "", *any_of(alert.only), *none_of(alert.ignore))
     steps = aggregated("sum", ("job", *alert.by), gained(series, alert.window))
     zero = f"0 * {aggregated('max', ('job',), EVERYWHERE.series(BUILD_INFO))}"
     return f"({steps} or {zero})", f"{steps} or {zero}"

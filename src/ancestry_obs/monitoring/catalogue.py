@@ -10,7 +10,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
-from ancestry_obs.mapfile.map_files import PACK, resolve_map
+from ancestry_obs.mapfile.exposed_names import refuse_names
+from ancestry_obs.mapfile.map_files import PACK, is_pack, resolve_map
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,6 +37,8 @@ class Metric:
         labels: Each label with its enumeration; empty where the values are not listed.
         buckets: A histogram's bounds without ``+Inf``.
         namespace: What its map says that its name begins with; `None` if it says nothing.
+        is_native: Whether it is a native histogram, which is one series.
+        has_exemplars: Whether a record of the map gives it some.
     """
 
     name: str
@@ -45,6 +48,8 @@ class Metric:
     labels: tuple[tuple[str, tuple[str, ...]], ...] = ()
     buckets: tuple[float, ...] = ()
     namespace: str | None = None
+    is_native: bool = False
+    has_exemplars: bool = False
 
     @property
     def label_names(self) -> tuple[str, ...]:
@@ -68,12 +73,13 @@ class Metric:
     @property
     def has_totals(self) -> bool:
         """Whether a histogram has a sum and a count beside its buckets; see `collector.text`."""
-        return not self.buckets or self.buckets[0] >= 0
+        return self.is_native or not self.buckets or self.buckets[0] >= 0
 
     @property
     def any_series(self) -> str:
         """The name of a series that every instance of the metric has, for a list of values."""
-        return f"{self.series}_count" if self.kind in {"histogram", "summary"} else self.series
+        has_count = self.kind in {"histogram", "summary"} and not self.is_native
+        return f"{self.series}_count" if has_count else self.series
 
 
 def _own(name: str, kind: Kind, text: str, *labels: str) -> Metric:
@@ -120,19 +126,31 @@ class Catalogue:
 
     Attributes:
         metrics: The map's metrics, in its order.
-        has_packs: Whether the map is a pack, or includes some.
+        is_pack: Whether the map is one of the packs that ship.
+        has_packs: Whether it is one, or includes some.
         libraries: The packages in which these have targets.
         group: What names of its groups of rules begin with: the namespace, or the map's own name if
             it says itself what its metrics begin with.
+
+    Raises:
+        MapError: Two metrics would have one name.
     """
 
     def __init__(self, spec: MapSpec, namespace: str) -> None:
+        refuse_names(spec.metrics, namespace)
         self.namespace = namespace
-        self.metrics = tuple(_exposed(metric, namespace) for metric in spec.metrics)
+        records = [record for each in spec.instruments for record in each.records]
+        exemplary = {record.metric for record in records if record.exemplar}
+        self.metrics = tuple(
+            _exposed(metric, namespace, has_exemplars=metric.name in exemplary)
+            for metric in spec.metrics
+        )
+        file = resolve_map(spec.source)
+        self.is_pack = is_pack(str(file))
         self.has_packs = bool(spec.packs)
         self.libraries = tuple(sorted(set(_libraries(spec))))
         follows = not spec.metrics or any(metric.namespace is None for metric in spec.metrics)
-        self.group = namespace if follows else resolve_map(spec.source).stem
+        self.group = namespace if follows else file.stem
         self._by_name = {metric.name: metric for metric in (*self.metrics, *SELF_METRICS)}
 
     @property
@@ -154,7 +172,7 @@ def _libraries(spec: MapSpec) -> Iterator[str]:
             yield from (re.split(r"[.:]", target, maxsplit=1)[0] for target in each.targets)
 
 
-def _exposed(spec: MetricSpec, namespace: str) -> Metric:
+def _exposed(spec: MetricSpec, namespace: str, *, has_exemplars: bool) -> Metric:
     labels = tuple((label.name, label.values or ()) for label in spec.labels)
     return Metric(
         spec.name,
@@ -164,4 +182,6 @@ def _exposed(spec: MetricSpec, namespace: str) -> Metric:
         labels,
         spec.buckets,
         spec.namespace,
+        is_native=spec.native is not None,
+        has_exemplars=has_exemplars,
     )

@@ -68,6 +68,9 @@ def _target(panel: Panel, query: Query, index: int) -> Dataquery:
         target.format(PromQueryFormat.TABLE)
     elif panel.view == "heatmap":
         target.format(PromQueryFormat.HEATMAP)
+    # Grafana draws them over time only.
+    if panel.metric.has_exemplars and not query.instant and panel.view not in _TABLES:
+        target.exemplar(True)
     return (target.instant() if query.instant else target.range()).build()
 
 

@@ -14,6 +14,7 @@ from ancestry_obs.monitoring.promql import (
     aggregated,
     bound_text,
     good_and_all,
+    rate,
     share,
 )
 from ancestry_obs.monitoring.rule_file import Rule
@@ -73,14 +74,17 @@ def error_ratio(objective: Objective, namespace: str, window: str) -> str:
 def _counts(objective: Objective, window: str) -> tuple[str, str]:
     """Give the rates of good events and of all."""
 
-    def rate(suffix: str, *matchers: str) -> str:
-        series = EVERYWHERE.series(objective.metric, suffix, *matchers)
-        return aggregated("sum", _BY, f"rate({series}[{window}])")
+    def counted(suffix: str, *matchers: str) -> str:
+        counts = EVERYWHERE.over(rate(window), objective.metric, suffix, *matchers)
+        return aggregated("sum", _BY, counts)
 
     good, everything = good_and_all(objective.good, objective.ignore)
     if objective.metric.kind == "counter":
-        return rate("", *good), rate("", *everything)
+        return counted("", *good), counted("", *everything)
     if objective.within is None:
-        return rate("_count", *good), rate("_count", *everything)
+        return counted("_count", *good), counted("_count", *everything)
+    if objective.metric.is_native:
+        fraction = f"histogram_fraction(-Inf, {objective.within:g}, {counted('_bucket', *good)})"
+        return f"{fraction} * {counted('_count', *good)}", counted("_count", *everything)
     bound = f'le="{bound_text(objective.within)}"'
-    return rate("_bucket", bound, *good), rate("_count", *everything)
+    return counted("_bucket", bound, *good), counted("_count", *everything)

@@ -209,6 +209,9 @@ class Alert:
         busy: A counter; only while it goes up is the alert worth a call.
         libraries: For states of targets: packages that packs are for. Nobody is called if a target
             in them is not imported or not called: a program uses a part of a library.
+        is_of_pack: Whether it goes with the rules of a pack alone, so that other targets than those
+            in the libraries are not its affair.
+        only: Which series are a reason to call; all where it is empty.
         docs: The page with its runbook, where it is not the plan's.
     """
 
@@ -224,6 +227,8 @@ class Alert:
     window: str = "15m"
     busy: Metric | None = None
     libraries: tuple[str, ...] = ()
+    is_of_pack: bool = False
+    only: Choice = ()
     docs: str = ""
 
 

@@ -95,9 +95,16 @@ def read_plan(path: Path, catalogue: Catalogue) -> Plan:
 
 
 def _for_packs(alert: Alert, catalogue: Catalogue) -> Alert:
-    if alert.metric.name != TARGET_INFO.name:
-        return alert
-    return replace(alert, libraries=catalogue.libraries)
+    """Have nobody called for what a library's parts are, and by a pack's rules for others' things.
+
+    One Prometheus may have the rules of several packs, and of a map.
+    """
+    if alert.metric.name == TARGET_INFO.name:
+        return replace(alert, libraries=catalogue.libraries, is_of_pack=catalogue.is_pack)
+    if catalogue.is_pack and "metric" in alert.metric.label_names:
+        metrics = tuple(metric.series for metric in catalogue.metrics)
+        return replace(alert, only=(("metric", metrics),))
+    return alert
 
 
 def _ready_plan(catalogue: Catalogue) -> Plan:

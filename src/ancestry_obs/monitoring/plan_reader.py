@@ -248,7 +248,8 @@ class AlertReader:
             message = "within means nothing for a counter"
             self._lookup.report.add((*path, "within"), message, "write good")
         bound = table.get("within")
-        if metric.kind == "histogram" and bound is not None and bound not in metric.buckets:
+        is_free = metric.kind != "histogram" or metric.is_native or bound is None
+        if not is_free and bound not in metric.buckets:
             message = f"{bound:g} is no bucket bound of {metric.name!r}"
             bounds = ", ".join(f"{each:g}" for each in metric.buckets)
             self._lookup.report.add((*path, "within"), message, f"allowed: {bounds}")

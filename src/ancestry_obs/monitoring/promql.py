@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING, Final
 from ancestry_obs.monitoring.catalogue import BUILD_INFO
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from ancestry_obs.monitoring.catalogue import Metric
     from ancestry_obs.monitoring.plan import Aggregation, Choice, Variable
 
 __all__ = [
-    "BROKEN", "EVERYWHERE", "Scope", "aggregated", "any_of", "bound_text", "gained", "none_of",
-    "or_zero", "outside", "quantile", "share",
+    "BROKEN", "EVERYWHERE", "Scope", "aggregated", "any_of", "bound_text", "bucket_labels",
+    "gained", "increase", "inside", "none_of", "or_zero", "outside", "quantile", "rate", "share",
+    "steps",
 ]  # fmt: skip
 
 NONE_YET: Final = "none yet"
@@ -53,6 +54,23 @@ class Scope:
         conditions = ",".join((*matchers, *chosen, *self.always))
         return f"{metric.series}{suffix}{{{conditions}}}" if conditions else metric.series + suffix
 
+    def over(
+        self, make: Callable[[str], str], metric: Metric, suffix: str = "", *matchers: str
+    ) -> str:
+        """Write what a window has of a metric, such as its rate.
+
+        Args:
+            make: Makes the expression of a series.
+            metric: The metric.
+            suffix: As for `series`. A native histogram has its count, its sum and its buckets in
+                one series.
+            matchers: As for `series`.
+        """
+        if not metric.is_native:
+            return make(self.series(metric, suffix, *matchers))
+        whole = make(self.series(metric, "", *matchers))
+        return f"histogram{suffix}({whole})" if suffix in {"_count", "_sum"} else whole
+
 
 EVERYWHERE: Final = Scope()
 
@@ -71,10 +89,18 @@ BROKEN: Final = ('state="error"',)
 """The matcher for targets that cannot be measured."""
 
 
+def inside(packages: Iterable[str]) -> tuple[str, ...]:
+    """Write the matcher for targets that are in one of some packages."""
+    return (f'target=~"{_beginning(packages)}"',)
+
+
 def outside(packages: Iterable[str]) -> tuple[str, ...]:
     """Write the matcher for targets that are in none of some packages."""
-    names = "|".join(packages)
-    return (f'target!~"({names})[.:].*"',) if names else ()
+    return (f'target!~"{_beginning(packages)}"',)
+
+
+def _beginning(packages: Iterable[str]) -> str:
+    return f"({'|'.join(packages)})[.:].*"
 
 
 def _matcher(label: str, sign: str, values: tuple[str, ...]) -> str:
@@ -103,6 +129,26 @@ def aggregated(how: Aggregation, labels: Iterable[str], expression: str) -> str:
     return f"{how} by ({listed}) ({expression})" if listed else f"{how}({expression})"
 
 
+def rate(window: str) -> Callable[[str], str]:
+    """Give what writes the rate of a series over a window."""
+    return lambda series: f"rate({series}[{window}])"
+
+
+def increase(window: str) -> Callable[[str], str]:
+    """Give what writes by how much a series went up, its first value left out."""
+    return lambda series: f"increase({series}[{window}])"
+
+
+def steps(metric: Metric, window: str) -> Callable[[str], str]:
+    """Give what writes by how much a series of a metric went up; see `gained`."""
+    if metric.is_native:
+        # `last_over_time` passes over histograms in Prometheus 2: what has ended is not in it.
+        return lambda series: (
+            f"({series} unless {series} offset {window} or increase({series}[{window}]))"
+        )
+    return lambda series: gained(series, window)
+
+
 def gained(series: str, window: str) -> str:
     """Write by how much each counter went up in a window, the step to its first value included.
 
@@ -126,9 +172,15 @@ def or_zero(expression: str, scope: Scope, label: str = "") -> str:
     return f"{expression} or on() {named}"
 
 
-def quantile(share: float, labels: Iterable[str], increase: str) -> str:
+def quantile(metric: Metric, share: float, labels: Iterable[str], increase: str) -> str:
     """Estimate a quantile from the increase of a histogram's buckets."""
-    return f"histogram_quantile({share:g}, {aggregated('sum', (*labels, 'le'), increase)})"
+    together = aggregated("sum", bucket_labels(metric, labels), increase)
+    return f"histogram_quantile({share:g}, {together})"
+
+
+def bucket_labels(metric: Metric, labels: Iterable[str] = ()) -> tuple[str, ...]:
+    """Give the labels by which buckets are kept apart."""
+    return (*labels,) if metric.is_native else (*labels, "le")
 
 
 def share(good: str, everything: str, labels: Iterable[str] = ()) -> str:

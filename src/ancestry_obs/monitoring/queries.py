@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Final
 
 from ancestry_obs.monitoring.promql import (
     aggregated,
-    gained,
+    bucket_labels,
     good_and_all,
+    increase,
     none_of,
     or_zero,
     quantile,
+    rate,
     share,
+    steps,
 )
 
 if TYPE_CHECKING:
@@ -62,36 +65,27 @@ def queries(panel: Panel, scope: Scope) -> tuple[Query, ...]:
 
 
 def _rate(panel: Panel, scope: Scope) -> Iterable[Query]:
-    rate = f"rate({_counted(panel, scope)}[{_MOMENT}])"
-    expression = aggregated("sum", panel.by, rate)
+    expression = aggregated("sum", panel.by, _counted(panel, scope, rate(_MOMENT)))
     yield Query(or_zero(expression, scope, _first(panel.by)), _legend(panel))
 
 
 def _events(panel: Panel, scope: Scope) -> Iterable[Query]:
-    expression = aggregated("sum", panel.by, gained(_counted(panel, scope), _BAR))
+    expression = aggregated("sum", panel.by, _counted(panel, scope, steps(panel.metric, _BAR)))
     yield Query(or_zero(expression, scope, _first(panel.by)), _legend(panel))
 
 
 def _total(panel: Panel, scope: Scope) -> Iterable[Query]:
-    expression = aggregated("sum", panel.by, gained(_counted(panel, scope), _ALL))
+    expression = aggregated("sum", panel.by, _counted(panel, scope, steps(panel.metric, _ALL)))
     yield Query(or_zero(expression, scope, _first(panel.by)), _legend(panel), instant=True)
 
 
 def _share(panel: Panel, scope: Scope) -> Iterable[Query]:
-    def count(matchers: Iterable[str]) -> str:
-        series = scope.series(panel.metric, _count(panel), *matchers)
-        return aggregated("sum", panel.by, gained(series, _ALL))
-
-    good, everything = map(count, good_and_all(panel.good, panel.ignore))
+    good, everything = _good_and_all(panel, scope, steps(panel.metric, _ALL))
     yield Query(share(good, everything, panel.by), _legend(panel), instant=True)
 
 
 def _share_trend(panel: Panel, scope: Scope) -> Iterable[Query]:
-    def rate(matchers: Iterable[str]) -> str:
-        series = scope.series(panel.metric, _count(panel), *matchers)
-        return aggregated("sum", panel.by, f"rate({series}[{_MOMENT}])")
-
-    good, everything = map(rate, good_and_all(panel.good, panel.ignore))
+    good, everything = _good_and_all(panel, scope, rate(_MOMENT))
     yield Query(share(good, everything, panel.by), _legend(panel))
 
 
@@ -101,33 +95,36 @@ def _level(panel: Panel, scope: Scope) -> Iterable[Query]:
 
 
 def _quantiles(panel: Panel, scope: Scope) -> Iterable[Query]:
-    rate = f"rate({scope.series(panel.metric, '_bucket')}[{_MOMENT}])"
+    buckets = scope.over(rate(_MOMENT), panel.metric, "_bucket")
     for each in panel.quantiles:
         legend = " ".join([percent(each), *_fields(panel.by)])
         # One quantile of several series is what the title says already.
         single = len(panel.quantiles) == 1 and panel.by
-        yield Query(quantile(each, panel.by, rate), _legend(panel) if single else legend)
+        expression = quantile(panel.metric, each, panel.by, buckets)
+        yield Query(expression, _legend(panel) if single else legend)
 
 
 def _quantile_table(panel: Panel, scope: Scope) -> Iterable[Query]:
-    increase = gained(scope.series(panel.metric, "_bucket"), _ALL)
-    count = gained(scope.series(panel.metric, "_count"), _ALL)
+    buckets = scope.over(steps(panel.metric, _ALL), panel.metric, "_bucket")
+    count = scope.over(steps(panel.metric, _ALL), panel.metric, "_count")
     yield Query(aggregated("sum", panel.by, count), "count", instant=True)
     for each in panel.quantiles:
-        yield Query(quantile(each, panel.by, increase), percent(each), instant=True)
+        expression = quantile(panel.metric, each, panel.by, buckets)
+        yield Query(expression, percent(each), instant=True)
 
 
 def _heatmap(panel: Panel, scope: Scope) -> Iterable[Query]:
-    series = scope.series(panel.metric, "_bucket")
-    yield Query(aggregated("sum", ("le",), f"increase({series}[{_MOMENT}])"), "{{le}}")
+    buckets = scope.over(increase(_MOMENT), panel.metric, "_bucket")
+    labels = bucket_labels(panel.metric)
+    yield Query(aggregated("sum", labels, buckets), "".join(_fields(labels)) or panel.title)
 
 
 def _mean(panel: Panel, scope: Scope) -> Iterable[Query]:
-    def rate(suffix: str) -> str:
-        series = scope.series(panel.metric, suffix)
-        return aggregated("sum", panel.by, f"rate({series}[{_MOMENT}])")
-
-    yield Query(f"{rate('_sum')} / {rate('_count')}", _legend(panel))
+    total, count = (
+        aggregated("sum", panel.by, scope.over(rate(_MOMENT), panel.metric, suffix))
+        for suffix in ("_sum", "_count")
+    )
+    yield Query(f"{total} / {count}", _legend(panel))
 
 
 def _states(panel: Panel, scope: Scope) -> Iterable[Query]:
@@ -144,8 +141,16 @@ def _inventory(panel: Panel, scope: Scope) -> Iterable[Query]:
     yield Query(expression, panel.title, instant=True)
 
 
-def _counted(panel: Panel, scope: Scope) -> str:
-    return scope.series(panel.metric, _count(panel), *none_of(panel.ignore))
+def _counted(panel: Panel, scope: Scope, make: Callable[[str], str]) -> str:
+    return scope.over(make, panel.metric, _count(panel), *none_of(panel.ignore))
+
+
+def _good_and_all(panel: Panel, scope: Scope, make: Callable[[str], str]) -> tuple[str, str]:
+    good, everything = (
+        aggregated("sum", panel.by, scope.over(make, panel.metric, _count(panel), *matchers))
+        for matchers in good_and_all(panel.good, panel.ignore)
+    )
+    return good, everything
 
 
 def _count(panel: Panel) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from ancestry_obs.monitoring.alerts import burn_alerts, exporter_gone, plan_alert
 from ancestry_obs.monitoring.catalogue import BUILD_INFO
 from ancestry_obs.monitoring.objectives import recorded_error_ratios
-from ancestry_obs.monitoring.promql import EVERYWHERE, aggregated, quantile
+from ancestry_obs.monitoring.promql import EVERYWHERE, aggregated, quantile, rate
 from ancestry_obs.monitoring.rule_file import Group, Rule
 
 if TYPE_CHECKING:
@@ -26,13 +26,13 @@ _WINDOW: Final = "5m"
 _QUANTILES: Final = (0.5, 0.95, 0.99)
 
 
-def build_rules(plan: Plan, catalogue: Catalogue, job: str) -> tuple[Group, ...]:
+def build_rules(plan: Plan, catalogue: Catalogue, job: str | None) -> tuple[Group, ...]:
     """Write the rules of a map.
 
     Args:
         plan: Its objectives and alerts.
         catalogue: Its metrics; rates and quantiles of each are computed ahead.
-        job: The job under which Prometheus scrapes the program.
+        job: The job under which Prometheus scrapes the program; `None` if that may be any.
 
     Returns:
         The groups that have rules, in the order of evaluation.
@@ -56,7 +56,7 @@ def build_rules(plan: Plan, catalogue: Catalogue, job: str) -> tuple[Group, ...]
             f"{group}-alerts",
             (
                 *(plan_alert(alert, alert.docs or plan.docs) for alert in plan.alerts),
-                exporter_gone(job, plan.docs),
+                exporter_gone(job, plan.docs, group if catalogue.is_pack else ""),
             ),
         ),
     )
@@ -74,15 +74,15 @@ def _rates(catalogue: Catalogue) -> Iterator[Rule]:
 def _rate(metric: Metric) -> Rule:
     """Labels without an enumeration are left out: they are what makes a query slow."""
     labels = ("job", *metric.enumerated)
-    rate = aggregated("sum", labels, f"rate({EVERYWHERE.series(metric)}[{_WINDOW}])")
+    grown = aggregated("sum", labels, EVERYWHERE.over(rate(_WINDOW), metric))
     # Nothing counted yet is a rate of zero; nothing scraped is no rate.
     zero = f"0 * {aggregated('max', ('job',), EVERYWHERE.series(BUILD_INFO))}"
     # Prometheus documentation, "Recording rules": level:metric:operations, _total goes.
     name = f"{'_'.join(labels)}:{metric.series.removesuffix('_total')}:rate{_WINDOW}"
-    return Rule(record=name, expression=f"{rate}\nor on (job) {zero}")
+    return Rule(record=name, expression=f"{grown}\nor on (job) {zero}")
 
 
 def _quantile(metric: Metric, share: float) -> Rule:
-    rate = f"rate({EVERYWHERE.series(metric, '_bucket')}[{_WINDOW}])"
+    buckets = EVERYWHERE.over(rate(_WINDOW), metric, "_bucket")
     name = f"job:{metric.series}:p{share * 100:g}_rate{_WINDOW}"
-    return Rule(record=name, expression=quantile(share, ("job",), rate))
+    return Rule(record=name, expression=quantile(metric, share, ("job",), buckets))

@@ -12,7 +12,6 @@ IPython is never imported here: where it runs, it is there.
 from __future__ import annotations
 
 import codeop
-import logging
 import sys
 import weakref
 from functools import partial
@@ -22,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ancestry_obs.compiler.code import copied
 from ancestry_obs.compiler.sources import source_of
+from ancestry_obs.notices import Notices
 from ancestry_obs.patcher.given_code import GivenCode
 from ancestry_obs.patcher.namespaces import name_of
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CellHooks", "running_shell"]
 
-_logger = logging.getLogger(__name__)
+_logger = Notices(__name__)
 
 _CALL: Final = """
 def __call__(self, source, filename, symbol, **kwargs):

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import importlib._bootstrap as bootstrap
 import importlib._bootstrap_external as bootstrap_external
-import logging
 from functools import partial
 from types import CodeType, ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 from ancestry_obs.compiler.code import copied
+from ancestry_obs.notices import Notices
 from ancestry_obs.patcher.given_code import GivenCode
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ImportHooks", "is_initializing"]
 
-_logger = logging.getLogger(__name__)
+_logger = Notices(__name__)
 
 # As the function of the same name does it, with a step in between and one after it.
 _EXEC_MODULE: Final = """

@@ -73,6 +73,8 @@ class Weaving:
     @property
     def patterns(self) -> tuple[str, ...]:
         """The patterns that reach it, in the map's order."""
+        if len(self.wanted) == 1:
+            return (self.wanted[0][1].pattern,)
         return tuple(dict.fromkeys(pointcut.pattern for _, pointcut in self.wanted))
 
     @property
@@ -98,7 +100,11 @@ class Weaving:
     @property
     def is_definition_alone(self) -> bool:
         """Whether only patterns reach it that mean the definition."""
-        return bool(self.wanted) and all(each.at == "definition" for _, each in self.wanted)
+        # Of nearly every target the first tells; all are asked for at each scrape.
+        for _, pointcut in self.wanted:
+            if pointcut.at != "definition":
+                return False
+        return bool(self.wanted)
 
     @property
     def takes_in_subclasses(self) -> bool:

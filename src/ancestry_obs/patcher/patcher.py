@@ -7,7 +7,6 @@ execution for the others, after their definition for subclasses and for the prog
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 import threading
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from ancestry_obs.compiler.code import codes_in
 from ancestry_obs.compiler.sources import Source
+from ancestry_obs.notices import Notices
 from ancestry_obs.patcher.cell_hooks import CellHooks
 from ancestry_obs.patcher.code_exchange import CodeExchange
 from ancestry_obs.patcher.definitions_in import definition_in
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Patcher"]
 
-_logger = logging.getLogger(__name__)
+_logger = Notices(__name__)
 _EXCHANGED = (
     "woven again: the program had given the function other code, and calls from then until this "
     "was seen were not counted"

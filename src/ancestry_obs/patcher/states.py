@@ -80,13 +80,17 @@ def report_unreached(
         of_cells: The module that a shell's cells are executed in.
     """
     awaited = name_of(of_cells) if of_cells is not None else ""
-    reports = {id(target): tuple(_report(target, awaited)) for target in targets.all}
-    for target in targets.all:
-        companions = targets.companions(target)
-        # A pattern without a report of its own has found something.
-        excused = any(not _has_failed(reports[id(each)]) for each in companions)
-        if not (excused and _has_failed(reports[id(target)])):
-            yield from reports[id(target)]
+    # A pattern without a report of its own has found something, as nearly all have.
+    reports = {
+        id(target): report for target in targets.all if (report := tuple(_report(target, awaited)))
+    }
+    for target in targets.all if reports else ():
+        own = reports.get(id(target), ())
+        excused = _has_failed(own) and any(
+            not _has_failed(reports.get(id(each), ())) for each in targets.companions(target)
+        )
+        if not excused:
+            yield from own
 
 
 def _has_failed(reports: Iterable[TargetReport]) -> bool:
@@ -106,8 +110,9 @@ def _report(target: Target, awaited: str) -> Iterator[TargetReport]:
 def _report_named(target: Target, awaited: str) -> Iterator[TargetReport]:
     text = target.pointcut.pattern
     outcomes = list(target.outcomes.values())
-    if any(outcome.count for outcome in outcomes):
-        return
+    for outcome in outcomes:
+        if outcome.count:
+            return
     for outcome in outcomes:
         if outcome.settled:
             yield TargetReport(text, "error", outcome.reason, patterns=(text,))

@@ -7,10 +7,10 @@ does not call `super()` hides its own subclasses.
 
 from __future__ import annotations
 
-import logging
 import weakref
 from typing import TYPE_CHECKING, cast
 
+from ancestry_obs.notices import Notices
 from ancestry_obs.patcher.namespaces import MISSING, delete, namespace_of, write
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SubclassHooks"]
 
-_logger = logging.getLogger(__name__)
+_logger = Notices(__name__)
 _NAME = "__init_subclass__"
 
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import os
 import weakref
-from logging import getLogger
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from ancestry_obs.notices import Notices
 from ancestry_obs.process_tree.run_folder import RunFolder
 from ancestry_obs.process_tree.totals import Totals
 from ancestry_obs.process_tree.turns import InTheMidstError, Turns
@@ -29,7 +29,7 @@ __all__ = ["SECONDS", "Member"]
 
 _T = TypeVar("_T")
 
-logger = getLogger("ancestry_obs")
+logger = Notices()
 
 SECONDS: Final = 1.0
 """So old is at most what a process that is killed has handed over."""
@@ -174,6 +174,12 @@ class Member:
 
         self._do_unless_in_it(add_up)
         return self._others
+
+    def living(self) -> list[int]:
+        """Give the numbers of the run's processes that run; see `RunFolder.living`."""
+        found: list[list[int]] = []
+        self._do_unless_in_it(lambda: found.append(self._folder.living()))
+        return found[0] if found else [os.getpid()]
 
     def limited(self, keep: Callable[[Shown], _T]) -> _T:
         """Keep the labels of the page within their limits; see `RunFolder.shown`."""

@@ -261,6 +261,16 @@ class RunFolder:
             raise BlockingIOError(f"{self.path} changes all the time")
         return found
 
+    def living(self) -> list[int]:
+        """Give the numbers of the processes that run: of the others, who has measured something.
+
+        Raises:
+            OSError: The folder cannot be read.
+        """
+        others = [who for who, is_newest in self._processes().items() if is_newest]
+        running = {int(who.partition("-")[0]) for who in others if is_running(who)}
+        return sorted(running | {os.getpid()})
+
     def merge(self, least: int = _LEAST_MERGED) -> None:
         """Put the files of ended processes into `ended`, unless somebody does it just now.
 
@@ -280,7 +290,9 @@ class RunFolder:
             dead = [who for who in self._dead() if who not in merged]
             for who in dead:
                 whole.add(self._totals_of(who), is_living=False)
-            whole.metrics = whole.limited(self._shown_now().copy())
+            shown = self._shown_now().copy()
+            whole.metrics = whole.limited(shown)
+            whole.exemplars = whole.limited_exemplars(shown)
             gone = [*merged, *dead]
             self._replace(_ENDED, pack((gone, whole.as_bytes())))
             for who in gone:

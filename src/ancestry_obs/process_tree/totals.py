@@ -8,6 +8,7 @@ What becomes of numbers of the same name, of the same labels, in two processes:
     gauge                       the one that was set last, whether or not its process still runs
     in_flight                   the sum over the processes that run
     sample                      the sample's `aggregate`, over the processes that run
+    exemplar                    the newest one of each bucket, also of processes that have ended
 
 What is added are whole numbers. A sum of floats depends on the order in the last of its digits, and
 the order is another one once a process has ended: a counter that is smaller by that is one that
@@ -24,6 +25,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 from ancestry_obs.frozen import define, field, replaced
 from ancestry_obs.process_tree.packing import pack, unpack
 from ancestry_obs.process_tree.shown import Key, Labels
+from ancestry_obs.recording.bucket_counts import Counts
+from ancestry_obs.recording.native import Buckets, added
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, MutableMapping
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AGGREGATES",
+    "NATIVE",
     "Key",
     "Labels",
     "Numbers",
@@ -40,9 +44,11 @@ __all__ = [
     "Sampled",
     "Target",
     "Totals",
+    "buckets_of",
     "combined",
     "exact",
     "key_of",
+    "plain_of",
     "rounded",
 ]
 
@@ -50,15 +56,19 @@ _T = TypeVar("_T")
 
 Numbers: TypeAlias = "tuple[float, ...]"
 """What is kept of one series: of a histogram the counts of its buckets, not cumulative, and the
-sum; of a ratio hits and lookups; of a gauge the value and when it became that, in seconds of the
-system's monotonic clock; of the others the value. In `Totals` a counter's value and a histogram's
-sum are `exact`."""
+sum; of a native one those counts as a tuple, what `recording.native.Buckets` has, and the sum; of a
+ratio hits and lookups; of a gauge the value and when it became that, in seconds of the system's
+monotonic clock; of the others the value. In `Totals` a counter's value and a histogram's sum are
+`exact`."""
 Rows: TypeAlias = "dict[Labels, Numbers]"
 Target: TypeAlias = "tuple[Any, ...]"
 """What is told of a target: its state first; last the patterns of the map that reach it, its calls
 and its errors; between them whatever its process tells beside that."""
 Sampled: TypeAlias = "tuple[str, dict[Labels, float]]"
 """A sample's `aggregate`, and its numbers."""
+Kept: TypeAlias = "dict[Labels, dict[int, tuple[Any, ...]]]"
+"""The exemplars of a metric's series by bucket, as `recording.exemplars.Exemplar` has them; of two
+processes' the newer one."""
 
 AGGREGATES: Final[Mapping[str, Callable[[float, float], float]]] = {
     "last": lambda _earlier, later: later,
@@ -68,6 +78,8 @@ AGGREGATES: Final[Mapping[str, Callable[[float, float], float]]] = {
 }
 """What becomes of two instances' numbers."""
 
+NATIVE: Final = "native_histogram"
+"""The kind of numbers that are not added one by one."""
 _GAUGE: Final = "gauge"
 _IN_FLIGHT: Final = "in_flight"
 _BITS: Final = 100
@@ -96,6 +108,7 @@ class Totals:
         failures: Counts of failed expressions.
         overflows: Counts of values that became ``other``.
         counts: Other counts, by name.
+        exemplars: Those of each metric.
     """
 
     metrics: dict[Key, Rows] = field(default_factory=dict)
@@ -105,6 +118,7 @@ class Totals:
     failures: dict[tuple[str, str, str], int] = field(default_factory=dict)
     overflows: dict[tuple[str, str], int] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
+    exemplars: dict[Key, Kept] = field(default_factory=dict)
 
     def as_bytes(self) -> bytes:
         """Write them."""
@@ -141,6 +155,8 @@ class Totals:
         _add_counts(self.failures, other.failures)
         _add_counts(self.overflows, other.overflows)
         _add_counts(self.counts, other.counts)
+        for key, kept in other.exemplars.items():
+            self._add_exemplars(key, kept)
 
     def without_living(self) -> Totals:
         """Give what stays of them when their process ends."""
@@ -170,8 +186,12 @@ class Totals:
         for key, rows in self.metrics.items():
             if key[1] not in {_GAUGE, _IN_FLIGHT}:
                 now = other.metrics.get(key, {})
-                gone = {each: rows[each] for each in rows if _is_less(now.get(each), rows[each])}
-                left.metrics[key] = gone
+                counted = partial(_counted, key[1])
+                left.metrics[key] = {
+                    labels: numbers
+                    for labels, numbers in rows.items()
+                    if _is_less(counted(now.get(labels)), counted(numbers))
+                }
         for name, target in self.targets.items():
             after = other.targets.get(name)
             if _is_less(after and after[-_COUNTED:], target[-_COUNTED:]):
@@ -206,6 +226,23 @@ class Totals:
             for key, rows in self.metrics.items()
         }
 
+    def limited_exemplars(self, shown: Shown) -> dict[Key, Kept]:
+        """Give the exemplars under the labels that their series have by `limited`.
+
+        Args:
+            shown: What has a place; each series has got its own by now.
+        """
+        return {
+            key: shown.keep(key, self.limits[key], kept, _newest)
+            for key, kept in self.exemplars.items()
+            if key in self.limits
+        }
+
+    def _add_exemplars(self, key: Key, kept: Kept) -> None:
+        mine = self.exemplars.setdefault(key, {})
+        for labels, buckets in kept.items():
+            mine[labels] = _newest(mine.get(labels, {}), buckets)
+
     def _add_sampled(self, name: str, sampled: Sampled) -> None:
         aggregate, values = sampled
         _, mine = self.samples.setdefault(name, (aggregate, {}))
@@ -214,11 +251,24 @@ class Totals:
             mine[labels] = combine(mine[labels], value) if labels in mine else value
 
 
+def _newest(
+    some: Mapping[int, tuple[Any, ...]], others: Mapping[int, tuple[Any, ...]]
+) -> dict[int, tuple[Any, ...]]:
+    """Give of each bucket's exemplars the newest."""
+    found = {**some}
+    for bucket, exemplar in others.items():
+        # The time is last.
+        known = found.get(bucket, exemplar)
+        found[bucket] = max(known, exemplar, key=lambda each: each[::-1])
+    return found
+
+
 def key_of(family: Family) -> tuple[Key, tuple[int, ...]]:
     """Name a family's metric, and give how many values each of its labels may have."""
     spec = family.spec
     limits = tuple(each.max_values or len(each.values or ()) for each in spec.labels)
-    return (family.name, spec.type, family.label_names, spec.buckets), limits
+    kind = spec.type if spec.native is None else NATIVE
+    return (family.name, kind, family.label_names, spec.buckets), limits
 
 
 def exact(number: float) -> int:
@@ -260,11 +310,49 @@ def combined(kind: str, some: Numbers, others: Numbers) -> Numbers:
     """
     if kind == _GAUGE:
         return max(some, others, key=lambda numbers: numbers[::-1])
+    if kind == NATIVE:
+        native: Numbers = _native_combined(some, others)
+        return native
     return tuple(map(add, some, others))
 
 
-def _is_less(now: Iterable[float] | None, before: Iterable[float]) -> bool:
-    return now is None or any(map(lt, now, before))
+def _native_combined(some: Any, others: Any) -> Any:  # noqa: ANN401 - see `Numbers`
+    classic = tuple(map(add, some[0], others[0]))
+    both = added(buckets_of(some), buckets_of(others))
+    return plain_of((classic, *both, some[-1] + others[-1]))
+
+
+def _counted(kind: str, numbers: Numbers | None) -> Numbers | None:
+    """Give what of some numbers tells whether something was forgotten."""
+    if kind != NATIVE or numbers is None:
+        return numbers
+    # Buckets that have become wider hold as much as before.
+    return (buckets_of(numbers).observations,)
+
+
+def buckets_of(numbers: Any) -> Buckets:  # noqa: ANN401 - see `Numbers`
+    """Give what a native histogram has counted.
+
+    Args:
+        numbers: As they are in `Totals`, whose counts are plain dicts, or as a series has them.
+    """
+    _, schema, threshold, zero, *sides, _ = numbers
+    counts = (each if isinstance(each, Counts) else Counts.of(each) for each in sides)
+    return Buckets(schema, threshold, zero, *counts)
+
+
+def plain_of(numbers: Any) -> Numbers:  # noqa: ANN401 - see `Numbers`
+    """Give a native histogram's numbers in the form that can be written; `buckets_of` reads it.
+
+    Args:
+        numbers: As a series has them.
+    """
+    *others, positive, negative, total = numbers
+    return (*others, dict(positive.items()), dict(negative.items()), total)
+
+
+def _is_less(now: Iterable[float] | None, before: Iterable[float] | None) -> bool:
+    return now is None or before is None or any(map(lt, now, before))
 
 
 def _fewer(before: Mapping[_T, int], now: Mapping[_T, int]) -> dict[_T, int]:

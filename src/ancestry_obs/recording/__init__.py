@@ -12,13 +12,14 @@ from __future__ import annotations
 
 from ancestry_obs.recording.buffers import FULL, Buffer, LatestBuffer, Probe
 from ancestry_obs.recording.family import Family
+from ancestry_obs.recording.kinds import Series
+from ancestry_obs.recording.native import NativeHistogramSeries
 from ancestry_obs.recording.series import (
     CounterSeries,
     GaugeSeries,
     HistogramSeries,
     InFlightSeries,
     RatioSeries,
-    Series,
 )
 from ancestry_obs.recording.store import Store
 
@@ -31,6 +32,7 @@ __all__ = [
     "HistogramSeries",
     "InFlightSeries",
     "LatestBuffer",
+    "NativeHistogramSeries",
     "Probe",
     "RatioSeries",
     "Series",

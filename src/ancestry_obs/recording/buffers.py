@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ancestry_obs.recording.series import CounterSeries, Series
+    from ancestry_obs.recording.kinds import Series
+    from ancestry_obs.recording.series import CounterSeries
 
 __all__ = ["FULL", "Buffer", "LatestBuffer", "Log", "Overflow", "Probe", "SecondsBuffer"]
 
@@ -146,7 +147,7 @@ class Probe:
 
     def observed(self) -> int:
         """Count the values that the probe's buffers ever got."""
-        return sum(buffer.folded + len(buffer) for buffer in self.snapshot())
+        return sum([buffer.folded + len(buffer) for buffer in self.snapshot()])
 
     def forget(self) -> None:
         """Detach every buffer, as a forked child must: who still holds one feeds nobody."""

@@ -25,8 +25,9 @@ from typing import TYPE_CHECKING, Final
 from ancestry_obs.code_facts import CO_VARARGS
 
 if TYPE_CHECKING:
-    from logging import Logger
     from types import FrameType, TracebackType
+
+    from ancestry_obs.notices import Notices
 
 __all__ = ["NO_ROOM", "came_from_outside", "is_from_outside", "shown", "warn"]
 
@@ -116,7 +117,7 @@ def shown(error: BaseException) -> str:
 
 
 def warn(
-    log: Logger, message: str, *details: object, traceback_of: BaseException | None = None
+    log: Notices, message: str, *details: object, traceback_of: BaseException | None = None
 ) -> None:
     """Log a warning; a log of the program's that fails costs the program nothing.
 

@@ -6,14 +6,16 @@ from math import nan
 from typing import TYPE_CHECKING, Final, Protocol
 
 from ancestry_obs.recording.buffers import FULL, Buffer, LatestBuffer
+from ancestry_obs.recording.kinds import Series, new_series
 from ancestry_obs.recording.limits import OTHER, LabelLimit, label_text
-from ancestry_obs.recording.series import Series, new_series
+from ancestry_obs.recording.native import ImpliedBounds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from ancestry_obs.mapfile.specs import MetricSpec
     from ancestry_obs.recording.buffers import Overflow, Probe
+    from ancestry_obs.recording.exemplars import Exemplar, Exemplars
 
 __all__ = ["Family"]
 
@@ -24,6 +26,7 @@ class FoldingStore(Protocol):
     """What a family needs of the store that it belongs to."""
 
     grew: Callable[[], object]
+    is_added_up: bool
 
     def probe(self, target: str) -> Probe:
         """Make a probe whose buffers are folded."""
@@ -45,13 +48,17 @@ class Family:
 
     Attributes:
         label_names: The labels' names, in the order that every tuple of values here has.
+        implied: The classic bounds that the buckets of a native histogram imply.
 
     Example:
         >>> family = store.family(spec)
         >>> family.observe(("/matches/:id", "2xx"), 0.3)
     """
 
-    __slots__ = ("_limits", "_probe", "_series", "_store", "label_names", "name", "spec")
+    __slots__ = (
+        "_exemplars", "_limits", "_probe", "_series", "_store", "implied", "label_names", "name",
+        "spec",
+    )  # fmt: skip
 
     def __init__(self, spec: MetricSpec, name: str, store: FoldingStore) -> None:
         self.spec = spec
@@ -64,7 +71,9 @@ class Family:
     def reset(self) -> None:
         """Forget every series and every label value seen."""
         self._series: dict[tuple[str, ...], Series] = {}
+        self._exemplars: dict[tuple[str, ...], Exemplars] = {}
         self._limits = tuple(map(LabelLimit, self.spec.labels))
+        self.implied = ImpliedBounds()
 
     def series(self) -> list[tuple[tuple[str, ...], Series]]:
         """Give a snapshot of the series with their label values, in the order they appeared."""
@@ -108,9 +117,29 @@ class Family:
         found = self._series.get(values)
         if found is None:
             # Two threads may both get here: the first one's series is everybody's.
-            found = self._series.setdefault(values, new_series(self.spec.type, self.spec.buckets))
+            found = self._series.setdefault(
+                values, new_series(self.spec, may_reset=not self._store.is_added_up)
+            )
             self._store.grew()
         return found
+
+    def exemplars_at(self, values: tuple[str, ...]) -> Exemplars:
+        """Get or create the exemplars of a series, by label values that were admitted."""
+        from ancestry_obs.recording.exemplars import Exemplars  # noqa: PLC0415  few maps have one
+
+        bounds = self.spec.buckets
+        kept = Exemplars(bounds if bounds or self.spec.type != "histogram" else None)
+        return self._exemplars.setdefault(values, kept)
+
+    def exemplars(self) -> dict[tuple[str, ...], dict[int, Exemplar]]:
+        """Read the exemplars of each series that may have any; see `Exemplars.read`."""
+        if not self._exemplars:
+            return {}
+        return {values: each.read() for values, each in self._exemplars.copy().items()}
+
+    def drop_exemplars(self) -> None:
+        """Show none any more that was kept so far."""
+        self._exemplars = {}
 
     def resolve(self, values: Sequence[object]) -> Series:
         """Get or create the series of label values, within the limits; an overflow is counted.

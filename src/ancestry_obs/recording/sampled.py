@@ -13,14 +13,16 @@ from ancestry_obs.recording.buffers import Buffer
 
 if TYPE_CHECKING:
     from ancestry_obs.recording.buffers import Overflow, Probe
-    from ancestry_obs.recording.series import CounterSeries, HistogramSeries, Series
+    from ancestry_obs.recording.kinds import Series
+    from ancestry_obs.recording.native import NativeHistogramSeries
+    from ancestry_obs.recording.series import CounterSeries, HistogramSeries
 
 __all__ = ["UNTIMED", "SampledBuffer"]
 
 UNTIMED: Final = -1.0
 """Stands in a buffer for the seconds of a call that was not timed: no clock gives it."""
 
-_State: TypeAlias = "tuple[tuple[list[int], float] | None, float | None, int]"
+_State: TypeAlias = "tuple[Any, float | None, int]"
 
 
 class SampledBuffer(Buffer):
@@ -60,7 +62,7 @@ class _Completed:
 
     __slots__ = ("last", "series", "waiting")
 
-    def __init__(self, series: HistogramSeries) -> None:
+    def __init__(self, series: HistogramSeries | NativeHistogramSeries) -> None:
         self.series = series
         self.last: float | None = None
         self.waiting = 0

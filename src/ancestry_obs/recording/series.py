@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from math import isfinite
-from typing import TypeAlias
 
 __all__ = [
     "CounterSeries",
@@ -18,9 +17,27 @@ __all__ = [
     "HistogramSeries",
     "InFlightSeries",
     "RatioSeries",
-    "Series",
-    "new_series",
+    "finite_of",
 ]
+
+
+def finite_of(chunk: list[float], total: float) -> tuple[list[float], float, int]:
+    """Leave out what is not finite.
+
+    Args:
+        chunk: Values.
+        total: What they come to.
+
+    Returns:
+        The finite ones, what those come to, and how many are left out.
+    """
+    if isfinite(total):
+        return chunk, total, 0
+    finite = [value for value in chunk if isfinite(value)]
+    # Finite values may overflow to an infinite sum: then there is nothing to filter.
+    if len(finite) == len(chunk):
+        return chunk, total, 0
+    return finite, sum(finite), len(chunk) - len(finite)
 
 
 class HistogramSeries:
@@ -82,13 +99,7 @@ class HistogramSeries:
     def _after(
         self, chunk: list[float], total: float, state: tuple[list[int], float] | None
     ) -> tuple[tuple[list[int], float], int]:
-        dropped = 0
-        if not isfinite(total):
-            finite = [value for value in chunk if isfinite(value)]
-            dropped = len(chunk) - len(finite)
-            # Finite values may overflow to an infinite sum: then there is nothing to filter.
-            if dropped:
-                chunk, total = finite, sum(finite)
+        chunk, total, dropped = finite_of(chunk, total)
         counts, so_far = state or (self.counts, self.sum)
         counts = counts[:]
         if chunk:
@@ -253,23 +264,3 @@ class InFlightSeries:
     def put(self, state: int) -> None:
         """Be what `after` gave."""
         self.value = state
-
-
-Series: TypeAlias = HistogramSeries | CounterSeries | GaugeSeries | RatioSeries | InFlightSeries
-
-_PLAIN: dict[str, type[CounterSeries | GaugeSeries | RatioSeries | InFlightSeries]] = {
-    "counter": CounterSeries,
-    "gauge": GaugeSeries,
-    "ratio": RatioSeries,
-    "in_flight": InFlightSeries,
-}
-
-
-def new_series(kind: str, buckets: tuple[float, ...]) -> Series:
-    """Make an empty series.
-
-    Args:
-        kind: A metric's type as the map writes it.
-        buckets: The bounds of a histogram; ignored for the others.
-    """
-    return HistogramSeries(buckets) if kind == "histogram" else _PLAIN[kind]()

@@ -37,7 +37,7 @@ __all__ = ["Failure", "Store"]
 # So many buffers are folded within two milliseconds, as long as they may be.
 
 Failure = tuple[str, str, str]
-"""Target, metric, and the label whose expression failed (or ``value``, ``hit``, ``when``)."""
+"""Target, metric, and the label whose expression failed, or what else did, such as ``exemplar``."""
 
 
 class Lost(Protocol):
@@ -81,6 +81,8 @@ class Store:
 
     Args:
         namespace: The prefix of every metric's name; may be empty.
+        is_added_up: Whether what is recorded is added to what other processes record, so that
+            nothing may begin anew.
 
     Attributes:
         evaluating: Threads in which expressions of the map are being evaluated. What those call in
@@ -98,8 +100,9 @@ class Store:
         >>> store.read(lambda: [(family.name, family.series()) for family in store.families()])
     """
 
-    def __init__(self, namespace: str = "ancestry") -> None:
+    def __init__(self, namespace: str = "ancestry", *, is_added_up: bool = False) -> None:
         self.namespace = namespace
+        self.is_added_up = is_added_up
         self._families: dict[str, Family] = {}
         self._probes: list[Probe] = []
         self._leaving: list[Probe] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
@@ -167,9 +168,9 @@ def operation_of(method, key, query):
     return {"GET": "GetObject", "HEAD": "HeadObject", "PUT": "PutObject"}[method]
 
 
-@pytest.fixture
-def stub():
-    """A server that is asked on a port of its own."""
+@contextmanager
+def stub_of_s3():
+    """Let a server be asked on a port of its own."""
     with ThreadingHTTPServer(("127.0.0.1", 0), Stub) as server:
         server.lock, server.asked = threading.Lock(), Counter()
         server.keys, server.kept, server.awake = Counter(), {}, threading.Event()
@@ -179,6 +180,13 @@ def stub():
         server.awake.set()
         server.shutdown()
         thread.join()
+
+
+@pytest.fixture
+def stub():
+    """A server that is asked on a port of its own."""
+    with stub_of_s3() as server:
+        yield server
 
 
 def test_operations_and_their_retries_are_the_requests_that_the_service_saw(

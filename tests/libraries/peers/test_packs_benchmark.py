@@ -23,7 +23,7 @@ def test_one_library():
     (row,) = (line for line in done.stdout.splitlines() if line.startswith("jinja2 "))
     assert "left out" not in row
     assert row.endswith(" unsampled")
-    assert done.stdout.endswith("counts: both have exactly the requests that were made\n")
+    assert done.stdout.endswith("counts: each has exactly the requests that were made\n")
 
 
 def test_a_library_that_it_does_not_know():

@@ -55,6 +55,19 @@ class Page:
         by = ("http_request_method", "http_response_status_code", "error_type")
         return self.count(CLIENT, *by)
 
+    def has_each_method_and_status(self, peer):
+        """Assert that it has two GETs, a HEAD, a POST and an unknown one, and two that failed."""
+        assert self.client() == {
+            ("GET", "200", ""): 2,
+            ("HEAD", "200", ""): 1,
+            ("POST", "200", ""): 1,
+            ("_OTHER", "200", ""): 1,
+            ("GET", "404", "404"): 1,
+            ("GET", "500", "500"): 1,
+        }
+        assert sum(self.client().values()) == len(peer.log)
+        assert self.count(CLIENT, "server_address") == {("127.0.0.1",): len(peer.log)}
+
     def server(self):
         """Count requests of servers by method, route, status and error."""
         by = ("http_request_method", "http_route", "http_response_status_code", "error_type")

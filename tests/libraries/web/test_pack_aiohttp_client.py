@@ -71,7 +71,7 @@ def test_redirects_are_part_of_the_request(page, peer):
     assert page.client() == {
         ("GET", "200", ""): 1,
         ("GET", "302", ""): 1,
-        ("GET", "302", "TooManyRedirects"): 1,
+        ("GET", "302", "aiohttp.client_exceptions.TooManyRedirects"): 1,
     }
 
 
@@ -88,8 +88,8 @@ def test_what_raises_counts_by_its_error(page, peer):
     assert peer.answered == {("GET", None): 1, ("POST", None): 1, ("GET", 404): 1}
     assert page.client() == {
         ("GET", "", "TimeoutError"): 1,
-        ("POST", "", "ServerDisconnectedError"): 1,
-        ("GET", "404", "ClientResponseError"): 1,
+        ("POST", "", "aiohttp.client_exceptions.ServerDisconnectedError"): 1,
+        ("GET", "404", "aiohttp.client_exceptions.ClientResponseError"): 1,
     }
 
 
@@ -100,7 +100,7 @@ def test_the_repetition_on_a_lost_connection_is_part_of_the_request(page, peer):
 
     with_session(work)
     assert peer.answered in ({("GET", None): 1}, {("GET", None): 2})
-    assert page.client() == {("GET", "", "ServerDisconnectedError"): 1}
+    assert page.client() == {("GET", "", "aiohttp.client_exceptions.ServerDisconnectedError"): 1}
 
 
 def test_a_streamed_answer_counts_when_its_headers_are_there(page, peer):
@@ -123,7 +123,7 @@ def test_a_cancelled_request_counts(page, peer):
         assert asked.cancelled()
 
     with_session(work)
-    assert page.client() == {("GET", "", "CancelledError"): 1}
+    assert page.client() == {("GET", "", "asyncio.exceptions.CancelledError"): 1}
 
 
 def test_a_websocket_is_no_request_and_a_refused_one_is(page):

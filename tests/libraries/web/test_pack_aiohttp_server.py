@@ -204,7 +204,7 @@ def test_a_client_that_leaves_cancels_its_request(page, serve):
         assert arrived.wait(60)
     assert over.wait(60)
     server.stop()
-    assert page.server() == {("GET", "/wait", "", "CancelledError"): 1}
+    assert page.server() == {("GET", "/wait", "", "asyncio.exceptions.CancelledError"): 1}
     assert page.count(ACTIVE, "http_request_method") == {}
 
 

@@ -203,5 +203,5 @@ def test_a_cancelled_request_counts(page):
         await asyncio.wait([asked, arrived])
 
     asyncio.run(main())
-    assert page.server() == {("GET", "wait", "", "CancelledError"): 1}
+    assert page.server() == {("GET", "wait", "", "asyncio.exceptions.CancelledError"): 1}
     assert page.count(ACTIVE, "http_request_method") == {}

@@ -78,5 +78,6 @@ def test_each_request_that_the_access_log_has(server, ask, tmp_path):
             if sample.name == "gunicorn_request_duration_seconds_count" and sample.value:
                 labels = sample.labels
                 key = labels["http_request_method"], labels["http_response_status_code"]
+                assert labels["error_type"] == (key[1] if key[1] in {"500", "503"} else "")
                 found[key] += sample.value
     assert found == Counter(("_OTHER" if method == "BREW" else method, at) for method, at in log)

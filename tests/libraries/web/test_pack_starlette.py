@@ -262,7 +262,7 @@ def test_a_cancelled_request_counts(page):
         assert asked.cancelled()
 
     asyncio.run(main())
-    assert page.server() == {("GET", "/wait", "", "CancelledError"): 1}
+    assert page.server() == {("GET", "/wait", "", "asyncio.exceptions.CancelledError"): 1}
     assert page.count(ACTIVE, "http_request_method") == {}
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
+import pty
 import subprocess
 import sys
+import termios
 from pathlib import Path
 from textwrap import dedent
 from types import SimpleNamespace
@@ -92,6 +95,16 @@ def command(capsys):
     return run
 
 
+@pytest.fixture
+def standard_input(monkeypatch):
+    """Give what standard input has."""
+
+    def give(data):
+        monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(data)))
+
+    return give
+
+
 @pytest.fixture(scope="session")
 def environment():
     """Give an environment without settings of ours."""
@@ -122,3 +135,34 @@ def launch(project, environment, script):
         )
 
     return run
+
+
+_MAIN = "import sys; from ancestry_obs.cli import main; raise SystemExit(main(sys.argv[1:]))"
+
+
+@pytest.fixture
+def shown():
+    """Run a program, the command if it is not said, and give what its terminal shows."""
+
+    def run(*argv: str, program: str = _MAIN, columns: int = 80, **variables: str) -> str:
+        ours, theirs = pty.openpty()
+        termios.tcsetwinsize(theirs, (24, columns))
+        environment = {n: v for n, v in os.environ.items() if n not in {"NO_COLOR", "COLUMNS"}}
+        with subprocess.Popen(
+            [sys.executable, "-c", program, *argv],
+            env={**environment, "TERM": "xterm", **variables}, stdout=theirs, stderr=theirs,
+        ) as process:  # fmt: skip
+            os.close(theirs)
+            written = b"".join(iter(lambda: _read(ours), b""))
+            process.wait(timeout=60)
+        os.close(ours)
+        return written.decode().replace("\r\n", "\n")
+
+    return run
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 65536)
+    except OSError:  # Linux says so when nobody has the other end any more
+        return b""

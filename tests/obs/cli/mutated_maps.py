@@ -52,6 +52,7 @@ FRAGMENTS = [
         "lambda:1",
     ),
     *("histogram", "in_flight", "ratio", "exit", "raise", "when", "hit", "value", "subclasses"),
+    *("exemplar", "trace_id()", "span_id()", "exemplar = {}", "exemplar.trace_id = 'trace_id()'"),
     *("first", "item", "items", "each", "item.size", "result.items", "each = 'result'"),
     *("shop:*", "shop:Cart.*", "*:*", "shop.*:*", "math:sqrt", "builtins:int.bit_length", "os:*"),
     *("include", "name", "pack", "pack:click", "common.toml", "mutated.toml", "../", "versions"),
@@ -65,6 +66,7 @@ VALUES = [
     *("", " ", "x", "x" * 100_000, "é", "\0", "a\nb", "self", "shop:*", "*:*", "shop:Cart.add"),
     *([], [1], ["GET", "GET"], [[]], [{}], [1, 0], [-1, 0, 1], list(range(3000)), ["a"] * 3000),
     *({"size": "self"}, {"class": "1"}, {"size": "told.size"}, {"size": "entry.size"}),
+    *({"trace_id": "trace_id()"}, {"trace_id": "span_id(1)"}, {"a-b": "url"}),
     *("told.size", "context.class", "target.other", "entry.size is None"),
     *({}, {"a": 1}, {"max_values": 0}, {"max_values": 10**9}, {"target": "shop:main"}, {"": {}}),
     *(

@@ -42,7 +42,18 @@ def test_the_usage_of_run_has_the_program_once(command):
         (("chek",), "argument COMMAND: invalid choice: 'chek'"),
         (("check",), "the following arguments are required: M; 'ancestry-obs check --help'"),
         (("run", "--port", "many", "--", "x"), "argument --port: invalid int value: 'many'"),
-        (("list", "a.toml", "b"), "unrecognized arguments: b"),
+        (
+            ("run", "--map", "a.toml", "--map", "b.toml", "--", "x"),
+            "--map is there twice; name one, with include = ['b.toml'] in it; 'ancestry-obs run ",
+        ),
+        (
+            ("list", "a.toml", "b"),
+            "unrecognized arguments: b; 'ancestry-obs list --help' shows what is allowed",
+        ),
+        (
+            ("run", "--packs=flask", "--", "x"),
+            "unrecognized arguments: --packs=flask; did you mean '--pack'? 'ancestry-obs run ",
+        ),
     ],
 )
 def test_wrong_usage_is_one_line_and_exit_code_2(command, argv, message):

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import io
 import json
-import os
-import pty
-import subprocess
-import sys
-from types import SimpleNamespace
 
 import pytest
 
+from ancestry_obs.checking import checker
+
 RECORD = 'record = [{ metric = "prices_total", labels = { name = "%s" } }]\n'
+
+UNFED = (
+    "shop.toml:6: metrics.cart_items: no instrument and no sample feeds it; give it a record, or "
+    "feed it by ancestry_obs.metrics().cart_items"
+)
 
 
 def instrument(target, label="'x'"):
@@ -212,7 +213,7 @@ def test_included_files_are_mended_and_packs_are_not(project, command):
     assert told[0].startswith("maps/mine.toml:3: instrument[0]: 'shop:Cart' has no 'ad'; did you")
     assert told[1].startswith("maps/common.toml:9: instrument[0]: 'shop' has no 'prise'; did you")
     assert command("check", "--fix", "maps/mine.toml").out.splitlines()[:2] == [
-        "maps/mine.toml: shop:prise is shop:price now",
+        "maps/common.toml: shop:prise is shop:price now",
         "maps/mine.toml: shop:Cart.ad is shop:Cart.add now",
     ]
     assert "shop:price" in (project.path / "maps/common.toml").read_text()
@@ -271,14 +272,6 @@ def test_a_file_that_cannot_be_read_is_one_line(project, command, make, name, to
     assert checked.err.count("\n") == 1
 
 
-@pytest.fixture
-def standard_input(monkeypatch):
-    def give(data):
-        monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(data)))
-
-    return give
-
-
 def test_standard_input(project, command, standard_input):
     standard_input(("\ufeff" + project.metrics + instrument("shop:prise")).encode())
     checked = command("check", "-")
@@ -313,7 +306,8 @@ def test_the_same_for_programs(project, command):
     assert finding["text"] == (
         f"shop.toml:9: instrument[0]: {finding['message']}; {finding['remedy']}"
     )
-    assert answer["notes"] == ["note: at most 13 series, of which 12 of prices_total"]
+    notes = [f"note: {UNFED}", "note: at most 13 series, of which 12 of prices_total"]
+    assert answer["notes"] == notes
     assert answer["renames"] == {"shop:prise": "shop:price"}
     assert (answer["untold"], answer["mended"]) == ([], {})
 
@@ -331,55 +325,54 @@ def test_annotations_of_a_workflow(project, command):
             "::warning file=a%2Cb.toml,line=12,title=instrument[1]::made:f: cannot be told from "
             "the source; use --import ('made' does not show 'f', but has exec in line 1)"
         ),
+        f"::notice file=a%2Cb.toml::{UNFED.replace('shop.toml', 'a,b.toml')}",
         "::notice file=a%2Cb.toml::at most 13 series, of which 12 of prices_total",
     ]
 
 
-def on_a_terminal(folder, *argv, **variables):
-    """Run the command with a terminal for its output; give what that shows."""
-    ours, theirs = pty.openpty()
-    code = "import sys; from ancestry_obs.cli import main; raise SystemExit(main(sys.argv[1:]))"
-    environment = {name: each for name, each in os.environ.items() if name != "NO_COLOR"}
-    with subprocess.Popen(
-        [sys.executable, "-c", code, *argv],
-        cwd=folder, env={**environment, "TERM": "xterm", **variables}, stdout=theirs,
-    ) as process:  # fmt: skip
-        os.close(theirs)
-        shown = b""
-        while True:
-            try:
-                part = os.read(ours, 65536)
-            except OSError:  # Linux says so when nobody has the other end any more
-                break
-            if not part:
-                break
-            shown += part
-        process.wait(timeout=60)
-    os.close(ours)
-    return shown.decode().replace("\r\n", "\n")
-
-
 @pytest.mark.parametrize("variables", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
-def test_columns_on_a_terminal(project, variables):
+def test_columns_on_a_terminal(project, shown, variables):
     project.write(
         "shop.toml", project.metrics + instrument("shop:prise") + instrument("shop:price", "nam")
     )
-    assert on_a_terminal(project.path, "check", "shop.toml", **variables).splitlines() == [
+    assert shown("check", "shop.toml", **variables).splitlines() == [
         "shop.toml",
         "   9  instrument[0]            'shop' has no 'prise'",
         "                               did you mean 'shop:price'?",
-        (
-            "  14  instrument[1].record[0]  shop:price: unknown name 'nam'; did you mean 'name'? "
-            "known are elapsed, error, name, result (in 'nam', column 1)"
-        ),
+        "  14  instrument[1].record[0]  shop:price: unknown name 'nam'; did you mean",
+        "                               'name'? known are elapsed, error, name, result",
+        "                               (in 'nam', column 1)",
+        "  note: shop.toml:6: metrics.cart_items: no instrument and no sample feeds it;",
+        "    give it a record, or feed it by ancestry_obs.metrics().cart_items",
         "  note: at most 13 series, of which 12 of prices_total",
         "  2 findings",
     ]
 
 
-def test_colours_on_a_terminal_alone(project, command):
+def test_columns_on_a_terminal_name_the_file_of_a_line(project, shown):
+    project.write("common.toml", project.metrics + instrument("shop:prise"))
+    mine = 'version = 1\ninclude = ["common.toml"]\n' + instrument("shop:Cart.ad")
+    project.write("mine.toml", mine)
+    told = shown("check", "mine.toml", NO_COLOR="1").splitlines()
+    assert told[:6] == [
+        "mine.toml",
+        "  3  instrument[0]  'shop:Cart' has no 'ad'",
+        "                    did you mean 'shop:Cart.add'?",
+        "  common.toml",
+        "  9  instrument[0]  'shop' has no 'prise'",
+        "                    did you mean 'shop:price'?",
+    ]
+    mended = shown("check", "--fix", "mine.toml", NO_COLOR="1").splitlines()
+    assert mended[:3] == [
+        "mine.toml",
+        "  mended  shop:prise is shop:price now in common.toml",
+        "  mended  shop:Cart.ad is shop:Cart.add now",
+    ]
+
+
+def test_colours_on_a_terminal_alone(project, command, shown):
     project.write("shop.toml", project.metrics + instrument("shop:prise"))
-    assert "\x1b[31m1 finding\x1b[0m" in on_a_terminal(project.path, "check", "shop.toml")
+    assert "\x1b[31m1 finding\x1b[0m" in shown("check", "shop.toml")
     assert "\x1b" not in command("check", "shop.toml").out
 
 
@@ -399,3 +392,113 @@ def test_the_shipped_map_fits_the_platform(command):
     checked = command("check", "ancestry")
     assert checked.code == 0, checked.out
     assert checked.out.endswith("ancestry: fine\n")
+
+
+def test_a_value_that_nobody_hands_over_may_be_misspelt(project, command):
+    tell = '[[instrument]]\ntarget = "shop:Cart.add"\ntell = { status = "result" }\n'
+    read = instrument("shop:price", "told.statsu or context.customer or 'none'")
+    project.write("shop.toml", project.metrics + tell + read)
+    told = command("check", "shop.toml").out
+    assert (
+        "shop.toml:14: instrument[1].record[0]: told.statsu is always None, since no instrument "
+        "has tell.statsu; did you mean 'told.status'?\n"
+    ) in told
+    assert "no instrument has context.customer\n" in told
+
+
+def test_a_glob_sets_what_another_instrument_sets_too(project, command):
+    context = '[[instrument]]\ntarget = "shop:%s"\ncontext = { name = "%s" }\n'
+    project.write(
+        "shop.toml", project.metrics + context % ("*", "'a'") + context % ("price", "name")
+    )
+    (found,) = [
+        line for line in command("check", "shop.toml").out.splitlines() if "another" in line
+    ]
+    assert found == (
+        "shop.toml:12: instrument[1]: shop:price: context.name is another value in shop.toml:9; "
+        "keep one of the two, or give them different names"
+    )
+
+
+def test_many_series_are_told_with_what_they_are_made_of(project, command):
+    limits = "labels.name = { max_values = 998 }\nlabels.kind = { max_values = 8 }"
+    few = project.metrics.replace("labels.name = { max_values = 10 }", limits)
+    project.write("few.toml", few)
+    assert [line for line in command("check", "few.toml").out.splitlines() if "*" in line] == []
+    project.write("many.toml", few.replace("= 8 }", "= 9 }"))
+    assert (
+        "\nnote: many.toml:2: metrics.prices_total: that is 1,000 name * 11 kind; only "
+        "combinations that occur are series, and ancestry_obs_series counts them\n"
+    ) in command("check", "many.toml").out
+    explained = command("explain", "pack:flask", "http_server_request_duration_seconds").out
+    assert explained.startswith(
+        "http_server_request_duration_seconds: histogram, at most 10,910,328 series\n"
+        "  that is 17 of a histogram * 13 http_request_method * 102 http_route * 22\n"
+        "    http_response_status_code * 22 error_type\n"
+    )
+
+
+def test_a_default_that_does_not_fit_has_its_own_line(project, command):
+    defaults = '[defaults.labels.shop]\nmax_values = 3\nvalue = "nam"\n'
+    project.write("shop.toml", project.metrics + instrument("shop:price"))
+    project.write("all.toml", 'version = 1\ninclude = ["shop.toml"]\n' + defaults)
+    finding = (
+        "all.toml:5: defaults.labels.shop.value: shop:price: unknown name 'nam'; did you mean "
+        "'name'? known are elapsed, error, name, result (in 'nam', column 1)\n"
+    )
+    assert command("check", "all.toml").out.startswith(finding)
+
+
+NAMED = '[[instrument]]\nname = "%s"\ntarget = "shop:price"\n'
+
+
+def test_a_name_that_replaces_nothing(project, command):
+    def notes(name):
+        text = 'version = 1\ninclude = ["shop.toml"]\n' + NAMED % name + RECORD % "'x'"
+        project.write("own.toml", text)
+        return [each for each in command("check", "own.toml").out.splitlines() if "name '" in each]
+
+    project.write("shop.toml", project.metrics + NAMED % "shop.price" + RECORD % "name")
+    (note,) = notes("shop.prise")
+    assert note == (
+        "note: own.toml:3: instrument[0]: its name 'shop.prise' replaces nothing of the included "
+        "files; did you mean 'shop.price'?"
+    )
+    assert notes("shop.price") == []
+    assert notes("till") == []
+
+
+def test_an_included_record_that_a_metric_of_the_including_file_does_not_fit(project, command):
+    project.write("shop.toml", project.metrics + instrument("shop:price"))
+    metric = '[metrics.prices_total]\ntype = "counter"\nhelp = "P."\nlabels.kind = ["a"]\n'
+    project.write("own.toml", 'version = 1\ninclude = ["shop.toml"]\n' + metric)
+    refused = command("check", "own.toml").out.splitlines()
+    assert refused[:2] == [
+        (
+            "shop.toml:11: instrument[0].record[0].labels.name: unknown label 'name' of "
+            "'prices_total', declared in own.toml:3; allowed: kind"
+        ),
+        (
+            "shop.toml:11: instrument[0].record[0].labels: the label 'kind' is missing, declared "
+            'in own.toml:3; add kind = "..." with an expression'
+        ),
+    ]
+
+
+def test_a_pack_whose_library_is_not_here(project, command, monkeypatch):
+    monkeypatch.setattr(checker, "python_path", lambda: (str(project.path),))
+    lines = command("check", "pack:aiohttp-client").out.splitlines()
+    assert lines[0].startswith("pack:aiohttp-client:")
+    assert lines[0].endswith("; install the library, or leave its pack out")
+
+
+@pytest.mark.parametrize("folder", ["program", "program/maps"])
+def test_a_program_that_is_in_the_folder_of_the_map(project, command, folder):
+    project.write(f"{folder}/till.toml", project.metrics + instrument("till:price", "'x'"))
+    assert "it is in" not in command("check", f"{folder}/till.toml").out
+    project.write("program/till.py", "def price(): ...\n")
+    (found, *_) = command("check", f"{folder}/till.toml").out.splitlines()
+    assert found.startswith(
+        f"{folder}/till.toml:9: instrument[0]: there is no module 'till' (looked"
+    )
+    assert found.endswith("; it is in 'program'; run this there")

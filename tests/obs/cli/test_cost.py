@@ -236,7 +236,7 @@ def test_the_report(report):
     [
         ((0.5, 0.6, 0.7), "The sum, 6.0%, agrees with the slowdown measured: 5.0% to 7.0%."),
         ((0.1, 0.2, 0.3), "The sum, 6.0%, differs from the slowdown measured: 1.0% to 3.0%."),
-        ((-0.1, 0.2, 0.8), "The slowdown is lost in the noise (-1.0% to 8.0%), so that the sum, "),
+        ((-0.1, 0.2, 0.8), "The slowdown is lost in the noise (-1.0% to 8.0%), so that the sum,"),
         ((0.5, 0.7), "The sum is 6.0%, the slowdown measured 6.0%. Whether they agree is not"),
     ],
 )

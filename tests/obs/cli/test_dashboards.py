@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import json
 import sys
+import tomllib
+from pathlib import Path
 
 import pytest
 
-from ancestry_obs.cli import main
+from ancestry_obs.cli import dashboards, main
 
 SHOP = """\
 version = 1
@@ -32,6 +34,23 @@ def test_any_map_gets_a_dashboard(shop, tmp_path, capsys):
     dashboard = json.loads(file.read_text("utf-8"))
     assert dashboard["title"] == "Shop overview"
     assert "corner_orders_total" in file.read_text("utf-8")
+
+
+def test_another_release_of_the_sdk_is_refused_in_one_line(shop, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(dashboards, "installed_version", lambda _: "1769699998!10.1.0")
+    assert main(["dashboards", str(shop), "-o", str(tmp_path / "new")]) == 2
+    assert capsys.readouterr().err == (
+        "ancestry-obs: dashboards need grafana-foundation-sdk >=11.6,<11.7, and 10.1.0 is "
+        "installed; run 'pip install ancestry-obs[dashboards]'\n"
+    )
+    assert not (tmp_path / "new").exists()
+
+
+def test_the_release_that_the_extra_names_is_taken(shop, tmp_path, monkeypatch):
+    project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text("utf-8"))
+    (named,) = project["project"]["optional-dependencies"]["dashboards"]
+    monkeypatch.setattr(dashboards, "installed_version", lambda _: named.partition("==")[2])
+    assert main(["dashboards", str(shop), "-o", str(tmp_path)]) == 0
 
 
 def test_a_pack_gets_a_dashboard_by_its_name(tmp_path, capsys):

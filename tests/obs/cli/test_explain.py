@@ -77,8 +77,9 @@ def test_promql_is_never_broken_in_a_text():
     use = {"kind": "panel", "name": "P", "queries": [query]}
     facts = {
         "metric": "a", "type": "counter", "help": "A.", "where": "m:1", "series": "a",
-        "series_at_most": 1, "buckets": [], "labels": [], "fed_by": [], "panels": [use],
-        "rules": [],
+        "series_multiplied": "", "series_at_most": 1, "buckets": [], "native": None, "labels": [],
+        "fed_by": [],
+        "panels": [use], "rules": [],
     }  # fmt: skip
     lines = [*metric_lines(facts)]
     assert any('"none yet and more of it",' in line for line in lines)
@@ -103,6 +104,8 @@ def test_a_metric_with_buckets_and_an_enumeration(project, command):
 
 def test_a_target_with_the_code_that_runs_there(project, command):
     explained = command("explain", "shop.toml", "shop:price").out
+    # A long path stands below its words.
+    explained = explained.replace("defined in\n      ", "defined in ")
     assert explained.startswith(
         "shop:price\n  on exit: prices_total\n    said in shop.toml:11\n    name = name\n"
         f"  leads to shop:price\n    defined in {project.path}/shop.py:12\n"
@@ -158,6 +161,27 @@ def test_a_target_with_many_items(project, command):
         "note: shop.toml:12: instrument[0].record[0]: each: at most 1,000 items of a call are "
         "recorded; ancestry_obs_items_left_out_total counts the others\n" in checked.out
     )
+
+
+def test_a_target_with_exemplars(project, command):
+    record = """
+        [[instrument]]
+        target = "shop:price"
+        [[instrument.record]]
+        metric = "prices_total"
+        labels = { name = "name" }
+        exemplar = { trace_id = "trace_id()", name = "%s" }
+        """
+    project.write("shop.toml", project.metrics + record % "name")
+    explained = command("explain", "shop.toml", "shop:price").out
+    told = "    exemplar.trace_id = trace_id()\n    exemplar.name = name\n"
+    assert f"    name = name\n{told}" in explained
+    assert "_obs_exemplify" in explained
+    assert command("check", "shop.toml").code == 0
+    project.write("shop.toml", project.metrics + record % "nam")
+    checked = command("check", "shop.toml")
+    assert checked.code == 1
+    assert "record[0]: shop:price: unknown name 'nam'; did you mean 'name'?" in checked.out
 
 
 def test_a_target_whose_items_cannot_be_followed_inline(project, command):
@@ -245,11 +269,47 @@ def test_an_unknown_name_has_the_nearest_one(project, command):
     explained = command("explain", "shop.toml", "shop:prices")
     assert (explained.code, explained.out) == (2, "")
     assert explained.err == (
-        "ancestry-obs: shop.toml has no target or metric 'shop:prices'; did you mean 'shop:price' "
-        "or 'shop:open_shop' or 'shop:Cart'? "
-        "'ancestry-obs list shop.toml' shows what it has\n"
+        "ancestry-obs: shop.toml has no target, metric or instrument 'shop:prices'; did you mean "
+        "'shop:price' or 'shop:open_shop' or 'shop:Cart'? 'ancestry-obs list' shows what it has\n"
     )
 
 
 def test_a_name_like_none_has_no_hint(project, command):
     assert "did you mean" not in command("explain", "shop.toml", "zzz").err
+
+
+NAMED = """
+    version = 1
+    [metrics.calls_total]
+    type = "counter"
+    help = "Calls."
+    [[instrument]]
+    name = "prices"
+    target = ["shop:price", "shop:open_*"]
+    record = [{ metric = "calls_total" }]
+"""
+
+
+def test_an_instrument_by_its_name(project, command):
+    project.write("named.toml", NAMED)
+    explained = command("explain", "named.toml", "prices").out
+    assert explained.startswith("shop:price\n  on exit: calls_total\n    said in named.toml:9\n")
+    assert explained.count("    in the instrument 'prices'\n") == 2
+    assert "shop:open_shop, with the statements in it:" in explained
+    told = json.loads(command("explain", "named.toml", "prices", "--json").out)["targets"]
+    assert [each["target"] for each in told] == ["shop:price", "shop:open_*"]
+    assert {each["does"][0]["name"] for each in told} == {"prices"}
+
+
+def test_a_name_of_an_instrument_that_is_no_quite_right(project, command):
+    project.write("named.toml", NAMED)
+    assert "did you mean 'prices'?" in command("explain", "named.toml", "priecs").err
+
+
+def test_a_map_on_standard_input(project, command, standard_input):
+    standard_input(project.map.encode())
+    explained = command("explain", "-", "prices_total")
+    assert explained.code == 0
+    assert "  declared in <stdin>:2\n" in explained.out
+    standard_input(project.map.encode())
+    assert "def price(name)" in command("explain", "-", "shop:price").out

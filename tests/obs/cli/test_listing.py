@@ -7,9 +7,9 @@ def test_metrics_and_targets_in_columns(project, command):
     listed = command("list", "shop.toml")
     assert listed.code == 0
     assert listed.out.splitlines() == [
-        "METRIC        TYPE     LABELS  SERIES AT MOST",
-        "prices_total  counter  name                12",
-        "cart_items    gauge                         1",
+        "METRIC        TYPE     SERIES AT MOST  LABELS",
+        "prices_total  counter              12  name",
+        "cart_items    gauge                 1",
         "",
         "TARGET          FEEDS         WHEN",
         "shop:price      prices_total  exit",
@@ -52,3 +52,15 @@ def test_mistakes_are_a_line_each(project, command):
         ["ancestry-obs", " shop.toml", "1"],
         ["ancestry-obs", " shop.toml", "2"],
     ]
+
+
+def test_a_map_on_standard_input(project, command, standard_input):
+    standard_input(project.map.encode())
+    assert command("list", "-").out == command("list", "shop.toml").out
+
+
+def test_standard_input_that_is_no_map(project, command, standard_input):
+    standard_input(b"version = 2")
+    listed = command("list", "-")
+    assert (listed.code, listed.out) == (2, "")
+    assert listed.err == "ancestry-obs: <stdin>:1: version: found the number 2; allowed is 1\n"

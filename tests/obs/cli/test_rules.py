@@ -54,6 +54,16 @@ def test_or_written_to_a_file_for_another_job(shop, tmp_path, capsys):
     assert "https://x.org/d#exporter-gone" in file.read_text("utf-8")
 
 
+def test_rules_of_a_pack_are_for_any_job_unless_one_is_named(capsys):
+    assert main(["rules", "pack:flask", "--namespace", "corner"]) == 0
+    out = capsys.readouterr().out
+    gone = "up == 0\n          and on (job, instance) last_over_time(ancestry_obs_build_info[1d])\n"
+    assert gone in out
+    assert "up{" not in out
+    assert main(["rules", "pack:flask", "--job", "till"]) == 0
+    assert 'absent(up{job="till"})' in capsys.readouterr().out
+
+
 def test_a_map_with_mistakes_is_refused(tmp_path, capsys):
     assert main(["rules", str(tmp_path / "none.toml")]) == 2
     assert "none.toml: no such file" in capsys.readouterr().err

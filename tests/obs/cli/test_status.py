@@ -66,6 +66,16 @@ def test_a_status_in_columns_and_what_deserves_attention():
     ]
 
 
+def test_many_that_were_never_called_are_counted():
+    def lines(count):
+        targets = tuple(TargetStatus(f"shop:part_{n}", "installed") for n in range(count))
+        status = Status(enabled=True, map="shop.toml", targets=targets)
+        return describe(status).splitlines()[count + 4 :]
+
+    assert lines(5) == [f"shop:part_{n}: installed, never called" for n in range(5)]
+    assert lines(6) == ["6 targets are installed and were never called: those with CALLS 0"]
+
+
 @pytest.mark.live
 @pytest.mark.parametrize("form", ["{url}", "{url}/", "http://{url}", "http://{url}/metrics?x#y"])
 def test_any_page_of_the_exporter_will_do(form):

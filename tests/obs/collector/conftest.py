@@ -27,9 +27,11 @@ class Specs:
     """Makes declarations with what a test cares for."""
 
     @staticmethod
-    def metric(name, kind, labels=(), *, buckets=(), help_text="Some help.", most=1000):
+    def metric(
+        name, kind, labels=(), *, buckets=(), help_text="Some help.", most=1000, native=None
+    ):
         specs = tuple(LabelSpec(label, None, most, HERE) for label in labels)
-        return MetricSpec(name, kind, help_text, specs, tuple(buckets), HERE)
+        return MetricSpec(name, kind, help_text, specs, tuple(buckets), HERE, native=native)
 
     @staticmethod
     def sample(value, labels=(), *, metric="uptime_seconds", aggregate="last"):

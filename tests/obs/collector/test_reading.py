@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from types import SimpleNamespace
 
 import pytest
+from prometheus_client import CollectorRegistry
 
-from ancestry_obs.collector import Run
+from ancestry_obs.collector import Collector, Run, SelfMetrics, render
 from ancestry_obs.collector.reading import read
+from ancestry_obs.mapfile.specs import NativeSpec
 from ancestry_obs.process_tree.member import Member
 from ancestry_obs.process_tree.run_folder import RunFolder, create
 from ancestry_obs.process_tree.totals import Totals, exact
@@ -21,9 +24,11 @@ class Process:
     """A process of a run: its store, and its place in the folder."""
 
     def __init__(self, folder, specs, now=0.0):
-        self.store = Store("app")
+        self.store = Store("app", is_added_up=True)
         self.calls = self.store.family(specs.metric("calls_total", "counter", ("x",), most=2))
         self.seconds = self.store.family(specs.metric("seconds", "histogram", buckets=(1,)))
+        native = NativeSpec(max_buckets=4, min_reset_seconds=1e-9)
+        self.exact = self.store.family(specs.metric("exact", "histogram", native=native))
         self.level = self.store.family(specs.metric("level", "gauge"))
         self.sampled = {}
         self.now = now
@@ -82,6 +87,37 @@ def test_numbers_of_all_are_added(process, another):
     assert page["seconds",] == (2, 1, pytest.approx(3.3))
     assert process.run.whole(process.read).counts == {"scrapes": 3}
     assert process.run.whole(process.read).processes == 1
+
+
+def test_native_histograms_are_added_as_exactly_as_the_least_exact_of_them(
+    process, folder, another
+):
+    def observe(each, *values):
+        for value in values:
+            each.exact.observe((), value)
+
+    # More buckets than there may be: this one has wider ones, and never begins anew.
+    another(lambda each: observe(each, 0.001, 0.01, 0.1, 1.0, 10.0))
+    another(lambda each: observe(each, -0.5, 0.0))
+    observe(process, 1.1, 1.0)
+    page = process.page()["exact",]
+    schema, _, zero, positive, negative = page[1:-1]
+    assert (schema, zero, page[-1]) == (-2, 1, pytest.approx(12.711))
+    assert dict(positive.items()) == {-2: 1, -1: 1, 0: 3, 1: 2}
+    assert dict(negative.items()) == {0: 1}
+    RunFolder(folder).merge(least=1)
+    assert process.page()["exact",] == page
+    body, _ = render_of(process)
+    assert 'app_exact_bucket{le="+Inf"} 9.0' in body
+
+
+def render_of(process):
+    registry = CollectorRegistry()
+    samples = SimpleNamespace(read=lambda _families: {})
+    own = SelfMetrics(process.store, tuple, "1")
+    registry.register(Collector(process.store, samples, own, run=process.run))
+    body, content_type = render(registry)
+    return body.decode(), content_type
 
 
 def test_whoever_is_first_to_end_no_digit_goes_back(process, folder, another):

@@ -242,3 +242,43 @@ def test_what_a_person_reads(diff):
     assert "  - requests_total" in lines
     assert "  ! rules.yml: alert ManyPuts" in lines
     assert max(map(len, lines)) <= 80
+
+
+OVERRIDDEN = """\
+version = 1
+include = ["old.toml"]
+[[instrument]]
+name = "prices"
+target = "shop:price"
+record = [{ metric = "latency_seconds" }]
+"""
+
+
+def test_an_override_that_leaves_a_metric_unfed(tmp_path, diff, capsys):
+    diff()
+    named = OLD.replace("[[instrument]]", '[[instrument]]\nname = "prices"')
+    (tmp_path / "old.toml").write_text(named)
+    (tmp_path / "new.toml").write_text(OVERRIDDEN)
+    options = ["--namespace", "shop", "--uses", "rules.yml", "--json"]
+    assert main(["diff", "old.toml", "new.toml", *options]) == 1
+    told = json.loads(capsys.readouterr().out)
+    (metric,) = told["metrics"]
+    assert (metric["kind"], metric["name"]) == ("changed", "requests_total")
+    assert metric["details"] == ["nothing of the map feeds it any more"]
+    found = broken(told)
+    assert found["alert ManyPuts"] == ["nothing feeds shop_requests_total any more"]
+    assert not {"rule quick", "rule slow", "rule others"} & {*found}
+    # What nothing has fed before is as it was.
+    assert main(["diff", "new.toml", "new.toml", *options]) == 0
+    assert json.loads(capsys.readouterr().out)["metrics"] == []
+
+
+def test_a_metric_that_another_instrument_feeds_is_fed(diff):
+    labels = """labels.method = "'GET'", labels.route = "'x'" """
+    record = f"record = [{{ metric = 'requests_total', {labels} }}]"
+    other = f'[[instrument]]\ntarget = "shop:other"\n{record}\n'
+    record = """  { metric = "requests_total", labels = { method = "'GET'", route = "name" } },\n"""
+    code, told = diff((record, ""), ('help = "Latency."', 'help = "Latency."'))
+    assert code == 1
+    code, told = diff((record, ""), ("[[instrument]]\n", other + "[[instrument]]\n"))
+    assert (code, told["breaks"]) == (0, [])

@@ -107,7 +107,19 @@ class Loom:
         bounds = buckets if kind == "histogram" else ()
         self.metrics[name] = MetricSpec(name, kind, "Help.", specs, bounds, NOWHERE)
 
-    def record(self, metric, /, *, on="exit", value=None, hit=None, when=None, each=None, **labels):
+    def record(
+        self,
+        metric,
+        /,
+        *,
+        on="exit",
+        value=None,
+        hit=None,
+        when=None,
+        each=None,
+        exemplar=(),
+        **labels,
+    ):
         named = tuple((name, parse(text)) for name, text in labels.items())
         return RecordSpec(
             metric,
@@ -118,6 +130,7 @@ class Loom:
             _expression(when),
             NOWHERE,
             each=_expression(each),
+            exemplar=tuple((name, parse(text)) for name, text in dict(exemplar).items()),
         )
 
     def advice(self, *records, **wishes):

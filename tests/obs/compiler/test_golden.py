@@ -125,6 +125,17 @@ def counts_each_of_many(loom):
     return loom.weave(_get, record)
 
 
+def keeps_exemplars(loom):
+    loom.metric("seconds", "histogram", method=("get",))
+    loom.metric("calls_total")
+    exemplar = {"trace_id": "trace_id()", "key": "text(key)"}
+    return loom.weave(
+        _get,
+        loom.record("seconds", exemplar=exemplar, method="service"),
+        loom.record("calls_total", when="key", exemplar={"trace_id": "trace_id()"}),
+    )
+
+
 def counts_once_under_subclasses(loom):
     loom.metric("calls_total")
     record = loom.record("calls_total")
@@ -200,6 +211,7 @@ CASES = [
     follows_the_items_of_a_generator,
     times_the_items_of_an_async_generator,
     counts_each_of_many,
+    keeps_exemplars,
     counts_once_under_subclasses,
     hands_values_on,
     counts_the_outermost,

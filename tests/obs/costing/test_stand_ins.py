@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import inspect
 
 import pytest
 
 import ancestry_obs
 from ancestry_obs.costing import captures as capturing_module
+from ancestry_obs.costing import pricing
 from ancestry_obs.costing.captures import captures
 from ancestry_obs.costing.capturing_map import capturing
 from ancestry_obs.costing.stand_ins import shown_signature, stand_ins
@@ -141,6 +143,17 @@ def test_what_was_raised(program):
     (call,) = captures["captured:fails"].kept
     assert repr(call.error) == "ValueError('ada')"
     assert call.seconds > 0
+
+
+def test_a_call_is_priced_with_what_was_set_around_it(program, monkeypatch):
+    span = contextvars.ContextVar("span")
+    for number in (1.0, 3.0):
+        given = contextvars.copy_context()
+        given.run(span.set, number)
+        given.run(program.Shop.twice, 2)
+    monkeypatch.setattr(pricing, "price_of", lambda *_: span.get())
+    row = pricing._row(report_of("Shop.twice"), captures["captured:Shop.twice"], 1e9)
+    assert (row["price"], row["reason"]) == (2.0, "")
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -17,8 +17,13 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 from prometheus_client import CollectorRegistry, Counter, Gauge
 from prometheus_client.parser import text_string_to_metric_families
+from tests.obs.collector.prometheus_messages import counts_of, families
 
+from ancestry_obs.collector import Collector, Samples, SelfMetrics
+from ancestry_obs.collector.protobuf import CONTENT_TYPE
+from ancestry_obs.mapfile import load
 from ancestry_obs.metrics_exporter.push import LAST_SUCCESS, Gateway
+from ancestry_obs.recording import Store
 
 NOW = 1_700_000_000.0
 
@@ -267,3 +272,47 @@ def test_the_real_pushgateway(pushgateway, registry):
     assert samples["app_calls_total"].value == 3
     # The second run failed: when the last good one was is still there.
     assert samples[LAST_SUCCESS] == (LAST_SUCCESS, group, NOW, None, None, None)
+
+
+@pytest.mark.live
+@pytest.mark.real
+def test_the_real_pushgateway_keeps_native_histograms(pushgateway):
+    spec = load(
+        {
+            "version": 1,
+            "metrics": {"d_seconds": {"type": "histogram", "help": "H.", "buckets": "native"}},
+        }
+    )
+    store = Store("app")
+    family = store.family(spec.metrics[0])
+    for value in (0.1, 0.2, 5.0):
+        family.observe((), value)
+    registry = CollectorRegistry()
+    registry.register(Collector(store, Samples(store, {}), SelfMetrics(store, tuple, "1")))
+    assert Gateway(pushgateway, "nightly", "host-7", clock=lambda: NOW).push(registry)
+    asked = urllib.request.Request(f"{pushgateway}/metrics", headers={"Accept": CONTENT_TYPE})
+    with urllib.request.urlopen(asked, timeout=10) as response:
+        found = families(response.read())
+    (metric,) = found["app_d_seconds"].metric
+    assert (metric.histogram.sample_count, metric.histogram.schema) == (3, 3)
+    counts = counts_of(metric.histogram.positive_span, metric.histogram.positive_delta)
+    # 0.1, 0.2 and 5 are 2 to the power of -3.3, -2.3 and 2.3, each power of two in eight buckets.
+    assert {key: count for key, count in counts.items() if count} == {-26: 1, -18: 1, 19: 1}
+    assert LAST_SUCCESS in found
+    # Who asks for text has the powers of two that they span.
+    with urllib.request.urlopen(f"{pushgateway}/metrics", timeout=10) as response:
+        lines = response.read().decode().splitlines()
+    found = [
+        re.sub(r'\{.*le="(.*?)"\}', r" \1", each) for each in lines if "d_seconds_bucket" in each
+    ]
+    assert found == [
+        "app_d_seconds_bucket 0.0625 0",
+        "app_d_seconds_bucket 0.125 1",
+        "app_d_seconds_bucket 0.25 2",
+        "app_d_seconds_bucket 0.5 2",
+        "app_d_seconds_bucket 1 2",
+        "app_d_seconds_bucket 2 2",
+        "app_d_seconds_bucket 4 2",
+        "app_d_seconds_bucket 8 3",
+        "app_d_seconds_bucket +Inf 3",
+    ]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from ancestry_obs.exceptions import ExpressionError
 from ancestry_obs.expressions import BUILTIN_FUNCTIONS, check, emit, parse
+from ancestry_obs.expressions.given import Given
 
 VARIABLES = {
     "url": "/api/v2/users/17",
@@ -116,6 +117,33 @@ def test_check_proposes_no_function_for_a_name_or_that_there_is_not():
         check(parse("str"), names=("text",), functions=("text",))
     with pytest.raises(ExpressionError, match="unknown function 'str'; known are ok"):
         check(parse("str(1)"), names=(), functions=("ok",))
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("told.status", "told.NAME is what an inner call tells, known when the call is over"),
+        ("context", "context.NAME is what an outer call knows"),
+        ("entry.size", "entry.NAME is a value of the instrument's own table 'entry'"),
+        ("target.nam", "there are target.name, target.module, target.class_name"),
+    ],
+)
+def test_check_says_what_values_of_other_calls_are(text, why):
+    root = text.partition(".")[0]
+    with pytest.raises(ExpressionError, match=f"unknown name '{root}'; {why}; known are a "):
+        check(parse(text), names=("a",), functions=())
+    check(parse(text), names=(root,), functions=())
+
+
+def test_a_misspelt_value_of_the_entry():
+    known = Given(names=(("entry.size", "entry.size_1"), ("target.name", "target.name")))
+    with pytest.raises(ExpressionError) as caught:
+        parse("1 - entry.siz", given=known)
+    assert str(caught.value) == (
+        "unknown name 'entry.siz'; did you mean 'entry.size'? known are entry.size "
+        "(in '1 - entry.siz', column 5)"
+    )
+    assert parse("entry.siz").names == {"entry"}
 
 
 def test_check_says_when_there_is_nothing_to_name():

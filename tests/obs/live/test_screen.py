@@ -194,11 +194,17 @@ def test_messages(watched):
 
 def test_what_the_program_says_is_wrong_with_its_exporter(shop):
     first = shop()
-    wrong = replaced(first.status, exporter_error="cannot register", end_error="none of ours")
+    wrong = replaced(
+        first.status,
+        exporter_error="cannot register",
+        end_error="none of ours",
+    )
     seen = Watched(Scrape(0.0, first.metrics, wrong))
     told = "[targets]  metrics  series  exporter: cannot register  end: none of ours"
     assert shown(seen)[1] == told
     assert styles(seen)[1] == "warning"
+    seen = Watched(Scrape(0.0, first.metrics, replaced(first.status, map_error="s.toml: no TOML")))
+    assert shown(seen)[1] == "[targets]  metrics  series  map: s.toml: no TOML"
 
 
 def test_a_filter_that_nothing_has(watched):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import os
 import pickle
 from itertools import pairwise
 
@@ -168,7 +170,8 @@ def test_mistakes_of_what_is_replaced_are_none(files):
     files(root=ROOT + own.replace('name = "jobs"', 'name = "others"'))
     (found,) = mistakes("root.toml")
     assert found.startswith(
-        "other.toml:13: instrument[0].record[0].labels: the label 'kind' is missing; add kind ="
+        "other.toml:13: instrument[0].record[0].labels: the label 'kind' is missing, declared in "
+        "root.toml:4; add kind ="
     )
 
 
@@ -318,6 +321,22 @@ def test_two_instruments_of_one_file_have_one_name(files):
         ("pack:", "there is no pack ''; allowed: "),
         (".", "'.': cannot be read: Is a directory; name a readable file"),
         ("root.toml", "'root.toml' is this file itself; take it out"),
+        (
+            "roots.toml",
+            "there is no file 'roots.toml'; name a map's file, by its path from this one",
+        ),
+        (
+            "dangling.toml",
+            "there is no file 'dangling.toml'; name a map's file, by its path from this one",
+        ),
+        ("circle.toml", "'circle.toml': cannot be read: Too many levels of symbolic links; name"),
+        (
+            "root.toml/x.toml",
+            "there is no file 'root.toml/x.toml'; name a map's file, by its path from this one",
+        ),
+        ("pipe.toml", "'pipe.toml' is a pipe; name a file"),
+        ("flask", "there is no file 'flask'; did you mean 'pack:flask'?"),
+        ("y" * 300, f"'{'y' * 300}': cannot be read: File name too long; name a readable file"),
         ("\\u0000", "'\\x00' can be no file's name; name a map's file"),
         ("latin.toml", "'latin.toml': not UTF-8 text ("),
     ],
@@ -325,6 +344,9 @@ def test_two_instruments_of_one_file_have_one_name(files):
 def test_what_cannot_be_included(files, tmp_path, include, finding):
     files(other=OTHER, root=f'version = 1\ninclude = [\n  "{include}",\n]')
     (tmp_path / "latin.toml").write_bytes(b"version = 1 # \xe9\n")
+    (tmp_path / "dangling.toml").symlink_to("gone.toml")
+    (tmp_path / "circle.toml").symlink_to("circle.toml")
+    os.mkfifo(tmp_path / "pipe.toml")
     (found,) = mistakes("root.toml")
     assert found.startswith(f"root.toml:3: include[0]: {finding}")
     assert len(found.splitlines()) == 1
@@ -379,6 +401,19 @@ def test_the_shipped_packs_are_maps_that_say_what_they_are_for():
         assert spec.packs, name
 
 
+@pytest.mark.parametrize("name", packs_there_are())
+def test_packs_name_exceptions_with_their_module(name):
+    handed = [each.handed for each in load(f"pack:{name}").instruments]
+    records = [record for each in load(f"pack:{name}").instruments for record in each.records]
+    labels = [pair for each in records for pair in each.labels if pair[0] == "error_type"]
+    tells = [pair for each in handed for pair in each.tell if pair[0] == "exception"]
+    for _, expression in (*labels, *tells):
+        for call in ast.walk(ast.parse(expression.source, mode="eval")):
+            # To compare a name with is another matter.
+            if isinstance(call, ast.IfExp | ast.Expression):
+                assert not ast.unparse(call.body).startswith("type_name("), expression.source
+
+
 def test_a_pack_is_included_by_its_name(files):
     files(root='version = 1\ninclude = ["pack:click"]')
     spec, pack = load("root.toml"), load("pack:click")
@@ -388,7 +423,36 @@ def test_a_pack_is_included_by_its_name(files):
     assert pickle.loads(pickle.dumps(spec)) == spec
 
 
+def test_packs_by_their_names_with_or_without_what_a_map_writes():
+    assert load("pack:click", ["pack:flask"]) == load("pack:click", ["flask"])
+
+
 def test_a_pack_that_there_is_not():
     assert mistakes("pack:clik")[0].startswith(
         "pack:clik: there is no pack 'clik'; did you mean 'click'? allowed: "
+    )
+
+
+def context_of(value, target="jobs:run"):
+    return f'[[instrument]]\ntarget = "{target}"\ncontext = {{ tenant = "{value}" }}\n'
+
+
+def test_two_files_set_one_context_value_at_one_function(files):
+    files(root=ROOT + context_of("self.a"), other=OTHER + context_of("self.b"))
+    (found,) = mistakes("root.toml")
+    assert found == (
+        "root.toml:3: instrument[0]: jobs:run: context.tenant is another value in other.toml:27; "
+        "keep one of the two, or give them different names"
+    )
+    files(root=ROOT + context_of("self.a"), other=OTHER + context_of("self.a"))
+    assert load("root.toml")
+    files(root=ROOT + context_of("self.a"), other=OTHER + context_of("self.b", "jobs:stop"))
+    assert load("root.toml")
+
+
+def test_one_file_sets_one_context_value_twice_at_one_function(files):
+    files(alone="version = 1\n" + context_of("self.a") + context_of("self.b"))
+    (found,) = mistakes("alone.toml")
+    assert found.startswith(
+        "alone.toml:5: instrument[1]: jobs:run: context.tenant is another value"
     )

@@ -170,7 +170,7 @@ def test_a_broken_part_leaves_its_followers_told_as_well(good, change, findings_
     found = findings_of(change(good, "metrics", []))
     assert found[0] == (
         ": metrics: found an empty array; allowed is a table of names, each a table with type, "
-        "help, labels, buckets"
+        "help, labels, buckets, native"
     )
     assert len(found) == 1 + 6
     assert findings_of(change(good, "metrics.busy.labels.name", {"max_valu": 3})) == [
@@ -284,6 +284,9 @@ def test_a_syntax_error_has_its_line(write, findings_of, text, finding):
 
 def test_a_file_that_cannot_be_read_is_told(tmp_path, findings_of):
     assert findings_of(tmp_path / "none.toml") == [": no such file; maps that ship: ancestry.toml"]
+    assert findings_of("flask") == [
+        ": no such file; did you mean 'pack:flask'? maps that ship: ancestry.toml"
+    ]
     assert findings_of(tmp_path) == [": cannot be read: Is a directory; name a readable file"]
     (tmp_path / "latin.toml").write_bytes(b"# \xe9\n")
     (found,) = findings_of(tmp_path / "latin.toml")

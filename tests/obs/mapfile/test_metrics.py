@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from ancestry_obs.exceptions import MapError
 from ancestry_obs.mapfile import LabelSpec, MetricSpec, Where, load, worst_case_series
+from ancestry_obs.mapfile.specs import NativeSpec
 
 NOWHERE = Where("", None, "")
 
@@ -109,8 +111,8 @@ def test_similar_names_do_not_clash():
         ([1, 1], "the bucket 1 comes after 1; write each bound once, in ascending order"),
         ([2, 1.5], "the bucket 1.5 comes after 2; write each bound once, in ascending order"),
         ([], ("found an empty array; allowed is a non-empty array, each item a finite number; "
-         "+Inf is added by itself; or one of latency, database, size; or a table with from, to, "
-         "per_decade")),
+         "+Inf is added by itself; or one of latency, database, size, native; or a table with "
+         "from, to, per_decade")),
     ],
 )  # fmt: skip
 def test_buckets_ascend(findings_of, buckets, finding):
@@ -120,8 +122,8 @@ def test_buckets_ascend(findings_of, buckets, finding):
 
 
 _NO_BUCKETS = (
-    ': metrics.y: a histogram has no buckets; write buckets = "latency", or [0.1, 1, 10], for '
-    "example"
+    ': metrics.y: a histogram has no buckets; write buckets = "latency", "native" or [0.1, 1, 10], '
+    "for example"
 )
 
 
@@ -169,3 +171,90 @@ def label(values=None, max_values=None):
 )
 def test_the_worst_case_is_known_before_the_map_runs(kind, labels, buckets, series):
     assert worst_case_series(MetricSpec("x", kind, "Help.", labels, buckets, NOWHERE)) == series
+
+
+@pytest.mark.parametrize(
+    ("keys", "buckets", "native"),
+    [
+        ({"buckets": "native"}, (), NativeSpec()),
+        ({"native": {}}, (), NativeSpec()),
+        (
+            {"native": {"factor": 2, "max_buckets": 40, "min_reset_seconds": 60}, "buckets": [1]},
+            (1.0,),
+            NativeSpec(factor=2, max_buckets=40, min_reset_seconds=60),
+        ),
+        (
+            {"buckets": "native", "native": {"zero_threshold": 0, "max_zero_threshold": 0.5}},
+            (),
+            NativeSpec(zero_threshold=0, max_zero_threshold=0.5),
+        ),
+    ],
+)
+def test_a_histogram_may_be_native_with_classic_buckets_beside_it(keys, buckets, native):
+    good = declare()
+    good["metrics"]["x"] = {"type": "histogram", "help": "H.", **keys}
+    (spec,) = load(good).metrics
+    assert (spec.buckets, spec.native) == (buckets, native)
+
+
+def test_the_maps_default_may_be_native():
+    good = declare()
+    good["defaults"] = {"buckets": "native"}
+    good["metrics"] = {
+        "x": {"type": "histogram", "help": "H."},
+        "y": metric("histogram"),
+    }
+    assert [each.native for each in load(good).metrics] == [NativeSpec(), None]
+
+
+@pytest.mark.parametrize(
+    ("native", "finding"),
+    [
+        ({"factor": 1}, "factor: found the number 1; allowed is a number from 1.0028 to 65536"),
+        (
+            {"max_buckets": 0},
+            "max_buckets: found the number 0; allowed is a whole number from 1 to 1000",
+        ),
+        (
+            {"zero_threshold": -1},
+            "zero_threshold: found the number -1; allowed is a number from 0 to 1e+300",
+        ),
+        (
+            {"zero_threshold": 0.5, "max_zero_threshold": 0.25},
+            (
+                "max_zero_threshold: max_zero_threshold is below zero_threshold, which is 0.5; "
+                "write a larger one, or none"
+            ),
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_said_of_native_buckets_is_within_bounds(findings_of, native, finding):
+    bad = declare()
+    bad["metrics"]["x"] = {"type": "histogram", "help": "H.", "native": native}
+    assert findings_of(bad) == [f": metrics.x.native.{finding}"]
+
+
+def test_native_buckets_belong_to_histograms(findings_of):
+    bad = declare()
+    bad["metrics"]["x"] = metric("gauge", native={})
+    assert findings_of(bad) == [
+        ": metrics.x.native: a gauge has native buckets; take them out, or make it a histogram"
+    ]
+
+
+def test_a_native_histogram_is_one_series():
+    bounds = {"native": NativeSpec()}
+    alone = MetricSpec("x", "histogram", "", (label(("a",)),), (), NOWHERE, **bounds)
+    assert worst_case_series(alone) == 3
+    beside = MetricSpec("x", "histogram", "", (label(("a",)),), (1.0, 2.0), NOWHERE, **bounds)
+    assert worst_case_series(beside) == 3 * 6
+
+
+@pytest.mark.parametrize(
+    ("namespace", "name"), [("", "ancestry_obs_jobs_total"), ("ancestry_obs", "jobs_total")]
+)
+def test_names_of_the_toolkit_s_own_are_refused(namespace, name):
+    metric = {"type": "counter", "help": "Jobs."}
+    with pytest.raises(MapError, match="the names that begin with 'ancestry_obs_' are the toolkit"):
+        load({"version": 1, "namespace": namespace, "metrics": {name: metric}})
+    assert load({"version": 1, "namespace": "ancestry", "metrics": {"jobs_total": metric}})

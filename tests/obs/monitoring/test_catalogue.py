@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from ancestry_obs.collector.self_metrics import SelfMetrics
-from ancestry_obs.monitoring.catalogue import SELF_METRICS
+from ancestry_obs.mapfile import load
+from ancestry_obs.monitoring.catalogue import SELF_METRICS, Catalogue
 from ancestry_obs.recording import Store
 
 
@@ -12,6 +13,19 @@ def test_a_metric_is_found_by_the_maps_name_and_has_the_exposed_one(shop):
     assert (metric.series, metric.any_series) == ("shop_order_seconds", "shop_order_seconds_count")
     assert metric.buckets == (0.1, 1, 2.5)
     assert shop.get("shop_order_seconds") is None
+
+
+def test_a_metric_has_exemplars_if_a_record_gives_it_some():
+    records = [
+        {"metric": "orders_total", "exemplar": {"trace_id": "trace_id()"}},
+        {"metric": "order_seconds"},
+    ]
+    spec = {"version": 1, "instrument": [{"target": "shop:order", "record": records}]}
+    spec["metrics"] = {"orders_total": {"type": "counter", "help": "Orders."}}
+    spec["metrics"]["order_seconds"] = {"type": "histogram", "help": "Time.", "buckets": [1]}
+    found = Catalogue(load(spec), "shop")
+    assert found["orders_total"].has_exemplars
+    assert not found["order_seconds"].has_exemplars
 
 
 def test_the_toolkits_own_metrics_are_what_the_collector_tells():

@@ -5,6 +5,7 @@ import json
 import pytest
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
+from ancestry_obs.monitoring.catalogue import Metric
 from ancestry_obs.monitoring.drawing import drawn
 from ancestry_obs.monitoring.plan import Panel, Threshold
 from ancestry_obs.monitoring.promql import EVERYWHERE
@@ -38,6 +39,19 @@ def draw(shop):
 )
 def test_a_view_is_a_kind_of_panel(draw, name, view, kind):
     assert draw(name, view, by=("shop",))["type"] == kind
+
+
+@pytest.mark.parametrize("view", ["quantiles", "heatmap", "quantile_table"])
+def test_what_has_exemplars_asks_for_them_where_time_is_drawn(view):
+    metric = Metric("seconds", "shop_seconds", "histogram", "Text.", has_exemplars=True)
+    panel = Panel(metric, view, "Title", "Text.")
+    drawing = json.loads(json.dumps(drawn(panel, queries(panel, EVERYWHERE)), cls=JSONEncoder))
+    asked = [True] if view != "quantile_table" else [None]
+    assert [each.get("exemplar") for each in drawing["targets"]] == asked * len(drawing["targets"])
+
+
+def test_what_has_none_does_not_ask(draw):
+    assert all("exemplar" not in each for each in draw("order_seconds", "quantiles")["targets"])
 
 
 def test_what_can_be_bad_fills_its_panel_with_the_colour(draw):

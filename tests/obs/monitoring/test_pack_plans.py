@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import json
 import re
 import tomllib
@@ -195,6 +196,38 @@ def test_nobody_is_called_for_a_part_of_a_library_that_is_not_used(shop_map):
     )
 
 
+def test_the_rules_of_a_pack_alone_are_about_its_own_targets_and_metrics():
+    _, _, groups = everything_of("pack:jinja2")
+    asked = {rule.alert: rule.expression for rule in rules_in(groups) if rule.alert}
+    assert asked["TargetNotInstrumented"] == (
+        "max by (job, target, state) "
+        '(ancestry_obs_target_info{state="error",target=~"(jinja2)[.:].*"}) > 0'
+    )
+    catalogue = Catalogue(load("pack:jinja2"), "shop")
+    metrics = "|".join(metric.series for metric in catalogue.metrics)
+    for name in ("LabelsOverflowing", "ExpressionErrors"):
+        every = re.findall(r"_total\b[^ []*", asked[name])
+        assert every == [f'_total{{metric=~"{metrics}"}}'] * 3
+
+
+def test_no_two_packs_call_for_one_target():
+    libraries = [each for name in PACKS for each in Catalogue(load(f"pack:{name}"), "x").libraries]
+    # aiohttp is both client and server, and FastAPI is made of Starlette.
+    assert {each for each in libraries if libraries.count(each) > 1} == {"aiohttp", "starlette"}
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [*itertools.combinations(("jinja2", "redis", "click"), 2)]
+)
+def test_no_alert_of_two_packs_is_one_series(first, second):
+    """A rule that writes what another one writes fails: a sample comes out of order."""
+    both = [
+        {(rule.alert, rule.expression, rule.labels) for rule in rules_in(everything_of(name)[2])}
+        for name in (f"pack:{first}", f"pack:{second}")
+    ]
+    assert not both[0] & both[1]
+
+
 def test_a_share_without_error_is_promised_of_a_histogram():
     _, _, groups = everything_of("pack:flask")
     name = "job:http_server_success_errors:ratio_rate5m"
@@ -219,6 +252,7 @@ def test_what_is_generated_of_packs_is_what_they_give():
     script = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(script)
     files = script.generated()
-    assert {*script.FOLDER.iterdir(), script.PAGE} == set(files), "run 'python docs/packs_page.py'"
+    pages = {script.PAGE, script.PERFORMANCE}
+    assert {*script.FOLDER.iterdir(), *pages} == set(files), "run 'python docs/packs_page.py'"
     for file, text in files.items():
         assert file.read_text("utf-8") == text, f"{file.name}: run 'python docs/packs_page.py'"

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 
 import promql_parser
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.utils import floatToGoString
 
+from ancestry_obs.monitoring.catalogue import Metric
 from ancestry_obs.monitoring.plan import Variable
 from ancestry_obs.monitoring.promql import (
     EVERYWHERE,
@@ -17,12 +19,17 @@ from ancestry_obs.monitoring.promql import (
     bound_text,
     gained,
     good_and_all,
+    increase,
     none_of,
     or_zero,
     quantile,
+    rate,
     share,
+    steps,
 )
 
+CLASSIC = Metric("x_seconds", "x_seconds", "histogram", "Help.", buckets=(1.0,))
+NATIVE = replace(CLASSIC, buckets=(), is_native=True)
 VALUES = st.lists(st.text(min_size=1), min_size=1, max_size=4, unique=True).map(tuple)
 
 
@@ -89,4 +96,20 @@ def test_a_share_is_zero_without_good_ones_and_nothing_without_any():
 def test_series_are_brought_together_with_and_without_labels():
     assert aggregated("sum", (), "x") == "sum(x)"
     assert aggregated("max", ("a", "b"), "x") == "max by (a, b) (x)"
-    assert quantile(0.95, ("a",), "x") == "histogram_quantile(0.95, sum by (a, le) (x))"
+    assert quantile(CLASSIC, 0.95, ("a",), "x") == "histogram_quantile(0.95, sum by (a, le) (x))"
+    assert quantile(NATIVE, 0.95, ("a",), "x") == "histogram_quantile(0.95, sum by (a) (x))"
+    assert quantile(NATIVE, 0.95, (), "x") == "histogram_quantile(0.95, sum(x))"
+
+
+def test_a_native_histogram_is_one_series_that_functions_look_into():
+    over = EVERYWHERE.over
+    assert over(rate("5m"), CLASSIC, "_bucket", 'a="b"') == 'rate(x_seconds_bucket{a="b"}[5m])'
+    assert over(rate("5m"), CLASSIC, "_count") == "rate(x_seconds_count[5m])"
+    assert over(rate("5m"), NATIVE, "_bucket", 'a="b"') == 'rate(x_seconds{a="b"}[5m])'
+    assert over(increase("1m"), NATIVE, "_count") == "histogram_count(increase(x_seconds[1m]))"
+    assert over(steps(NATIVE, "1m"), NATIVE, "_sum") == (
+        "histogram_sum((x_seconds unless x_seconds offset 1m or increase(x_seconds[1m])))"
+    )
+    assert over(steps(CLASSIC, "1m"), CLASSIC, "_sum") == gained("x_seconds_sum", "1m")
+    assert NATIVE.any_series == "x_seconds"
+    assert NATIVE.has_totals

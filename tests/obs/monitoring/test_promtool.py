@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -50,6 +51,30 @@ def test_prometheus_takes_its_configuration(promtool, grafana_folder):
 
 def test_every_alert_fires_and_goes_again(promtool, grafana_folder):
     done = promtool("test", "rules", grafana_folder / "prometheus" / "rules_test.yml")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_of_any_job_what_has_been_measured_is_missed(promtool, shop, tmp_path):
+    groups = build_rules(default_plan(shop, "shop"), shop, None)
+    (rule,) = [each for group in groups for each in group.rules if each.alert == "ExporterGone"]
+    pages = {
+        'up{job="shop", instance="a"}': "1x10 0x30",
+        'ancestry_obs_build_info{job="shop", instance="a"}': "1x10 _x30",
+        'up{job="shop", instance="b"}': "1x40",
+        'ancestry_obs_build_info{job="shop", instance="b"}': "1x40",
+        'up{job="other", instance="c"}': "0x40",
+    }
+    missed = [{"labels": 'up{job="shop", instance="a"}', "value": 0}]
+    test = {
+        "interval": "1m",
+        "input_series": [{"series": each, "values": values} for each, values in pages.items()],
+        "promql_expr_test": [
+            {"expr": rule.expression, "eval_time": "10m", "exp_samples": []},
+            {"expr": rule.expression, "eval_time": "20m", "exp_samples": missed},
+        ],
+    }
+    (tmp_path / "test.yml").write_text(json.dumps({"tests": [test]}))
+    done = promtool("test", "rules", tmp_path / "test.yml")
     assert done.returncode == 0, done.stdout + done.stderr
 
 

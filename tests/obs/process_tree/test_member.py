@@ -402,12 +402,12 @@ def test_a_log_that_fails_and_a_log_that_asks_for_the_page_do_no_harm(process, m
 
     asked = []
     handler = Handler()
-    module.logger.addHandler(handler)
+    logging.getLogger("ancestry_obs").addHandler(handler)
     monkeypatch.setattr(process.member, "_take", lambda: {}["nothing"])
     try:
         process.member.hand_over()
     finally:
-        module.logger.removeHandler(handler)
+        logging.getLogger("ancestry_obs").removeHandler(handler)
     assert process.failed == 1
     assert len(asked) == 1
 
@@ -521,3 +521,15 @@ def test_a_damaged_file_is_told(process, folder, leave_one, caplog):
         process.member.others()
     assert process.failed == 1
     assert "damaged, or of another version" in caplog.text
+
+
+def test_it_tells_who_lives_or_of_itself_if_the_folder_is_gone(process, monkeypatch):
+    process.member.join()
+    assert process.member.living() == [os.getpid()]
+
+    def gone():
+        raise FileNotFoundError("the run is over")
+
+    monkeypatch.setattr(process.member._folder, "living", gone)
+    assert process.member.living() == [os.getpid()]
+    assert process.failed == 1

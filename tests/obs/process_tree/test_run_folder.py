@@ -6,6 +6,7 @@ import errno
 import os
 import pickle
 import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -246,6 +247,24 @@ def test_what_ended_is_merged_and_counted_once(folder, calls, leave_behind):
     assert set(reader._known) == {"ended"}
 
 
+def _hand_over(folder, data):
+    RunFolder(folder).hand_over(data)
+
+
+def test_merged_exemplars_are_as_bounded_as_the_series(folder, counted, in_child):
+    reader = RunFolder(folder)
+    for name in ("a", "b", "c", "d"):
+        totals = counted(_limit=2, **{name: 1})
+        exemplar = ((("trace_id", name),), 1.0, float(ord(name)))
+        totals.exemplars = {key: {(name,): {0: exemplar}} for key in totals.metrics}
+        in_child(partial(_hand_over, folder, totals.as_bytes()))
+    reader.merge(least=1)
+    merged = reader.others()[0]
+    (kept,) = merged.exemplars.values()
+    assert set(kept) == {labels for rows in merged.metrics.values() for labels in rows}
+    assert len(kept) == 3
+
+
 def test_of_a_process_that_runs_nothing_is_merged(folder, counted, calls):
     living = RunFolder(folder)
     living.hand_over(counted(a=1).as_bytes())
@@ -476,3 +495,20 @@ def test_where_it_cannot_be_noted_the_page_goes_on_with_what_it_knows(folder, co
     # It is noted as soon as that is possible.
     mine.shown(keep)
     assert RunFolder(folder).shown(lambda shown: shown.as_bytes()) == mine.recalled().as_bytes()
+
+
+def test_those_that_live_are_told_by_their_numbers(folder, leave_behind, counted, in_child):
+    own = RunFolder(folder)
+    assert own.living() == [os.getpid()]
+    leave_behind(a=1)
+    own.hand_over(counted(a=1).as_bytes())
+    assert own.living() == [os.getpid()]
+
+    def child():
+        mine = RunFolder(folder)
+        mine.hand_over(counted(b=1).as_bytes())
+        return os.getpid(), mine.living()
+
+    number, seen = in_child(child)
+    assert seen == sorted([os.getpid(), number])
+    assert own.living() == [os.getpid()]

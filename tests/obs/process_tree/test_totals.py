@@ -33,6 +33,7 @@ def _rows(kind):
     return st.dictionaries(st.tuples(st.sampled_from("abc")), numbers, max_size=3)
 
 
+EXEMPLAR = st.tuples(st.just((("trace_id", "1"),)), st.floats(0, 9), st.floats(0, 9))
 TOTALS = st.builds(
     Totals,
     metrics=st.fixed_dictionaries({}, optional={key: _rows(kind) for kind, key in KEYS.items()}),
@@ -41,6 +42,12 @@ TOTALS = st.builds(
     failures=st.dictionaries(st.just(("shop:a", "m", "x")), st.integers(1, 9)),
     overflows=st.dictionaries(st.just(("m", "x")), st.integers(1, 9)),
     counts=st.dictionaries(st.sampled_from(["scrapes", "failures"]), st.integers(0, 9)),
+    exemplars=st.dictionaries(
+        st.just(KEYS["histogram"]),
+        st.dictionaries(
+            st.tuples(st.sampled_from("ab")), st.dictionaries(st.integers(0, 2), EXEMPLAR)
+        ),
+    ),
 )
 SAMPLED = st.dictionaries(st.tuples(st.sampled_from("ab")), st.integers(-9, 9), max_size=2)
 
@@ -102,6 +109,23 @@ def test_no_count_is_less_with_one_more(each, more):
             assert all(map(int.__ge__, now, numbers))
     for name, target in before.targets.items():
         assert after.targets[name][-2:] >= target[-2:]
+
+
+@given(st.lists(TOTALS, max_size=5), st.booleans())
+def test_each_bucket_has_the_newest_exemplar_of_all_processes(each, is_living):
+    whole, newest = added(each, is_living=is_living), {}
+    for totals in each:
+        for key, kept in totals.exemplars.items():
+            for labels, buckets in kept.items():
+                for bucket, (_, _, time) in buckets.items():
+                    place = key, labels, bucket
+                    newest[place] = max(time, newest.get(place, 0))
+    assert newest == {
+        (key, labels, bucket): exemplar[2]
+        for key, kept in whole.exemplars.items()
+        for labels, buckets in kept.items()
+        for bucket, exemplar in buckets.items()
+    }
 
 
 @given(TOTALS)
@@ -225,3 +249,13 @@ def test_limited_leaves_the_rows_as_they_were():
     whole = Totals(metrics={key: {("a",): (1,), ("b",): (2,), ("c",): (4,)}}, limits={key: (1,)})
     assert whole.limited(Shown()) == {key: {("a",): (1,), ("other",): (6,)}}
     assert len(whole.metrics[key]) == 3
+
+
+def test_exemplars_go_where_their_series_went():
+    key, shown = KEYS["counter"], Shown()
+    rows = {(name,): (1,) for name in "abc"}
+    kept = {(name,): {0: ((("trace_id", name),), 1.0, time)} for time, name in enumerate("acb")}
+    whole = Totals(metrics={key: rows}, limits={key: (1,)}, exemplars={key: kept})
+    whole.limited(shown)
+    assert whole.limited_exemplars(shown) == {key: {("a",): kept["a",], ("other",): kept["b",]}}
+    assert len(whole.exemplars[key]) == 3

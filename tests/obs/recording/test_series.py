@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ancestry_obs.recording.kinds import new_series
 from ancestry_obs.recording.series import (
     CounterSeries,
     GaugeSeries,
     HistogramSeries,
     InFlightSeries,
     RatioSeries,
-    new_series,
 )
 
 BOUNDS = (0.5, 1.0, 2.0, 4.0)
@@ -135,5 +135,5 @@ def test_steps_and_hits_that_are_neither_are_dropped():
         ("in_flight", InFlightSeries),
     ],
 )
-def test_each_metric_type_has_its_series(kind, expected):
-    assert type(new_series(kind, (1.0,))) is expected
+def test_each_metric_type_has_its_series(kind, expected, make_metric):
+    assert type(new_series(make_metric(kind, buckets=(1.0,)))) is expected

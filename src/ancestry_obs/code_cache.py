@@ -9,7 +9,6 @@ folder, as Python keeps its bytecode without being asked, and it is not spoken o
 from __future__ import annotations
 
 import contextlib
-import logging
 import marshal
 import os
 import stat
@@ -23,6 +22,7 @@ from importlib.util import MAGIC_NUMBER
 from time import time
 from typing import TYPE_CHECKING, Any, Final
 
+from ancestry_obs.notices import Notices
 from ancestry_obs.user_cache import user_cache
 from ancestry_obs.variables import NO_FOLDER
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CodeCache", "open_code_cache", "written_out"]
 
-_LOG: Final = logging.getLogger("ancestry_obs")
+_LOG: Final = Notices()
 _MOST_BYTES: Final = 64 * 1024 * 1024
 _DIGEST_SIZE: Final = 20
 _SUM_SIZE: Final = 4
@@ -79,7 +79,7 @@ class CodeCache:
     def __init__(
         self, folder: str, version: str, most_bytes: int = _MOST_BYTES, *, is_named: bool = True
     ) -> None:
-        self._level = logging.WARNING if is_named else logging.DEBUG
+        self._say = _LOG.warning if is_named else _LOG.debug
         # Made absolute now: the program may go to another folder.
         self._folder = os.path.join(os.getcwd(), os.path.expanduser(folder))  # noqa: PTH109, PTH111, PTH118 - pathlib costs more
         self._depends_on = f"{version} {_files()} {sys.flags.optimize} ".encode() + MAGIC_NUMBER
@@ -137,7 +137,7 @@ class CodeCache:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)  # noqa: PTH108 - as above
             reason = error.strerror or str(error)
-            self._say("code cache %s is not used any more: %s", reason)
+            self._say("code cache %s is not used any more: %s", self._folder, reason)
 
     def _open(self) -> bool:
         """Make the folder, and tell once if it cannot be used."""
@@ -153,11 +153,8 @@ class CodeCache:
                 reason = "others can write to it; take that right from them (chmod go-w)"
             else:
                 return True
-        self._say("code cache %s is not used: %s", reason)
+        self._say("code cache %s is not used: %s", self._folder, reason)
         return False
-
-    def _say(self, message: str, reason: str) -> None:
-        _LOG.log(self._level, message, self._folder, reason)
 
     def _prune(self) -> None:
         """Drop the oldest entries, and what a process left half-written that was killed."""
@@ -191,7 +188,7 @@ def written_out(code: CodeType) -> bytes:
 @cache
 def _files() -> str:
     """Tell this toolkit from another one of the same version, on which somebody works."""
-    toolkit = os.path.dirname(os.path.dirname(__file__))  # noqa: PTH120 - as it is
+    toolkit = os.path.dirname(__file__)  # noqa: PTH120 - as it is
     files: list[tuple[str, int, int]] = []
     for folder in ("", "/compiler", "/expressions", "/mapfile"):
         with contextlib.suppress(OSError), os.scandir(toolkit + folder) as found:

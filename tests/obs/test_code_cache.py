@@ -14,9 +14,9 @@ import pytest
 from tests.obs.compiler.conftest import Loom
 
 import ancestry_obs
-from ancestry_obs.compiler import Aspect, CodeCache, Runtime, open_code_cache, weave
+from ancestry_obs.code_cache import CodeCache, _files, open_code_cache
+from ancestry_obs.compiler import Aspect, Runtime, weave
 from ancestry_obs.compiler.code import codes_in
-from ancestry_obs.compiler.code_cache import _files
 from ancestry_obs.compiler.inlining import inlined
 from ancestry_obs.compiler.sources import Source
 from ancestry_obs.exceptions import CompileError
@@ -118,8 +118,8 @@ def test_what_it_depends_on_makes_another_entry(process, other):
 def test_a_toolkit_that_somebody_works_on_has_entries_of_its_own(
     folder, tmp_path, monkeypatch, there
 ):
-    compiler = tmp_path / ("toolkit" if there else "archive.zip") / "compiler"
-    monkeypatch.setattr("ancestry_obs.compiler.code_cache.__file__", str(compiler / "body.py"))
+    toolkit = tmp_path / ("toolkit" if there else "archive.zip")
+    monkeypatch.setattr("ancestry_obs.code_cache.__file__", str(toolkit / "code_cache.py"))
     file = tmp_path / "toolkit" / "mapfile" / "records.py"
     file.parent.mkdir(parents=True)
     file.write_text("a = 1")
