@@ -411,6 +411,7 @@ class Instrumentation:
         return register
 
     def _targets(self, *, holders: bool = False) -> tuple[TargetStatus, ...]:
+        self._store.record_lost()
         errors: Counter[str] = Counter()
         for (target, *_), count in dict(self._store.expression_errors).items():
             errors[target] += count

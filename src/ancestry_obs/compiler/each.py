@@ -14,6 +14,7 @@ from ancestry_obs.compiler.observation import (
     ObservationWriter,
     each_name,
     indented,
+    marked,
     parameter,
     written,
 )
@@ -40,7 +41,7 @@ def each_source(part: Part, side: str, names: Names) -> str:
 
 class _EachWriter(ObservationWriter):
     def __init__(self, part: Part, side: str, names: Names) -> None:
-        super().__init__(names, {}, steps=True)
+        super().__init__(names, {})
         self._part = part
         self._side = side
         self._parameters = [parameter(each, names) for each in part.given]
@@ -54,25 +55,21 @@ class _EachWriter(ObservationWriter):
         part, side, names = self._part, self._side, self._names
         recorder, each = self._recorder(part), part.stream.each
         assert each is not None  # noqa: S101 - only then it is called
+        find = [
+            "try:",
+            f"    {names.items} = {recorder}.items_of({written(each, self._own, names)})",
+            f"except {names.BaseException} as {names.error}:",
+            f"    {recorder}.no_items({names.error}, ({self._all_values()}))",
+            "    return",
+            f"for {names.item} in {names.items}:",
+            *indented(self._of_an_item()),
+        ]
         lines = [
             f"{names.item} = None",
-            f"{names.me} = {names.thread}()",
-            f"if {recorder}.evaluating and {names.is_evaluating}():",
-            f"    {names.me} = None",
             f"{names.buffers} = []",
             f"{names.numbers} = []",
             *([f"{names.kept} = []"] if part.stream.exemplary else []),
-            "try:",
-            f"    {names.mark}({names.me})",
-            "    try:",
-            f"        {names.items} = {recorder}.items_of({written(each, self._own, names)})",
-            f"    except {names.BaseException} as {names.error}:",
-            f"        {recorder}.no_items({names.error}, ({self._all_values()}))",
-            "        return",
-            f"    for {names.item} in {names.items}:",
-            *indented(indented(self._of_an_item())),
-            "finally:",
-            f"    {names.unmark}({names.me})",
+            *marked(find, recorder, names),
             f"{recorder}.add({names.buffers}, {names.numbers})",
             *(self._exemplifying_all() if part.stream.exemplary else []),
         ]

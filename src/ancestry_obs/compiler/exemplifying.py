@@ -29,7 +29,7 @@ class Evaluating(Protocol):
 
     stream: Stream
     store: Store
-    evaluating: set[int]
+    evaluating: dict[int, int]
 
     def evaluator(self, expression: Expression) -> Callable[..., object]:
         """Give the function of an expression of the stream."""
@@ -117,8 +117,9 @@ class _Taker:
             # The expression of another call has made this one.
             return
         texts, length, me = [], self._length, get_ident()
+        others = recorder.store.mark_of(me) if evaluating else None
+        evaluating[me] = me
         try:
-            evaluating.add(me)
             for function in self._functions or self._find(recorder):
                 found = function(*values)
                 if found is None:
@@ -130,7 +131,10 @@ class _Taker:
             self._fail(recorder, error)
             return
         finally:
-            evaluating.discard(me)
+            if others is None:
+                evaluating.pop(me, None)
+            else:
+                evaluating[me] = others
         if length > MOST_EXEMPLAR_CHARACTERS:
             possible = f"of {MOST_EXEMPLAR_CHARACTERS} possible"
             told = f"{length} characters of names and values, {possible}"

@@ -25,7 +25,7 @@ from ancestry_obs.compiler.handovers import (
     told,
 )
 from ancestry_obs.compiler.keys import ABSENT, may_call_program
-from ancestry_obs.compiler.observation import ObservationWriter, indented, parameter
+from ancestry_obs.compiler.observation import ObservationWriter, indented, marked, parameter
 from ancestry_obs.expressions.given import TARGET, entry_variable
 from ancestry_obs.mapfile.targets import facts_of
 
@@ -372,7 +372,7 @@ def telling_source(handed: HandedSpec, names: Names) -> str:
     values = {each: parameter(each, names) for each in read}
     # Found out where it ended, and there by this name.
     values |= {"elapsed": names.elapsed} if "elapsed" in values else {}
-    writer = ObservationWriter(names, values, steps=True)
+    writer = ObservationWriter(names, values)
     lines = [
         f"{names.error} = {names.exception}()",
         f"{names.listener} = {names.get_told}()",
@@ -396,7 +396,7 @@ def told_lines(handed: HandedSpec, side: str, writer: ObservationWriter, names: 
     for name, expression in _told_at(side, handed):
         told = f"{names.tell}({names.listener}, {name!r}, {{}})".format
         value, failed = writer.expression(expression, side), _failed(f"tell.{name}", names)
-        lines += _tried(told(value), [told(failed)], expression, writer, names)
+        lines += _tried(told(value), [told(failed)], expression, names)
     return lines
 
 
@@ -412,10 +412,9 @@ def _tried(
     line: str,
     failed: Iterable[str],
     expression: Expression,
-    writer: ObservationWriter,
     names: Names,
 ) -> list[str]:
-    lines = writer.marked([line], "r0") if may_call_program(expression) else [line]
+    lines = marked([line], names.r0, names) if may_call_program(expression) else [line]
     return ["try:", *indented(lines), f"except {names.BaseException}:", *indented(failed)]
 
 

@@ -34,6 +34,7 @@ __all__ = [
     "elapsed_line",
     "indented",
     "labels_source",
+    "marked",
     "parameter",
     "written",
 ]
@@ -45,14 +46,11 @@ class ObservationWriter:
     Args:
         names: Makes identifiers.
         variables: The identifier of each variable besides the special ones.
-        steps: Whether the lines may run within another call's expression, though the call began
-            outside of it: as the rest of a generator does.
     """
 
-    def __init__(self, names: Names, variables: Mapping[str, str], *, steps: bool = False) -> None:
+    def __init__(self, names: Names, variables: Mapping[str, str]) -> None:
         self._names = names
         self._variables = variables
-        self._steps = steps
 
     def write(self, parts: Sequence[Part], side: str, ended: Sequence[str] = ()) -> list[str]:
         """Write the look-ups and the appends of what one moment records.
@@ -110,7 +108,8 @@ class ObservationWriter:
 
     def _attempt(self, part: Part, side: str, find: list[str], buffer: str) -> list[str]:
         """Write a look-up, and what to do where it fails: the slow path, or nothing at all."""
-        find = self.marked(find, f"r{part.index}") if part.calls_program(side) else find
+        if part.calls_program(side):
+            find = marked(find, self._recorder(part), self._names)
         return [
             "try:",
             *indented(find),
@@ -119,27 +118,6 @@ class ObservationWriter:
             # It came from outside: what leaves the call is what interrupted it.
             f"    if {buffer} is None:",
             "        raise",
-        ]
-
-    def marked(self, find: list[str], recorder: str) -> list[str]:
-        """Note meanwhile that this thread evaluates expressions; see `Store.evaluating`.
-
-        Args:
-            find: What evaluates them.
-            recorder: The name of any recorder of the target.
-        """
-        names = self._names
-        me = f"{names.thread}()"
-        if self._steps:
-            # The mark is the other one's to take off.
-            me = f"None if {names(recorder)}.evaluating and {names.is_evaluating}() else {me}"
-        return [
-            f"{names.me} = {me}",
-            "try:",
-            f"    {names.mark}({names.me})",
-            *indented(find),
-            "finally:",
-            f"    {names.unmark}({names.me})",
         ]
 
     def _append(self, parts: Sequence[Part], side: str) -> list[str]:
@@ -349,6 +327,30 @@ def written(expression: Expression, values: Mapping[str, str], names: Names) -> 
     variables = tuple((name, values[name]) for name in sorted(expression.names))
     functions = tuple((name, names(f"fn_{name}")) for name in sorted(expression.functions))
     return _emit(expression, variables, functions)
+
+
+def marked(lines: Iterable[str], recorder: str, names: Names) -> list[str]:
+    """Note where expressions are evaluated, while they are; see `Store.evaluating`.
+
+    Args:
+        lines: What evaluates them.
+        recorder: The name of any recorder of the target.
+        names: Makes identifiers.
+    """
+    return [
+        f"{names.me} = {names.thread}()",
+        # Within another call's expression, or a handler that has interrupted one.
+        f"{names.others} = {names.mark_of}({names.me}) if {recorder}.evaluating else None",
+        f"{recorder}.evaluating[{names.me}] = {names.me}",
+        "try:",
+        *indented(lines),
+        "finally:",
+        f"    if {names.others} is None:",
+        f"        {names.unmark}({names.me}, None)",
+        "    else:",
+        f"        {recorder}.evaluating[{names.me}] = {names.others}",
+        f"        {names.others} = None",
+    ]
 
 
 def indented(lines: Iterable[str]) -> list[str]:

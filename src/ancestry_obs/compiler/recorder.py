@@ -73,7 +73,7 @@ class Recorder:
             not begun.
         raised: The same of calls that raised.
         misses: How often a look-up has missed since the memos were empty.
-        evaluating: The threads whose calls are not to be recorded; see `Store.evaluating`.
+        evaluating: Where expressions are being evaluated; see `Store.evaluating`.
         look: Called after each miss, the first call among them; whoever wove sees then whether the
             program has exchanged the code in that very call.
     """
@@ -86,7 +86,7 @@ class Recorder:
     responses: set[type] = field(default_factory=set)
     memo: dict[Any, Any] = field(init=False)
     raised: dict[Any, Any] = field(init=False)
-    evaluating: set[int] = field(init=False)
+    evaluating: dict[int, int] = field(init=False)
     misses: int = 0
     look: Callable[[], object] | None = None
     _ready: Evaluators | None = None

@@ -14,6 +14,7 @@ from ancestry_obs.compiler.observation import (
     ObservationWriter,
     elapsed_line,
     indented,
+    marked,
     memo_of,
     miss_name,
     number_of,
@@ -67,23 +68,18 @@ class _MissWriter:
         recorder, error = names.recorder, names.error
         given = f"({', '.join(self._parameters)}{',' if part.variables else ''})"
         other = f"{names.type}({error}) is not {names.KeyError}"
+        find = [
+            # Anything but the miss itself: an expression failed, or something came from outside.
+            f"if {other} or {error}.__traceback__.tb_next is not None:",
+            f"    return {recorder}.sort_out({error}, {given})",
+            "try:",
+            *indented(self._found()),
+            f"except {names.BaseException} as {error}:",
+            f"    return {recorder}.sort_out({error}, {given}, True)",
+        ]
         lines = [
             f"{error} = {names.exception}()",
-            # A call within another one's expression: the mark is that one's to take off.
-            f"{names.me} = {names.thread}()",
-            f"if {recorder}.evaluating and {names.is_evaluating}():",
-            f"    {names.me} = None",
-            "try:",
-            f"    {names.mark}({names.me})",
-            # Anything but the miss itself: an expression failed, or something came from outside.
-            f"    if {other} or {error}.__traceback__.tb_next is not None:",
-            f"        return {recorder}.sort_out({error}, {given})",
-            "    try:",
-            *indented(indented(self._found())),
-            f"    except {names.BaseException} as {error}:",
-            f"        return {recorder}.sort_out({error}, {given}, True)",
-            "finally:",
-            f"    {names.unmark}({names.me})",
+            *marked(find, recorder, names),
             f"return {self._answer(names.buffer)}",
         ]
         parameters = ", ".join([recorder, *self._parameters])
@@ -184,7 +180,7 @@ def failed_source(
         f"if {started} is None{guard}:",
         "    return",
         *([elapsed_line(names, is_sampled=raised[0].stream.is_sampled)] if is_timed else []),
-        *ObservationWriter(names, {n: parameter(n, names) for n in variables}, steps=True).write(
+        *ObservationWriter(names, {n: parameter(n, names) for n in variables}).write(
             raised, "raise"
         ),
     ]

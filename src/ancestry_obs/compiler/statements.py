@@ -106,13 +106,12 @@ class _Writer:
         self._raised = self._parts("raise", "exit")
         self._items = self._parts(*HANDED_OVER)
         # Before the call parameters are what they are; after it the body may have changed them.
-        steps = aspect.kind != "function"
-        self._early = ObservationWriter(aspect.names, aspect.variables, steps=steps)
+        self._early = ObservationWriter(aspect.names, aspect.variables)
         self._saved = self._save()
         self._late_variables = {**aspect.variables, **self._saved_variables()}
-        self._late = ObservationWriter(aspect.names, self._late_variables, steps=steps)
+        self._late = ObservationWriter(aspect.names, self._late_variables)
         around = {**aspect.variables, **given_texts(aspect.advice, aspect.names, outside=True)}
-        outside = ObservationWriter(aspect.names, around, steps=steps)
+        outside = ObservationWriter(aspect.names, around)
         self._handing = HandingWriter(aspect.advice, aspect.names, outside, self._late)
         late = self._returned + self._raised + self._items
         asked = any("elapsed" in part.variables for part in late)
@@ -206,7 +205,7 @@ class _Writer:
 
     def _locals(self) -> Iterable[str]:
         names = self._names
-        yield from (names.started, names.elapsed, names.result, names.me)
+        yield from (names.started, names.elapsed, names.result, names.me, names.others)
         for part in self._aspect.parts:
             yield from (names(f"buffer{part.index}"), names(f"value{part.index}"))
         yield from (names.kind, names.way, names.up)

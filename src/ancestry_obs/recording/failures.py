@@ -29,13 +29,15 @@ if TYPE_CHECKING:
 
     from ancestry_obs.notices import Notices
 
-__all__ = ["NO_ROOM", "came_from_outside", "is_from_outside", "shown", "warn"]
+__all__ = ["NO_ROOM", "came_from_outside", "has_been_given", "is_from_outside", "shown", "warn"]
 
 NO_ROOM: Final = (RecursionError, MemoryError)
 """What may come of anything that is done at all, where the program has used up what there is."""
 
 _TRACEBACK: Final = vars(BaseException)["__traceback__"]
 _RAISE: Final = opmap["RAISE_VARARGS"]
+# A number or a name comes first.
+_LEAST_GIVEN: Final = 2
 _LOOKS: Final = frozenset(
     code for name, code in opmap.items() if name == "RESUME" or "JUMP_BACKWARD" in name
 )
@@ -57,7 +59,7 @@ def is_from_outside(error: BaseException) -> bool | None:
         return False
     while traceback.tb_next is not None:
         after = traceback.tb_next
-        if _operation(traceback) in _LOOKS or _has_been_given(after.tb_frame, traceback.tb_frame):
+        if _operation(traceback) in _LOOKS or has_been_given(after.tb_frame, traceback.tb_frame):
             return True
         traceback = after
     operation = _operation(traceback)
@@ -87,8 +89,18 @@ def _operation(traceback: TracebackType) -> int:
     return traceback.tb_frame.f_code.co_code[traceback.tb_lasti]
 
 
-def _has_been_given(frame: FrameType, interrupted: FrameType) -> bool:
-    code, variables = frame.f_code, frame.f_locals
+def has_been_given(frame: FrameType, interrupted: FrameType) -> bool:
+    """Tell whether a frame is that of a signal handler or a tracer, as Python calls them.
+
+    Args:
+        frame: A function's.
+        interrupted: The one below it.
+    """
+    code = frame.f_code
+    # Most functions that are asked about are properties: they take less than what is interrupted.
+    if code.co_argcount < _LEAST_GIVEN and not code.co_flags & CO_VARARGS:
+        return False
+    variables = frame.f_locals
     for name in code.co_varnames[: code.co_argcount]:
         if variables.get(name) is interrupted:
             return True

@@ -18,15 +18,17 @@ import threading
 import weakref
 from collections import Counter
 from itertools import chain
+from sys import _getframe as getframe
 from time import sleep
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from ancestry_obs.recording.buffers import FULL, Buffer, Log, Overflow, Probe
-from ancestry_obs.recording.failures import NO_ROOM
+from ancestry_obs.recording.failures import NO_ROOM, has_been_given
 from ancestry_obs.recording.family import Family
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
+    from types import FrameType
 
     from ancestry_obs.mapfile.specs import MetricSpec
 
@@ -85,8 +87,9 @@ class Store:
             nothing may begin anew.
 
     Attributes:
-        evaluating: Threads in which expressions of the map are being evaluated. What those call in
-            the program is not recorded: a label that reads a woven property would go on for ever.
+        evaluating: The threads in which expressions of the map are being evaluated, each with the
+            very object that the frame that does so has of its number. What those call in the
+            program is not recorded: a label that reads a woven property would go on for ever.
         lost: Calls for which there was no room: what records them, and the seconds if known. The
             next fold records them, without the labels that follow from the call.
         grew: Called when there is a new series, in the midst of a wrapped call; never raises.
@@ -106,8 +109,8 @@ class Store:
         self._families: dict[str, Family] = {}
         self._probes: list[Probe] = []
         self._leaving: list[Probe] = []
-        # Woven code holds this very set.
-        self.evaluating: set[int] = set()
+        # Woven code holds this very dict.
+        self.evaluating: dict[int, int] = {}
         self.grew: Callable[[], object] = int
         self._reset()
         _STORES.add(self)
@@ -204,8 +207,35 @@ class Store:
             self._leaving.append(family._probe)  # noqa: SLF001 - a part of the store
 
     def is_evaluating(self) -> bool:
-        """Whether this thread evaluates expressions; see `evaluating`."""
-        return threading.get_ident() in self.evaluating
+        """Tell whether an expression has made a call; to be called from that one's own frame.
+
+        A signal handler, or a tracer, may come in between, and so may another greenlet: what those
+        call is the program's.
+        """
+        mark = self.evaluating.get(threading.get_ident())
+        frame = getframe(1)
+        while mark is not None and frame.f_back is not None:
+            if has_been_given(frame, frame.f_back):
+                return False
+            frame = frame.f_back
+            if _has(frame, mark):
+                return True
+        return False
+
+    def mark_of(self, thread: int) -> int | None:
+        """Give the mark that the calling frame has to put back; see `evaluating`.
+
+        Args:
+            thread: The thread's number.
+        """
+        mark = self.evaluating.get(thread)
+        frame: FrameType | None = getframe(1)
+        while mark is not None and frame is not None:
+            if _has(frame, mark):
+                return mark
+            frame = frame.f_back
+        # Another greenlet's, that does so itself.
+        return None
 
     def fold(self) -> None:
         """Drain every buffer into the series."""
@@ -281,6 +311,11 @@ class Store:
         self._left_out.append((target, count))
         if len(self._left_out) >= FULL:
             self.relieve()
+
+    def record_lost(self) -> None:
+        """Record the calls for which there was no room, if there are any; see `lost`."""
+        if self.lost:
+            self.fold()
 
     def _fold_all(self) -> None:
         leaving, probes = self._leaving[:], self._probes[:]
@@ -376,6 +411,11 @@ class Store:
             probe.forget()
         for family in self.families():
             family.reset()
+
+
+def _has(frame: FrameType, mark: int) -> bool:
+    """Whether an object is among a frame's variables."""
+    return any(value is mark for value in frame.f_locals.values())
 
 
 def _more(totals: Counter[Any], entries: Iterable[Any]) -> dict[Any, int]:

@@ -107,7 +107,7 @@ def counts(loom):
         for family in loom.store.families()
     }
     assert [each.value for each in series["flying"]] in ([], [0])
-    assert loom.store.evaluating == set()
+    assert loom.store.evaluating == {}
     assert not loom.store._folding
     return {
         "seconds": sum(sum(each.counts) for each in series["seconds"]),

@@ -34,7 +34,7 @@ def answer(request):
 def rest(loom):
     """Give the counts of all items, when nothing is under way any more."""
     loom.store.fold()
-    assert loom.store.evaluating == set()
+    assert loom.store.evaluating == {}
     assert not loom.store._folding
     return {
         family.spec.name: sum(getattr(each, "value", 0) or sum(getattr(each, "counts", ()))

@@ -17,24 +17,36 @@ let isPaused = false;
 /** @type {number | undefined} */
 let waiting;
 let isAsking = false;
+// What was asked before a pause is of no use after it.
+let asking = new AbortController();
 
 /** Ask the program now, and again when it is time. */
 async function ask() {
   clearTimeout(waiting);
   if (isPaused || document.hidden || isAsking) return;
   isAsking = true;
+  asking = new AbortController();
+  const { signal } = asking;
   const began = performance.now();
   try {
-    await program.look();
+    await program.look(signal);
     await screen.prepare();
+    signal.throwIfAborted();
     screen.show();
     screen.connected();
   } catch (error) {
-    screen.lost(String(error instanceof Error ? error.message : error));
+    if (!signal.aborted) screen.lost(String(error instanceof Error ? error.message : error));
   }
   isAsking = false;
   const spent = performance.now() - began;
-  waiting = window.setTimeout(ask, Math.max(250, program.pause(view.every) * 1000 - spent));
+  const rest = Math.max(250, program.pause(view.every) * 1000 - spent);
+  waiting = window.setTimeout(ask, signal.aborted ? 0 : rest);
+}
+
+/** Nobody looks for a while: forget what is being asked, and where the numbers were. */
+function interrupt() {
+  asking.abort();
+  program.interrupt();
 }
 
 const pause = byId("pause", HTMLButtonElement);
@@ -42,11 +54,11 @@ pause.addEventListener("click", () => {
   isPaused = !isPaused;
   pause.setAttribute("aria-pressed", String(isPaused));
   screen.paused(isPaused);
-  program.interrupt();
+  interrupt();
   void ask();
 });
 document.addEventListener("visibilitychange", () => {
-  if (document.hidden) program.interrupt();
+  if (document.hidden) interrupt();
   void ask();
 });
 if (!COLUMNS.some((each) => each.name === view.sort)) view.sort = COLUMNS[0].name;

@@ -49,18 +49,19 @@ export class Program {
 
   /**
    * Ask it.
+   * @param {AbortSignal} signal Ends it: then nothing comes of what was asked.
    * @throws {Error} It does not answer, or as no exporter of ours does.
    */
-  async look() {
-    const look = this.#reader.read(await get("page/numbers"), performance.now() / 1000);
+  async look(signal) {
+    const look = this.#reader.read(await get("page/numbers", signal), performance.now() / 1000);
     const last = this.#looks.at(-1);
     const hasRestarted = last !== undefined && look.begun !== last.begun;
     if (hasRestarted) this.interrupt();
     if (!this.status || look.told !== this.#told || hasRestarted || this.#isOld(look.at)) {
-      await this.#askStatus();
+      await this.#askStatus(signal);
       [this.#told, this.#statusAt] = [look.told, look.at];
     }
-    await this.#take(look);
+    await this.#take(look, signal);
   }
 
   /** Begin anew: nobody looked for a while, so that nothing is known of it. */
@@ -79,8 +80,11 @@ export class Program {
     return Math.max(every, this.#spent.length < ENOUGH ? Math.min(pause, FIRST_PAUSE) : pause);
   }
 
-  /** @param {Look} look */
-  async #take(look) {
+  /**
+   * @param {Look} look
+   * @param {AbortSignal} signal
+   */
+  async #take(look, signal) {
     this.#looks.push(look);
     // The oldest is as far back as the window goes, or a look further.
     while (this.#looks.length > 2 && this.#looks[1].at <= look.at - WINDOW) this.#looks.shift();
@@ -89,6 +93,7 @@ export class Program {
     const interval = new Interval(oldest, look);
     if (!this.status) return;
     const rows = await targetRows(interval, this.status, this.#joined);
+    signal.throwIfAborted();
     // All of it at once: a person may choose another view while rows are made.
     this.interval = interval;
     this.rows = rows;
@@ -102,10 +107,11 @@ export class Program {
     return now - this.#statusAt > Math.max(STATUS_SECONDS, this.#statusSeconds / STATUS_SHARE);
   }
 
-  async #askStatus() {
+  /** @param {AbortSignal} signal */
+  async #askStatus(signal) {
     const began = performance.now();
     /** @type {Record<string, any>} */
-    const read = await get("status");
+    const read = await get("status", signal);
     this.#statusSeconds = (performance.now() - began) / 1000;
     this.status = {
       map: String(read.map ?? ""),
@@ -126,10 +132,11 @@ export class Program {
 /**
  * Give what a page of the program has, which is JSON.
  * @param {string} path
+ * @param {AbortSignal} ended
  * @returns {Promise<any>}
  */
-async function get(path) {
-  const signal = AbortSignal.timeout(ANSWER_MILLISECONDS);
+async function get(path, ended) {
+  const signal = AbortSignal.any([ended, AbortSignal.timeout(ANSWER_MILLISECONDS)]);
   // Without user and password, which a person may have put into the address: those are refused here,
   // and the browser knows them by now.
   const url = new URL(path, location.origin + location.pathname);
