@@ -29,14 +29,18 @@ os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="ancestry-obs-tests-")
 atexit.register(shutil.rmtree, os.environ["XDG_CACHE_HOME"], ignore_errors=True)
 
 
-@pytest.hookimpl(tryfirst=True)
+def pytest_itemcollected(item):
+    """Keep together what is costly to start: one of several processes starts the programs.
+
+    Before the list of tests is complete: pytest-xdist reads the groups as soon as that is so.
+    """
+    if item.get_closest_marker("real"):
+        shared = "default_run" in item.fixturenames
+        item.add_marker(pytest.mark.xdist_group("default_run" if shared else item.path.name))
+
+
 def pytest_collection_modifyitems(items):
-    """Keep together what is costly to start; skip `live` unless the plan's switches let it run."""
-    for item in items:
-        if item.get_closest_marker("real"):
-            # Where tests are run by several processes, one of them starts the programs of a group.
-            shared = "default_run" in item.fixturenames
-            item.add_marker(pytest.mark.xdist_group("default_run" if shared else item.path.name))
+    """Skip `live` unless the plan's switches let it run."""
     if _allowed():
         return
     for item in items:

@@ -128,18 +128,29 @@ anything = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_siz
 TWELVE = 12
 
 
-@settings(max_examples=25, deadline=None)
-@example([*EVIL, "evil"])
-@example(["evil", *reversed(EVIL)])
-@given(st.lists(anything | st.sampled_from(EVIL), min_size=TWELVE, max_size=TWELVE, unique=True))
-def test_no_value_becomes_markup(open_page, told, texts):
+@pytest.fixture(scope="module")
+def structure(open_page, told):
+    """Open the page where it tells some texts; give it, and what it has without its texts."""
+
     def structure(shown):
         tell(told, shown)
         page = open_page(told.url)
         page.find(".open").click()
         return page, page.driver.execute_script(STRUCTURE)
 
-    _, plain = structure([f"plain {number}" for number in range(TWELVE)])
+    return structure
+
+
+@pytest.fixture(scope="module")
+def plain(structure):
+    return structure([f"plain {number}" for number in range(TWELVE)])[1]
+
+
+@settings(max_examples=25, deadline=None)
+@example([*EVIL, "evil"])
+@example(["evil", *reversed(EVIL)])
+@given(st.lists(anything | st.sampled_from(EVIL), min_size=TWELVE, max_size=TWELVE, unique=True))
+def test_no_value_becomes_markup(structure, plain, texts):
     page, hostile = structure(texts)
     assert hostile == plain
     assert page.driver.title == "ancestry-obs"

@@ -325,7 +325,7 @@ class HandingWriter:
         value = f"{local} = {self._outside.expression(expression, 'call')}"
         failed = [f"{local} = {_failed(name, self._names)}"]
         failed = self._with_room(failed, [f"{local} = {self._names.failures}.unknown"])
-        return _tried(value, failed, expression, self._outside, self._names)
+        return _tried(value, failed, expression, self._names)
 
     def _mine(self, scope: str) -> str:
         """Name the scope of the call itself."""

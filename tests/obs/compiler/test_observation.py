@@ -42,8 +42,8 @@ def test_the_status_of_known_responses_is_a_key(source):
 
 
 def test_only_expressions_that_may_run_code_of_the_program_are_marked(source):
-    assert "_obs_mark(" not in source("lower(value)")
-    assert "_obs_mark(" in source("value.host")
+    assert "_obs_unmark(" not in source("lower(value)")
+    assert "_obs_unmark(" in source("value.host")
 
 
 def test_a_value_is_a_float_and_a_hit_is_one_or_zero(source):

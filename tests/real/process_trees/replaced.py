@@ -39,6 +39,6 @@ if __name__ == "__main__":
             process.join()
         else:
             with context.Pool(2, maxtasksperchild=1) as pool:
-                pool.map(work.work, range(int(line)), 2)
-                pool.map(own_work, range(int(line)), 2)
+                pool.map(work.work, range(int(line)), 4)
+                pool.map(own_work, range(int(line)), 4)
         print("ready", flush=True)
