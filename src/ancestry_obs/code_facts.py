@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from typing import Final
 
 # Bits of `co_flags`.
+CO_OPTIMIZED: Final = 1
+CO_NEWLOCALS: Final = 2
 CO_VARARGS: Final = 4
 CO_VARKEYWORDS: Final = 8
 CO_NESTED: Final = 16

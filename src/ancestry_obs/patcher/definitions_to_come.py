@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import CodeType
 from typing import TYPE_CHECKING, Final
 
+from ancestry_obs.code_facts import CO_NEWLOCALS, CO_OPTIMIZED
 from ancestry_obs.patcher.join_points import Wanted
 
 if TYPE_CHECKING:
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["DefinitionsToCome"]
 
-# CO_OPTIMIZED and CO_NEWLOCALS: what a function has and a class body has not.
-_FUNCTION: Final = 0x3
+# What a function has and a class body has not.
+_FUNCTION: Final = CO_OPTIMIZED | CO_NEWLOCALS
 
 
 class DefinitionsToCome:

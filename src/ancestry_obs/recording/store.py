@@ -22,6 +22,7 @@ from sys import _getframe as getframe
 from time import sleep
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
+from ancestry_obs.code_facts import CO_OPTIMIZED
 from ancestry_obs.recording.buffers import FULL, Buffer, Log, Overflow, Probe
 from ancestry_obs.recording.failures import NO_ROOM, has_been_given
 from ancestry_obs.recording.family import Family
@@ -414,7 +415,12 @@ class Store:
 
 
 def _has(frame: FrameType, mark: int) -> bool:
-    """Whether an object is among a frame's variables."""
+    """Whether an object is among the variables of a function's frame.
+
+    The namespace of any other code may be an object of the program's.
+    """
+    if not frame.f_code.co_flags & CO_OPTIMIZED:
+        return False
     return any(value is mark for value in frame.f_locals.values())
 
 

@@ -28,6 +28,26 @@ SOURCE = """
     class Quiet(Shop):
         signals = False
 
+    class Hostile:
+        # A namespace that is no dict, as code at module level may be given.
+        def __init__(self, shop):
+            self.shop = shop
+        def __getitem__(self, name):
+            if name == "shop":
+                return self.shop
+            raise KeyError(name)
+        def __getattr__(self, name):
+            raise TypeError(name)
+
+    class Executing:
+        begun = ended = 0
+        @property
+        def name(self):
+            self.begun += 1
+            exec("shop.sell()", {}, Hostile(Quiet()))
+            self.ended += 1
+            return "corner"
+
     def charge(shop, amount):
         return amount
 
@@ -184,3 +204,11 @@ def test_what_a_tracer_calls_counts(app):
     app.charge(quiet, 1)
     assert sys.getprofile() is None
     assert calls() == {**before, "charge": before["charge"] + 2}
+
+
+def test_a_namespace_between_a_label_and_a_call_is_left_alone(app):
+    shop = app.Executing()
+    for _ in range(3):
+        assert app.charge(shop, 1) == 1
+    assert 0 < shop.begun == shop.ended
+    assert calls() == {"charge": 3, "charge_later": 0, "Shop.name": 0, "Shop.sell": 0}
