@@ -23,4 +23,4 @@ def test_a_kind_equals_inspect_s(name: str) -> None:
 
 
 def test_all_of_them_are_looked_at() -> None:
-    assert (len(FLAGS), len(KINDS)) == (7, 5)
+    assert (len(FLAGS), len(KINDS)) == (9, 5)

@@ -106,7 +106,11 @@ def has_been_given(frame: FrameType, interrupted: FrameType) -> bool:
             return True
     more = code.co_argcount + code.co_kwonlyargcount
     spread = variables.get(code.co_varnames[more], ()) if code.co_flags & CO_VARARGS else ()
-    return type(spread) is tuple and any(each is interrupted for each in spread)
+    # No generator: what interrupts one as it is closed goes nowhere.
+    for each in spread if type(spread) is tuple else ():  # noqa: SIM110 - as said
+        if each is interrupted:
+            return True
+    return False
 
 
 def shown(error: BaseException) -> str:

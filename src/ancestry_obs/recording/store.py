@@ -419,9 +419,12 @@ def _has(frame: FrameType, mark: int) -> bool:
 
     The namespace of any other code may be an object of the program's.
     """
-    if not frame.f_code.co_flags & CO_OPTIMIZED:
-        return False
-    return any(value is mark for value in frame.f_locals.values())
+    if frame.f_code.co_flags & CO_OPTIMIZED:
+        # No generator: what interrupts one as it is closed goes nowhere.
+        for value in frame.f_locals.values():
+            if value is mark:
+                return True
+    return False
 
 
 def _more(totals: Counter[Any], entries: Iterable[Any]) -> dict[Any, int]:
