@@ -17,7 +17,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, distribution
@@ -244,9 +244,9 @@ def _answers(url):
         return False
 
 
-@pytest.fixture(scope="session")
-def real(tmp_path_factory):
-    """Find, start and wait for programs."""
+@contextmanager
+def programs(tmp_path_factory):
+    """Find, start and wait for programs; those that were started end here."""
     with ExitStack() as ends:
 
         def start(name, command, folder=None, environment=None):
@@ -264,6 +264,13 @@ def real(tmp_path_factory):
             answers=_answers,
             axe=_axe,
         )
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory):
+    """Programs of a module's tests: a Prometheus that goes on takes time from all others."""
+    with programs(tmp_path_factory) as real:
+        yield real
 
 
 class LivePage:
@@ -393,9 +400,14 @@ def ask_server():
     return Server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def start_prometheus(real, tmp_path_factory):
-    """Start a Prometheus, and wait until it has tried every target once.
+    """Start a Prometheus; see `prometheus_of`."""
+    return prometheus_of(real, tmp_path_factory)
+
+
+def prometheus_of(real, tmp_path_factory):
+    """Give what starts a Prometheus, and waits until it has tried every target once.
 
     That takes it ten seconds, during which it gathers targets; what a program does before then it
     would not see.
@@ -434,9 +446,30 @@ def start_prometheus(real, tmp_path_factory):
     return start
 
 
+_default_run_ends = ExitStack()
+
+
+def _is_of_the_default_run(item):
+    return "default_run" in getattr(item, "fixturenames", ())
+
+
+def pytest_collection_modifyitems(items):
+    """Keep the tests of the default run together."""
+    items.sort(key=_is_of_the_default_run)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item, nextitem):
+    """End the default run with the last test of it, not with the last test of all."""
+    if _is_of_the_default_run(item) and not _is_of_the_default_run(nextitem):
+        _default_run_ends.close()
+
+
 @pytest.fixture(scope="session")
-def default_run(real, start_prometheus, repository):
+def default_run(tmp_path_factory, repository):
     """`ancestry run --metrics --hold`, watched from before it starts until after its work."""
+    real = _default_run_ends.enter_context(programs(tmp_path_factory))
+    start_prometheus = prometheus_of(real, tmp_path_factory)
     address = f"127.0.0.1:{real.free_port()}"
     prometheus = start_prometheus(
         {
