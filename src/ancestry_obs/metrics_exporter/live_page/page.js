@@ -39,8 +39,8 @@ async function ask() {
   }
   isAsking = false;
   const spent = performance.now() - began;
-  const rest = Math.max(250, program.pause(view.every) * 1000 - spent);
-  waiting = window.setTimeout(ask, signal.aborted ? 0 : rest);
+  if (signal.aborted) void ask();
+  else waiting = window.setTimeout(ask, Math.max(250, program.pause(view.every) * 1000 - spent));
 }
 
 /** Nobody looks for a while: forget what is being asked, and where the numbers were. */
