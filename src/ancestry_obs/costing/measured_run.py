@@ -55,8 +55,13 @@ except ImportError:
 """
 _LIST: Final = """\
 def leave_modules():
-    with open({folder!r} + "/%d.modules" % os.getpid(), "w") as file:
-        file.write(" ".join(list(sys.modules)))
+    path = {folder!r} + "/%d.modules" % os.getpid()
+    try:
+        with open(path + ".part", "w") as file:
+            file.write(" ".join(list(sys.modules)))
+        os.replace(path + ".part", path)
+    except OSError:
+        pass
 import atexit
 atexit.register(leave_modules)
 """
@@ -198,12 +203,15 @@ class Command:
 @contextmanager
 def _start(step: str, **names: str) -> Iterator[tuple[str, str]]:
     """Make a folder for what processes leave, and one for PYTHONPATH with a step to do first."""
-    with tempfile.TemporaryDirectory(prefix="ancestry-obs-cost-") as own:
+    own = tempfile.mkdtemp(prefix="ancestry-obs-cost-")
+    try:
         path = Path(own, "start")
         path.mkdir()
         text = _STARTUP.format(step=step.format(folder=own, **names))
         Path(path, "sitecustomize.py").write_text(text)
         yield own, str(path)
+    finally:
+        new_run.take_away(own)
 
 
 def _take_in(run: MeasuredRun, folder: str) -> None:

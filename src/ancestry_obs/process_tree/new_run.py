@@ -15,7 +15,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Final
 
-__all__ = ["PREFIX", "RUN_VARIABLE", "check_private", "first_of", "followed", "left", "make"]
+__all__ = [
+    "PREFIX",
+    "RUN_VARIABLE",
+    "check_private",
+    "first_of",
+    "followed",
+    "left",
+    "make",
+    "take_away",
+]
 
 RUN_VARIABLE: Final = "ANCESTRY_OBS_RUN"
 """The variable that tells a process of a run where the run's folder is."""
@@ -52,6 +61,25 @@ def make() -> str:
         else:
             return folder
     raise refusals[0]
+
+
+def take_away(folder: str) -> None:
+    """Take a folder away although a process may be about to write there, and leave nothing of it.
+
+    What a command has started may end after it, as the helper of `multiprocessing` does. Nobody
+    finds a folder that has another name, so that nothing is put into it while it is emptied.
+
+    Args:
+        folder: The folder; one that is gone already stays so.
+    """
+    import shutil  # noqa: PLC0415 - whoever makes a folder waits for what is imported
+
+    nameless = f"{folder}-gone"
+    try:
+        os.rename(folder, nameless)  # noqa: PTH104 - pathlib costs more
+    except FileNotFoundError:
+        return
+    shutil.rmtree(nameless, ignore_errors=True)
 
 
 def followed(environ: Mapping[str, str], folder: str) -> dict[str, str]:

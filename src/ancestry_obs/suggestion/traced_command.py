@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import marshal
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -114,7 +113,7 @@ def trace(package: str, file: str, words: list[str], *, output: int | None) -> T
         code = _run(file, words, _environment(folder), output)
         return _merged(code, [*_left(folder)])
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        new_run.take_away(folder)
 
 
 def _environment(folder: str) -> dict[str, str]:
