@@ -114,6 +114,17 @@ def test_what_it_depends_on_makes_another_entry(process, other):
     assert not process()[3]
 
 
+def test_what_reads_another_parameter_has_an_entry_of_its_own(process):
+    text = "def f(a, b):\n    return a\ndef g(b, a):\n    return a\n"
+    for name, expected in (("a", {("1",): 2.0}), ("b", {("2",): 2.0})):
+        for _ in range(2):
+            names, _, loom, compiled = process(text, label=f"text({name})")
+            names["f"](1, 2)
+            names["g"](2, 1)
+            assert loom.read("a_total") == expected
+        assert not compiled
+
+
 @pytest.mark.parametrize("there", [True, False])
 def test_a_toolkit_that_somebody_works_on_has_entries_of_its_own(
     folder, tmp_path, monkeypatch, there

@@ -244,8 +244,43 @@ class Aspect(_Remembering):
 
     @cached_property
     def placeholders(self) -> dict[str, str]:
-        """What stands in a template for each parameter."""
-        return {name: self.names(f"p{i}") for i, name in enumerate(self.signature.names)}
+        """What stands in a template for each parameter; for those that it names, first."""
+        names = dict.fromkeys((*self.named, *self.signature.names))
+        return {name: self.names(f"p{index}") for index, name in enumerate(names)}
+
+    @cached_property
+    def named(self) -> tuple[str, ...]:
+        """The parameters that the statements name: those that are read, or all where that is said.
+
+        So functions that take more or less besides are of one shape.
+        """
+        meant = self._meant
+        return self.signature.names if meant is None else tuple(dict.fromkeys(filter(None, meant)))
+
+    @cached_property
+    def _meant(self) -> tuple[str, ...] | None:
+        """The parameter that each variable is which is read; empty for what is known otherwise.
+
+        Nothing if the statements may name any of them: they pass all on to a binder, or ask for the
+        first one. Asked of each target: what is remembered would have to be forgotten again.
+        """
+        code, advice = self.code, self.advice
+        if code is None or advice.track or self.inner_test is not None:
+            return None
+        taken, first = _parameters(code), self._first
+        meant = [first if name == "self" else name for name in advice.read]
+        parameters = tuple([name if name in taken else "" for name in meant])
+        for name, parameter in zip(meant, parameters, strict=True):
+            if not (parameter or name in SPECIAL or "." in name):
+                return None
+        return parameters
+
+    @property
+    def _first(self) -> str:
+        """What ``self`` is in an expression."""
+        code = self.code
+        is_taken = self.is_method and code is not None and code.co_argcount
+        return code.co_varnames[0] if code and is_taken else "self"
 
     @cached_property
     def variables(self) -> dict[str, str]:
@@ -301,43 +336,33 @@ class Aspect(_Remembering):
     @property
     def shape(self) -> Hashable:
         """What the statements depend on; equal for targets to which the same ones do justice."""
-        runtime, advice, code = self.runtime, self.advice, self.code
+        runtime, advice = self.runtime, self.advice
         return (
             self.advices,
             # A reload may have replaced a metric, or what a function's name stands for.
             tuple(map(runtime.store.family, advice.metrics)),
             tuple([id(runtime.functions.get(name)) for name in advice.called]),
-            self.kind if code is None else _taken_by(code),
             self.is_method,
             self.inner_test is not None
             and (self.knows_its_class, self.takes_permits, self.gives_permits),
             *self._names_in_statements(advice),
         )
 
-    def _names_in_statements(self, advice: Advice) -> tuple[str, tuple[object, ...]]:
-        """Give how our names begin, and for each variable that is read where it comes from.
+    def _names_in_statements(self, advice: Advice) -> tuple[Hashable, ...]:
+        """Give how our names begin, what a call gives, and where each variable comes from.
 
-        That is the number of a parameter, or the shown signature. Asked of each target: what is
-        remembered would have to be forgotten again.
+        That is whether it is a parameter, and if so the first one; or the number of a parameter
+        among all of them, or the shown signature.
         """
-        code = self.code
-        if code is not None:
-            count = _count_of_parameters(code)
-            taken = code.co_varnames[:count]
-            first = taken[0] if self.is_method and code.co_argcount else "self"
-            places: list[object] = []
-            for name in advice.read:
-                meant = first if name == "self" else name
-                if meant in taken:
-                    places.append(taken.index(meant))
-                elif meant in SPECIAL or "." in meant:
-                    places.append(None)
-                else:
-                    break
-            else:
-                names = "".join((*code.co_varnames, *code.co_cellvars, *code.co_freevars))
-                return "_obs_" if "_obs" not in names else self.names.prefix, tuple(places)
-        return self.names.prefix, tuple(map(self._place_of, advice.read))
+        code, meant = self.code, self._meant
+        if code is None or meant is None:
+            kind = self.kind if code is None else _taken_by(code)
+            return self.names.prefix, kind, tuple(map(self._place_of, advice.read))
+        first = self._first if self.is_method else ""
+        places = tuple([name and (_FIRST if name == first else _ANY) for name in meant])
+        names = "".join((*code.co_varnames, *code.co_cellvars, *code.co_freevars))
+        prefix = "_obs_" if "_obs" not in names else self.names.prefix
+        return prefix, code.co_flags & _STEPS, places
 
     def _place_of(self, name: str) -> object:
         parameters = self.signature.names
@@ -468,6 +493,9 @@ class Aspect(_Remembering):
 
 _STEPS: Final = CO_ASYNC_GENERATOR | CO_COROUTINE | CO_GENERATOR
 _SPREADS: Final = CO_VARARGS | CO_VARKEYWORDS
+# Of the first parameter of a method it is not asked at each call whether it is a text.
+_FIRST: Final = "first"
+_ANY: Final = "any"
 
 
 def _taken_by(code: CodeType) -> Hashable:
@@ -476,9 +504,9 @@ def _taken_by(code: CodeType) -> Hashable:
     return code.co_flags & (_STEPS | _SPREADS), *counts
 
 
-def _count_of_parameters(code: CodeType) -> int:
+def _parameters(code: CodeType) -> tuple[str, ...]:
     spreads = (code.co_flags & _SPREADS).bit_count()
-    return code.co_argcount + code.co_kwonlyargcount + spreads
+    return code.co_varnames[: code.co_argcount + code.co_kwonlyargcount + spreads]
 
 
 def kind_of(code: CodeType | None) -> Kind:

@@ -80,7 +80,7 @@ class Template:
     Args:
         statements: The text.
         prefix: What each name of ours begins with.
-        parameters: The placeholder of each parameter, in order.
+        parameters: The placeholder of each parameter that they name, in order.
 
     Attributes:
         take, entry, begin, give, item, resumed, leave, recall, failure: The blocks of
@@ -157,7 +157,7 @@ def weave_body(function: Function, template: Template, parameters: Iterable[str]
     Args:
         function: The tree; it is changed.
         template: The statements.
-        parameters: The names of its parameters, in order.
+        parameters: The names of its parameters that the statements name, in order.
         line: The line that shows first in a call: that of a statement is not always its first one.
     """
     names = dict(zip(template.parameters, parameters, strict=True))

@@ -107,15 +107,17 @@ class Definitions:
     def __init__(
         self, source: str, filename: str, lines: Collection[int], *, by_statement: bool = False
     ) -> None:
-        statements = _statements(source, filename)
-        is_known = len(lines) <= _FEW and "\r" not in source
-        text = statements.with_lines(source, lines) if is_known else source
-        self._module = ast.parse(text, filename)
+        if len(lines) <= _FEW and "\r" not in source:
+            statements = _statements(source, filename)
+            self._module = ast.parse(statements.with_lines(source, lines), filename)
+            self.other_names = statements.other_names
+        else:
+            self._module = ast.parse(source, filename)
+            self.other_names = dict(_other_names(self._module.body))
         self._root = _Scope(self._module)
         self._lines: dict[int, list[int]] = {}
         self.found: dict[Key, ast.FunctionDef | ast.AsyncFunctionDef] = {}
         self.compiled: dict[Key, Key] = {}
-        self.other_names = statements.other_names
         for statement in () if by_statement else _imports(self._module.body):
             self._root.statements[id(statement)] = statement
 

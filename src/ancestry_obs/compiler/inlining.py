@@ -99,7 +99,7 @@ def _name_of_entry(cache: CodeCache, aspects: Sequence[Aspect], source: Source) 
     for each in aspects:
         # Code without a function may be refused for what its definition is.
         code, flags = each.known_code, (each.function is None, each.is_definition, each.reads_first)
-        parts.append(f"{code.co_firstlineno} {flags} {code.co_qualname}".encode())
+        parts.append(f"{code.co_firstlineno} {flags} {each.named} {code.co_qualname}".encode())
         parts.append(shape_of(each).template.digest)
     return cache.name(parts)
 
@@ -193,7 +193,7 @@ class _Source:
         for key, group in groups:
             first = next((each for each in group if id(each) not in self.results), None)
             if first is not None:
-                template, names = shape_of(first).template, first.signature.names
+                template, names = shape_of(first).template, first.named
                 line = first_line(first.known_code)
                 put = weave_body(definitions.found[key], template, names, line)
                 self._lent += put.trees

@@ -81,7 +81,8 @@ class Shape:
         self._is_sampled = aspect.is_sampled
         self._acts = any((aspect.advice.before, aspect.advice.after, aspect.advice.track))
         self._known: dict[int, tuple[CodeType, Unfilled | str]] = {}
-        self.template = Template(write(aspect), names.prefix, tuple(aspect.placeholders.values()))
+        parameters = tuple([aspect.placeholders[name] for name in aspect.named])
+        self.template = Template(write(aspect), names.prefix, parameters)
         functions: dict[str, object] = {
             names(f"fn_{name}"): _hashable(runtime.functions[name]) for name in aspect.advice.called
         }

@@ -220,7 +220,7 @@ class _Writer:
         yield from self._handing.locals if self._aspect.advice.hands_on else ()
         yield from self._saved.values()
         yield from (self._aspect.variables[name] for name in self._aspect.bound)
-        yield from self._aspect.placeholders.values()
+        yield from (self._aspect.placeholders[name] for name in self._aspect.named)
 
     def _entry(self) -> list[str]:
         names, guard = self._names, self._guard()

@@ -78,7 +78,7 @@ class Woven:
         """The function with the statements in it, as Python."""
         if self.why_called:
             tree = _calling_tree(self.aspect)
-            weave_body(tree, shape_of(self.aspect).template, self.aspect.signature.names, 1)
+            weave_body(tree, shape_of(self.aspect).template, self.aspect.named, 1)
         else:
             try:
                 tree = _File([self.aspect]).tree()
@@ -310,7 +310,7 @@ def _calling(aspect: Aspect, shape: Shape) -> CodeType:
         CompileError: The code cannot have the original's place.
     """
     function = _calling_tree(aspect)
-    put = weave_body(function, shape.template, aspect.signature.names, function.lineno)
+    put = weave_body(function, shape.template, aspect.named, function.lineno)
     free = aspect.code.co_freevars if aspect.code else ()
     code = put.finished(inner_code(function, free))
     for tree in put.trees:

@@ -111,13 +111,43 @@ class TestShapes:
     def test_what_else_is_wanted_is_another_shape(self, loom, wishes):
         assert self.shape(loom, call) != self.shape(loom, call, **wishes)
 
-    def test_another_kind_and_other_parameters_are_another_shape(self, loom):
-        def keyword(*, value):
+    def test_another_kind_is_another_shape(self, loom):
+        assert len({self.shape(loom, each) for each in (call, coroutine, generator)}) == 3
+        assert inspect.iscoroutinefunction(coroutine)
+
+    def test_parameters_that_no_statement_names_are_no_part_of_it(self, loom):
+        def others(first, *values, value, **more):
             return value
 
-        shapes = {self.shape(loom, each) for each in (call, coroutine, generator, keyword)}
-        assert len(shapes) == 4
-        assert inspect.iscoroutinefunction(coroutine)
+        def third(one, two, value=None, /):
+            return value
+
+        for label in ("1", "value", "type_name(value)", "text(result)"):
+            (shape,) = {self.shape(loom, each, label=label) for each in (call, others, third)}
+        assert shape != self.shape(loom, call)
+
+    @pytest.mark.parametrize("wishes", [{"inner_test": bool}, {"label": "self", "is_method": True}])
+    def test_the_first_one_is_a_part_of_it_where_a_statement_asks_for_it(self, loom, wishes):
+        def none():
+            return None
+
+        def method(self, value):
+            return value
+
+        shapes = {self.shape(loom, each, **wishes) for each in (none, method)}
+        assert len(shapes) == 2
+
+    def test_a_methods_own_one_is_another_than_the_others(self, loom):
+        def method(value, other):
+            return value
+
+        def later(other, value):
+            return value
+
+        shapes = {
+            self.shape(loom, each, label="text(value)", is_method=True) for each in (method, later)
+        }
+        assert len(shapes) == 2
 
 
 def test_variables_have_names_that_the_code_has_not(loom):

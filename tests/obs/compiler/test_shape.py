@@ -67,21 +67,25 @@ def test_each_shows_its_own_names(weave_all):
     assert second.function.__code__.co_varnames[:3] == ("this", "path", "attempts")
 
 
-def test_a_parameter_that_is_read_at_another_place_makes_another_shape(weave_all, loom):
+def test_a_parameter_at_another_place_is_read_there_by_the_same_shape(weave_all, loom):
     first, second = weave_all(fetch, swapped, expressions=["url", "url"])
     first.function(None, "first", retries="no")
     second.function(None, "no", url="second")
-    assert len(weave_all.shapes) == 2
+    assert len(weave_all.shapes) == 1
     assert set(loom.read("calls_total")) == {("first",), ("second",)}
 
 
-def test_other_kinds_of_parameters_make_another_shape(weave_all):
+def test_parameters_that_no_statement_names_make_no_other_shape(weave_all):
     def positional(self, url, retries=1):
         return url, retries
 
-    _, second = weave_all(fetch, positional)
+    def spread(*urls, **options):
+        return urls, options
+
+    _, second, third = weave_all(fetch, positional, spread, expressions=["'x'"] * 3)
     assert second.function(None, "u", 3) == ("u", 3)
-    assert len(weave_all.shapes) == 2
+    assert third.function("u", retries=3) == (("u",), {"retries": 3})
+    assert len(weave_all.shapes) == 1
 
 
 async def coroutine(self, url, *, retries=1):
