@@ -14,6 +14,7 @@ in the result's own traceback, would keep it.
 
 from __future__ import annotations
 
+import re
 import sys
 from itertools import groupby
 from opcode import hasjrel, opmap
@@ -66,7 +67,7 @@ _EXTENDED: Final = opmap["EXTENDED_ARG"]
 _SWAP: Final = opmap["SWAP"]
 # Nothing comes in between but what the program is left by: a loop, a handler.
 _RETURNED: Final = (opmap["RETURN_VALUE"], opmap["POP_EXCEPT"], _SWAP)
-_TAKEN_FROM: Final = tuple((load, bytes([after])) for load in _LOADS for after in _RETURNED)
+_TAKEN_FROM: Final = tuple(bytes([after]) for after in _RETURNED)
 _TAKES: Final = bytes([opmap.get("LOAD_FAST_AND_CLEAR", 0)])
 _CACHE: Final = opmap["CACHE"]
 _CACHES: Final = bytes([_CACHE])
@@ -75,7 +76,7 @@ _TAKES_ALL: Final = bytes([_HANDLES, opmap["POP_TOP"]])
 _YIELDS: Final = opmap["YIELD_VALUE"]
 # In an async generator an item is wrapped first: INTRINSIC_ASYNC_GEN_WRAP.
 _WRAPS: Final = bytes([opmap.get("CALL_INTRINSIC_1", 0), 4, _YIELDS])
-_HANDED: Final = tuple((load, after) for load in _LOADS for after in (bytes([_YIELDS]), _WRAPS))
+_HANDED: Final = (bytes([_YIELDS]), _WRAPS)
 # The last steps of a handler that an exception leaves, and those that go back to where it raised.
 _LEAVES: Final = bytes([opmap["COPY"], 3, opmap["POP_EXCEPT"], 0, opmap["RERAISE"], 1])
 _GOES_BACK: Final = bytes([opmap["COPY"], 2, opmap["POP_EXCEPT"], 0, opmap["RERAISE"], 2])
@@ -85,7 +86,8 @@ UNKNOWN: Final = (3, 14)
 _LONG, _NO_COLUMNS, _NO_PLACE = 14, 13, 15  # kinds of entries in a table of lines
 _MOST: Final = 8  # code units of one such entry
 _MORE: Final = 64  # in both tables the bit that says that a number goes on
-_BEGINS: Final = 128  # in an exception table the bit of the byte that begins an entry
+_ENTRY: Final = re.compile(rb"[\x80-\xff][\x00-\x7f]*")  # of an exception table
+_SHORT: Final = tuple([bytes([number]) for number in range(_MORE)])
 # In an exception table's depth of the stack: one more on it, and whether the place is kept.
 _ONE_HIGHER, _KEEPS = 2, 1
 _OPEN: Final = AS_BEFORE["lineno"]
@@ -125,7 +127,7 @@ def settled(code: CodeType, returned: str, handed: str = "") -> CodeType:
 
 
 def _taking_out(
-    code: CodeType, bytecode: bytes, name: str, places: Iterable[tuple[int, bytes]]
+    code: CodeType, bytecode: bytes, name: str, followings: tuple[bytes, ...]
 ) -> bytes:
     """Give a code's instructions, where a ``return name`` takes the value out of the variable.
 
@@ -133,18 +135,21 @@ def _taking_out(
         code: The code.
         bytecode: Its instructions so far.
         name: The variable.
-        places: How it is read there, and what follows.
+        followings: What comes after it has been read there.
     """
     index = code.co_varnames.index(name) if name in code.co_varnames else _MOST_SHORT
     if index >= _MOST_SHORT:
         return bytecode
     if NEEDS_ROOM:
         return _taking_out_in_room(bytecode, index)
-    for load, following in places:
-        instructions, place = bytes([load, index]) + following, -1
+    for load in _LOADS:
+        instructions, place = bytes([load, index]), -1
         while (place := bytecode.find(instructions, place + 1)) >= 0:
-            is_one = place % 2 == 0 and (place == 0 or bytecode[place - 2] != _EXTENDED)
-            if is_one and (following[0] != _SWAP or bytecode[place + 4] in _LEFT):
+            after = place + len(instructions)
+            if place % 2 or not bytecode.startswith(followings, after):
+                continue
+            is_one = place == 0 or bytecode[place - 2] != _EXTENDED
+            if is_one and (bytecode[after] != _SWAP or bytecode[after + 2] in _LEFT):
                 bytecode = bytecode[:place] + _TAKES + bytecode[place + 1 :]
     return bytecode
 
@@ -285,25 +290,20 @@ def _going_back(
         The table as it has to be.
     """
     begun, left = [handler for handler, _ in ends], [end for _, end in ends]
-    going_back = bytearray(table)
-    # From the last to the first: then a number that gets longer moves none that is still to come.
-    ends_of_entries = [place for place, byte in enumerate(table) if byte >= _BEGINS][1:]
-    for after, (start, _, target, depth) in zip(
-        reversed([*ends_of_entries, len(table)]), reversed(handled), strict=True
-    ):
+    entries, first = _ENTRY.findall(table), min(begun)
+    for index, (start, _, target, depth) in enumerate(handled):
         changed = depth
-        for handler, end in ends:
-            if handler <= start < end:
-                changed += _ONE_HIGHER
+        if start >= first:
+            for handler, end in ends:
+                if handler <= start < end:
+                    changed += _ONE_HIGHER
         if target in begun:
             changed |= _KEEPS
         elif target in left:
             changed &= ~_KEEPS
-        if changed < _MORE:
-            going_back[after - 1] = changed
-        else:
-            going_back[after - len(_written(depth)) : after] = _written(changed)
-    return bytes(going_back)
+        if changed != depth:
+            entries[index] = entries[index][: -len(_written(depth))] + _written(changed)
+    return b"".join(entries)
 
 
 def _handler_of(unit: int, handled: Iterable[_Handled]) -> int:
@@ -337,5 +337,6 @@ def _handled(table: bytes) -> list[_Handled]:
 
 def _written(value: int) -> bytes:
     """Write a number as an exception table has it."""
-    head = [each | _MORE for each in _written(value >> 6)] if value >= _MORE else []
-    return bytes([*head, value & _MORE - 1])
+    if value < _MORE:
+        return _SHORT[value]
+    return bytes([*[each | _MORE for each in _written(value >> 6)], value & _MORE - 1])
