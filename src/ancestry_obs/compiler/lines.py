@@ -126,9 +126,7 @@ def settled(code: CodeType, returned: str, handed: str = "") -> CodeType:
     return code.replace(co_code=bytecode, **changes)
 
 
-def _taking_out(
-    code: CodeType, bytecode: bytes, name: str, followings: tuple[bytes, ...]
-) -> bytes:
+def _taking_out(code: CodeType, bytecode: bytes, name: str, followings: tuple[bytes, ...]) -> bytes:
     """Give a code's instructions, where a ``return name`` takes the value out of the variable.
 
     Args:
