@@ -195,7 +195,6 @@ TARGETS = {
     "app:walrus": lambda app: app.walrus,
 }
 TOOLKIT = Path(ancestry_obs.__file__).parent
-kinds = pytest.mark.parametrize("function", TARGETS.values(), ids=list(TARGETS))
 
 
 def finish(coroutine):
@@ -249,7 +248,6 @@ USES = {
     "lambda": lambda app: app.double(4),
     "walrus": lambda app: app.walrus([0, 1, 2]),
 }
-uses = pytest.mark.parametrize("use", USES.values(), ids=list(USES))
 
 
 @pytest.fixture
@@ -295,6 +293,23 @@ def held(make_module, enabled, counting_map):
     return Held()
 
 
+def of_each(cases, measure, *, warmed=False):
+    """Measure several things in one program, since each install takes longer than all of them.
+
+    `warmed`: each is used once before, as `compare` says.
+    """
+
+    def measured(app):
+        seen = {}
+        for name, case in cases.items():
+            if warmed:
+                case(app)
+            seen[name] = measure(app, case)
+        return seen
+
+    return measured
+
+
 def without_addresses(text):
     # pdb shortens what it shows in the middle of an address.
     return re.sub(r"(0|\.\.\.)x?[0-9a-f]{6,}", "0x", text)
@@ -308,21 +323,28 @@ ATTRIBUTES = (
 )  # fmt: skip
 
 
-@kinds
-def test_it_is_the_same_object_with_the_same_attributes(held, function):
-    before = function(held.app)
-    attributes = {name: getattr(before, name) for name in ATTRIBUTES}
-    looks = (id(before), hash(before), repr(before), type(before), dir(before), dict(vars(before)))
+def test_they_are_the_same_objects_with_the_same_attributes(held):
+    before = {target: function(held.app) for target, function in TARGETS.items()}
+    attributes = {
+        (target, name): getattr(each, name)
+        for target, each in before.items()
+        for name in ATTRIBUTES
+    }
+    looks = {target: looks_of(each) for target, each in before.items()}
     held.install()
-    after = function(held.app)
-    assert after is before
-    assert (
-        id(after), hash(after), repr(after), type(after), dir(after), dict(vars(after)),
-    ) == looks  # fmt: skip
-    for name, value in attributes.items():
-        assert getattr(after, name) is value, name
+    for target, function in TARGETS.items():
+        after = function(held.app)
+        assert after is before[target], target
+        assert looks_of(after) == looks[target]
+        for name in ATTRIBUTES:
+            assert getattr(after, name) is attributes[target, name], (target, name)
     ancestry_obs.uninstall()
-    assert function(held.app) is before
+    for target, function in TARGETS.items():
+        assert function(held.app) is before[target], target
+
+
+def looks_of(each):
+    return id(each), hash(each), repr(each), type(each), dir(each), dict(vars(each))
 
 
 def test_no_namespace_changes(held):
@@ -333,23 +355,23 @@ def test_no_namespace_changes(held):
     assert after == before
 
 
-@kinds
-def test_uninstall_gives_the_very_code_back(held, function):
-    before = function(held.app).__code__
+def test_uninstall_gives_the_very_code_back(held):
+    before = {target: function(held.app).__code__ for target, function in TARGETS.items()}
     held.install()
-    assert function(held.app).__code__ is not before
+    for target, function in TARGETS.items():
+        assert function(held.app).__code__ is not before[target], target
     ancestry_obs.uninstall()
-    assert function(held.app).__code__ is before
+    for target, function in TARGETS.items():
+        assert function(held.app).__code__ is before[target], target
 
 
-@kinds
-def test_what_inspect_tells(compare, function):
+def test_what_inspect_tells(compare):
     asks = (
         inspect.isfunction, inspect.isroutine, inspect.iscoroutinefunction,
         inspect.isgeneratorfunction, inspect.isasyncgenfunction, callable,
     )  # fmt: skip
 
-    def measure(app):
+    def measure(app, function):
         found = function(app)
         code = found.__code__
         lines, start = inspect.getsourcelines(found)
@@ -378,15 +400,14 @@ def test_what_inspect_tells(compare, function):
             "dict": dict(vars(found)),
         }  # fmt: skip
 
-    compare(measure)
+    compare(of_each(TARGETS, measure))
 
 
-@kinds
-def test_its_lines_are_those_of_its_source(compare, function):
-    def measure(app):
+def test_their_lines_are_those_of_their_source(compare):
+    def measure(app, function):
         return {line for *_, line in function(app).__code__.co_lines() if line is not None}
 
-    compare(measure)
+    compare(of_each(TARGETS, measure))
 
 
 def test_bound_methods_are_equal_to_those_from_before(held):
@@ -407,9 +428,8 @@ def test_bound_methods_are_equal_to_those_from_before(held):
 # Calls.
 
 
-@uses
-def test_results(compare, use):
-    compare(lambda app: without_addresses(repr(use(app))))
+def test_results(compare):
+    compare(of_each(USES, lambda app, use: without_addresses(repr(use(app)))))
 
 
 REPEATS_NO_LINE = sys.version_info >= (3, 12)
@@ -420,7 +440,6 @@ stepped = pytest.mark.skipif(
 # Without an exception handler inside a generator is not even entered to be closed (3.13).
 UNTRACED = {"generator, closed"} | ({"walrus"} if not REPEATS_NO_LINE else set())
 TRACED = {name: use for name, use in USES.items() if name not in UNTRACED}
-traced = pytest.mark.parametrize("use", TRACED.values(), ids=list(TRACED))
 
 
 def trace(use, app, *, events=("call", "line", "return")):
@@ -448,15 +467,14 @@ def trace(use, app, *, events=("call", "line", "return")):
     return seen
 
 
-@traced
-def test_a_debugger_reaches_the_same_lines_in_the_same_order(compare, use):
-    assert compare(lambda app: trace(use, app), warm=use)
+def test_a_debugger_reaches_the_same_lines_in_the_same_order(compare):
+    seen = compare(of_each(TRACED, lambda app, use: trace(use, app), warmed=True))
+    assert all(seen.values())
 
 
-@traced
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="sys.monitoring came with Python 3.12")
-def test_a_monitoring_tool_reaches_the_same_lines_in_the_same_order(compare, use):
-    def measure(app):
+def test_a_monitoring_tool_reaches_the_same_lines_in_the_same_order(compare):
+    def measure(app, use):
         seen = []
         monitoring = sys.monitoring
 
@@ -477,12 +495,11 @@ def test_a_monitoring_tool_reaches_the_same_lines_in_the_same_order(compare, use
             monitoring.free_tool_id(monitoring.DEBUGGER_ID)
         return seen
 
-    assert compare(measure, warm=use)
+    assert all(compare(of_each(TRACED, measure, warmed=True)).values())
 
 
-@traced
-def test_no_frame_is_added(compare, use):
-    def measure(app):
+def test_no_frame_is_added(compare):
+    def measure(app, use):
         seen = []
 
         def profile(frame, event, _):
@@ -498,18 +515,16 @@ def test_no_frame_is_added(compare, use):
             sys.setprofile(before)
         return seen
 
-    compare(measure, warm=use)
+    compare(of_each(TRACED, measure, warmed=True))
 
 
-@traced
-def test_the_module_s_lines_are_run_under_a_tracer_that_comes_while_the_map_is_there(held, use):
-    use(held.app)
-    bare = trace(use, held.app)
+def test_the_module_s_lines_are_run_under_a_tracer_that_comes_while_the_map_is_there(held):
+    measured = of_each(TRACED, lambda app, use: trace(use, app), warmed=True)
+    bare = measured(held.app)
     held.install()
-    use(held.app)  # see `compare`
-    assert trace(use, held.app) == bare
+    assert measured(held.app) == bare
     ancestry_obs.uninstall()
-    assert trace(use, held.app) == bare
+    assert measured(held.app) == bare
 
 
 def line_of(app, text):
@@ -568,9 +583,9 @@ def test_a_breakpoint_by_its_function(compare, use, name):
 
 
 @stepped
-@traced
-def test_stepping_through_a_call(compare, use):
-    compare(lambda app: session(use, app, *["step"] * 60, "continue"), warm=use)
+def test_stepping_through_a_call(compare):
+    steps = *["step"] * 60, "continue"
+    compare(of_each(TRACED, lambda app, use: session(use, app, *steps), warmed=True))
 
 
 LOOK = (
@@ -730,7 +745,6 @@ FAILURES = {
     "app:recursive": lambda app: app.recursive(5),
     "app:deep": lambda app: app.deep(1),
 }
-fails = pytest.mark.parametrize("fail", FAILURES.values(), ids=list(FAILURES))
 
 
 def caught(fail, app):
@@ -741,9 +755,8 @@ def caught(fail, app):
     pytest.fail("nothing was raised")
 
 
-@fails
-def test_a_traceback_has_the_same_frames_lines_and_marks(compare, fail):
-    def measure(app):
+def test_a_traceback_has_the_same_frames_lines_and_marks(compare):
+    def measure(app, fail):
         error = caught(fail, app)
         text = "".join(traceback.format_exception(error))
         frames = [
@@ -758,23 +771,22 @@ def test_a_traceback_has_the_same_frames_lines_and_marks(compare, fail):
             getattr(error, "__notes__", []),
         )
 
-    compare(measure, FAILING, tuple(FAILURES))
+    compare(of_each(FAILURES, measure), FAILING, tuple(FAILURES))
 
 
-@fails
-def test_no_frame_of_a_traceback_is_the_toolkit_s(compare, fail):
-    def measure(app):
+def test_no_frame_of_a_traceback_is_the_toolkit_s(compare):
+    def measure(app, fail):
         error = caught(fail, app)
         return {frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__)} - {
             app.__file__
         }
 
-    assert compare(measure, FAILING, tuple(FAILURES)) == {__file__}
+    seen = compare(of_each(FAILURES, measure), FAILING, tuple(FAILURES))
+    assert seen == {name: {__file__} for name in FAILURES}
 
 
-@fails
-def test_the_exception_that_is_handled_around_a_call_is_seen_inside_and_after(compare, fail):
-    def measure(app):
+def test_the_exception_that_is_handled_around_a_call_is_seen_inside_and_after(compare):
+    def measure(app, fail):
         try:
             {}["outer"]
         except KeyError as outer:
@@ -784,7 +796,7 @@ def test_the_exception_that_is_handled_around_a_call_is_seen_inside_and_after(co
                 found = found.__context__
             return found.__context__ is outer, sys.exception() is outer
 
-    compare(measure, FAILING, tuple(FAILURES))
+    compare(of_each(FAILURES, measure), FAILING, tuple(FAILURES))
 
 
 def test_the_lines_reached_by_calls_that_fail(compare):
