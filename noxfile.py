@@ -116,6 +116,7 @@ EACH_PYTHON_ALONE = (
         for each in (
             *("cli", "collector", "comparison", "costing", "exporter", "live", "mapfile"),
             *("monitoring", "registry", "test_bounds.py", "test_growth.py"),
+            *("checking/test_renames.py", "test_gate.py", "test_pytest_plugin.py"),
         )
     ),
 )
