@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import shutil
@@ -89,6 +90,44 @@ def test_supervisord_starts_the_command_of_the_page(gunicorn_command):
 def test_the_shop_s_image_starts_the_command_of_the_page(gunicorn_command):
     assert the_command(_started_in("shop")) == gunicorn_command
     assert variables("shop")["METRICS_NAMESPACE"] == "shop"
+
+
+def test_the_shop_s_image_has_its_woven_code(tmp_path):
+    shop = shutil.copytree(DEPLOYMENT / "gunicorn", tmp_path / "shop")
+    cache = tmp_path / "woven"
+    assert variables("shop")["METRICS_CODE_CACHE"] == f"/home/program/{cache.name}"
+    settings = {
+        "METRICS_EXPORT_HOST": "127.0.0.1",
+        "METRICS_CODE_CACHE": str(cache),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+
+    def kept():
+        # The map itself is kept as soon as its file is some seconds old.
+        found = [each for each in cache.iterdir() if not each.name.startswith("map-")]
+        return {each.name: each.stat().st_mtime_ns for each in found}
+
+    (line,) = [rest for name, rest in STAGES["shop"] if name == "RUN"]
+    launcher, *words = json.loads(line)
+    assert launcher == "ancestry-obs"
+    words = [sys.executable if each == "python" else each for each in words]
+    command = [sys.executable, "-m", "ancestry_obs", *words]
+    _finished(command, shop, settings)
+    entries = kept()
+    _finished([*command[:-1], "import app; print(app.price('tea'))"], shop, settings)
+    assert kept() == entries
+    # Of another program it is another one: so it was among them.
+    Path(shop, "app.py").write_text("def price(item):\n    return 1\norder = price\n")
+    _finished(command, shop, settings)
+    assert len(kept()) == len(entries) + 1
+
+
+def _finished(command, folder, settings):
+    environment = {**os.environ, **settings}
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def _started_in(stage):

@@ -250,9 +250,9 @@ class Aspect(_Remembering):
 
     @cached_property
     def named(self) -> tuple[str, ...]:
-        """The parameters that the statements name: those that are read, or all where that is said.
+        """The parameters that the statements name: those that are read, or all; see `_meant`.
 
-        So functions that take more or less besides are of one shape.
+        Functions that take more or less besides are of one shape.
         """
         meant = self._meant
         return self.signature.names if meant is None else tuple(dict.fromkeys(filter(None, meant)))
