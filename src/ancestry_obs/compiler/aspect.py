@@ -18,7 +18,7 @@ from ancestry_obs.code_facts import (
 )
 from ancestry_obs.compiler.advice import merge, without
 from ancestry_obs.compiler.dotted import given_texts
-from ancestry_obs.compiler.keys import ABSENT, may_call_program, plan_keys
+from ancestry_obs.compiler.keys import absent_at, may_call_program, plan_keys
 from ancestry_obs.compiler.permits import can_take
 from ancestry_obs.compiler.signature import Names, Signature, shown_parameters, signature_of
 from ancestry_obs.compiler.streams import Stream, plan_streams
@@ -268,7 +268,7 @@ class Aspect(_Remembering):
         if code is None or advice.track or self.inner_test is not None:
             return None
         taken, first = _parameters(code), self._first
-        meant = [first if name == "self" else name for name in advice.read]
+        meant = [first if first and name == "self" else name for name in advice.read]
         parameters = tuple([name if name in taken else "" for name in meant])
         for name, parameter in zip(meant, parameters, strict=True):
             if not (parameter or name in SPECIAL or "." in name):
@@ -277,10 +277,9 @@ class Aspect(_Remembering):
 
     @property
     def _first(self) -> str:
-        """What ``self`` is in an expression."""
+        """The parameter of a method that is an instance or a class; empty if there is none."""
         code = self.code
-        is_taken = self.is_method and code is not None and code.co_argcount
-        return code.co_varnames[0] if code and is_taken else "self"
+        return code.co_varnames[0] if self.is_method and code and code.co_argcount else ""
 
     @cached_property
     def variables(self) -> dict[str, str]:
@@ -293,7 +292,8 @@ class Aspect(_Remembering):
             variables |= given_texts(advice, self.names)
         if self.counts_items:
             variables["items"] = self.names.items
-        return {alias: self.placeholders[name] for alias, name in self._alias.items()} | variables
+        # In a method it is the first one, whatever the others are called.
+        return variables | {alias: self.placeholders[name] for alias, name in self._alias.items()}
 
     @property
     def counts_items(self) -> bool:
@@ -358,7 +358,7 @@ class Aspect(_Remembering):
         if code is None or meant is None:
             kind = self.kind if code is None else _taken_by(code)
             return self.names.prefix, kind, tuple(map(self._place_of, advice.read))
-        first = self._first if self.is_method else ""
+        first = self._first
         places = tuple([name and (_FIRST if name == first else _ANY) for name in meant])
         names = "".join((*code.co_varnames, *code.co_cellvars, *code.co_freevars))
         prefix = "_obs_" if "_obs" not in names else self.names.prefix
@@ -418,8 +418,7 @@ class Aspect(_Remembering):
     @cached_property
     def _alias(self) -> dict[str, str]:
         """Give ``self`` for the first parameter of a method, whatever it is called there."""
-        first = self.signature.first if self.is_method else None
-        return {"self": first} if first else {}
+        return {"self": self._first} if self._first else {}
 
     def _check(
         self,
@@ -477,7 +476,7 @@ class Aspect(_Remembering):
         used = {name for expression in stream.expressions for name in expression.names}
         if stream.source == "elapsed":
             used.add("elapsed")
-        known = dict.fromkeys((*self.variables, *SPECIAL, "item"))
+        known = dict.fromkeys((*sorted({*self.variables}.difference(SPECIAL)), *SPECIAL, "item"))
         after = self._known_at(stream.moment)
         after = (*after, "item") if stream.each is not None else after
         # An instance is no text: asking for its type at each call would be for nothing.
@@ -485,8 +484,14 @@ class Aspect(_Remembering):
         # Each look at a context is a call: a key that is read several times would be three.
         texts.difference_update(f"context.{name}" for name in self.advice.contexts)
         returned, raised = (
-            plan_keys(stream.labels, texts, self.runtime.functions, stream.free_labels(), absent)
-            for absent in (ABSENT["return"], ABSENT["raise"])
+            plan_keys(
+                stream.labels,
+                texts,
+                self.runtime.functions,
+                stream.free_labels(),
+                absent_at(side, stream.moment),
+            )
+            for side in ("return", "raise")
         )
         return Part(index, stream, returned, raised, tuple(name for name in known if name in used))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ancestry_obs.compiler.keys import ABSENT
+from ancestry_obs.compiler.keys import absent_at
 from ancestry_obs.compiler.observation import (
     ObservationWriter,
     each_name,
@@ -46,7 +46,8 @@ class _EachWriter(ObservationWriter):
         self._side = side
         self._parameters = [parameter(each, names) for each in part.given]
         own = dict(zip(part.given, self._parameters, strict=True))
-        self._own = {**own, ABSENT[side]: "None", "item": names.item}
+        absent = absent_at(side, part.stream.moment)
+        self._own = {**own, absent: "None", "item": names.item}
 
     def _values(self, side: str) -> Mapping[str, str]:  # noqa: ARG002 - it is written for one
         return self._own

@@ -20,13 +20,14 @@ from typing import TYPE_CHECKING, Final
 from ancestry_obs.expressions import BUILTIN_FUNCTIONS
 from ancestry_obs.expressions.given import TARGET
 from ancestry_obs.frozen import frozen
+from ancestry_obs.mapfile.specs import HANDED_OVER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from ancestry_obs.expressions import Expression
 
-__all__ = ["ABSENT", "Key", "may_call_program", "plan_keys", "response_key"]
+__all__ = ["ABSENT", "Key", "absent_at", "may_call_program", "plan_keys", "response_key"]
 
 # What they ask of a value is its type, or the status of a response.
 _HARMLESS_FUNCTIONS: Final = frozenset(
@@ -43,9 +44,10 @@ _STATUS_FUNCTIONS: Final = frozenset({"ok", "status_family"})
 _CHANGING: Final = frozenset({"span_id", "trace_id"})
 """The built-in functions that give something else at each call."""
 _KNOWN_TYPES: Final = 16
+_BEFORE_THE_END: Final = ("call", *HANDED_OVER)
 
-ABSENT: Final = {"call": "error", "item": "error", "return": "error", "raise": "result"}
-"""By the side where a memo is asked the variable that is None there."""
+ABSENT: Final = {"return": "error", "raise": "result"}
+"""By how a call ended the variable that is None then."""
 
 
 @frozen(slots=False)
@@ -86,6 +88,18 @@ def response_key(types: set[type], result: object, labels: tuple[str, ...]) -> o
     return status if type(status) is int else labels
 
 
+def absent_at(side: str, moment: str) -> str:
+    """Give the variable that is None whenever a memo is asked.
+
+    Before a call is over there is none: what is called like one is a parameter.
+
+    Args:
+        side: Which of a stream's memos; what has not ended asks the one of what has returned.
+        moment: When the stream records; see `mapfile.specs.Moment`.
+    """
+    return "" if moment in _BEFORE_THE_END else ABSENT[side]
+
+
 def plan_keys(
     labels: Sequence[Expression],
     parameters: Collection[str],
@@ -101,8 +115,7 @@ def plan_keys(
         functions: The label functions; only the built-in ones are known to be pure.
         free: The expressions whose labels are not enumerated. Their levels come last, where each
             value costs one entry and not a dict.
-        absent: What is None whenever the memo is asked: the error of calls that returned, the
-            result of those that raised.
+        absent: What is None whenever the memo is asked, as `absent_at` gives it.
 
     Returns:
         The levels, outermost first. An expression that is the same for all calls needs none.

@@ -285,13 +285,13 @@ def parameter(variable: str, names: Names) -> str:
     return names(local_name(variable)) if "." in variable else variable
 
 
-def labels_source(key: Key, names: Names, absent: str = "error") -> str:
+def labels_source(key: Key, names: Names, absent: str) -> str:
     """Write a function of the key's variable that gives the finished labels, as a tuple.
 
     Args:
         key: The level of a memo.
         names: Makes identifiers.
-        absent: What is None there: the error of calls that returned, or the result.
+        absent: What is None there, as `keys.absent_at` gives it.
     """
     values = {key.variable: "value", absent: "None"}
     texts = [text_of(label, written(label, values, names), names) for label in key.labels]

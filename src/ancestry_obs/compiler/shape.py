@@ -20,7 +20,7 @@ from ancestry_obs.compiler.code import CONSTANT, quietly
 from ancestry_obs.compiler.each import each_source
 from ancestry_obs.compiler.guards import UNBOUND, begin_quietly, isolated
 from ancestry_obs.compiler.handing import handing_constants, handing_objects, telling_source
-from ancestry_obs.compiler.keys import ABSENT, response_key
+from ancestry_obs.compiler.keys import absent_at, response_key
 from ancestry_obs.compiler.observation import each_name, labels_name, labels_source, miss_name
 from ancestry_obs.compiler.recorder import Recorder
 from ancestry_obs.compiler.sampling import Countdown
@@ -263,7 +263,8 @@ def _called(aspect: Aspect, common: Mapping[str, object]) -> dict[str, object]:
                 # For a variable that is no text, or no response.
                 if key.kind != "label":
                     name = names(labels_name(part, index, side))
-                    texts[name] = partial(labels_source, key, names, ABSENT[side])
+                    absent = absent_at(side, part.stream.moment)
+                    texts[name] = partial(labels_source, key, names, absent)
     made: dict[str, object] = {
         name: _compiled_when_called(name, text, space) for name, text in texts.items()
     }

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ancestry_obs.compiler.keys import ABSENT
+from ancestry_obs.compiler.keys import absent_at
 from ancestry_obs.compiler.observation import (
     ObservationWriter,
     elapsed_line,
@@ -61,7 +61,7 @@ class _MissWriter:
         self._names = names
         self._parameters = [parameter(name, names) for name in part.variables]
         self._values = dict(zip(part.variables, self._parameters, strict=True))
-        self._values[ABSENT[side]] = "None"
+        self._values[absent_at(side, part.stream.moment)] = "None"
 
     def write(self) -> str:
         names, part = self._names, self._part

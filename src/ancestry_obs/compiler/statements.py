@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from ancestry_obs.compiler.aspect import SPECIAL
+from ancestry_obs.compiler.aspect import SPECIAL, known_at
 from ancestry_obs.compiler.dotted import given_texts
 from ancestry_obs.compiler.handing import HandingWriter
 from ancestry_obs.compiler.observation import ObservationWriter, elapsed_line, indented
@@ -180,8 +180,16 @@ class _Writer:
         """Name a copy for each parameter that is read once the call is over."""
         aspect = self._aspect
         parts = self._returned + self._raised + self._items
-        late = {name for part in parts for name in part.variables}
-        late.update(name for _, each in aspect.advice.handed.tell for name in each.names)
+        # A parameter that is called like what is known by then is not what is meant.
+        late = {
+            name
+            for part in parts
+            for name in set(part.variables).difference(known_at(part.stream.moment))
+            if name != "item" or part.stream.each is None
+        }
+        late.update(
+            name for _, each in aspect.advice.handed.tell for name in each.names - {*SPECIAL}
+        )
         read = {aspect.variables[name] for name in late if name in aspect.variables}
         if aspect.advice.track and self._first in aspect.placeholders.values():
             read.add(self._first)

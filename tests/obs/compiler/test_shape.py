@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import inspect
 
 import pytest
 
 from ancestry_obs.compiler import shape as shape_module
+from ancestry_obs.exceptions import CompileError
 
 
 def fetch(self, url, *, retries=1):
@@ -126,6 +128,58 @@ def test_a_parameter_called_like_a_placeholder_gets_what_it_was_given(weave_all)
 
     _, second = weave_all(fetch, odd)
     assert second.function(None, 3, _obs_p1=4) == (3, 4)
+
+
+SIGNATURES = (
+    "a", "a, b", "b, a", "*, a", "b, *a", "*a", "**a", "a, /, b", "b, *, a", "_obs_p1, a", "b", "",
+    "a, elapsed", "elapsed, a", "a, result", "error, *, a", "item, a", "a, items", "a, target",
+    "self, a", "a, self", "b, self, a", "*, self", "*self", "b, *, self",
+)  # fmt: skip
+AFTER = {"result": "result", "error": None, "elapsed": 1.0}
+
+
+def given_to(function):
+    """Give what each parameter is given, and the call that does so."""
+    kinds = {each.name: each.kind for each in inspect.signature(function).parameters.values()}
+    spread = {inspect.Parameter.VAR_POSITIONAL: (), inspect.Parameter.VAR_KEYWORD: {}}
+    given = {name: spread.get(kind, f"given {name}") for name, kind in kinds.items()}
+    named = {n: given[n] for n, kind in kinds.items() if kind == inspect.Parameter.KEYWORD_ONLY}
+    first = [given[n] for n, kind in kinds.items() if kind <= 1]
+    return given, first, functools.partial(function, *first, **named)
+
+
+@pytest.mark.parametrize("is_method", [False, True])
+@pytest.mark.parametrize("moment", ["call", "exit"])
+@pytest.mark.parametrize("name", ["a", "self", "elapsed", "result", "error", "item", "target"])
+@pytest.mark.parametrize("backwards", [False, True])
+def test_each_reads_what_is_meant_in_it(loom, name, moment, is_method, backwards):
+    """As docs/map.md has it, whichever of those that share a shape was the first."""
+    loom.metric("read_total", what=99)
+    loom.metric("some_seconds", "histogram")
+    loom.kept = loom.runtime
+    records = [
+        loom.record("read_total", on=moment, what=f"text({name})"),
+        loom.record("some_seconds"),
+    ]
+    before = {}
+    for signature in SIGNATURES[::-1] if backwards else SIGNATURES:
+        names = {}
+        exec(f"def function({signature}):\n    return 'result'", names)
+        given, first, _ = given_to(names["function"])
+        known = {**given, **({"self": first[0]} if is_method and first else {})}
+        known |= AFTER if moment == "exit" else {}
+        if name not in known:
+            with pytest.raises(CompileError, match=f"unknown name '{name}'"):
+                loom.weave(names["function"], *records, is_method=is_method)
+            continue
+        woven = loom.weave(names["function"], *records, is_method=is_method)
+        assert given_to(woven.function)[2]() == "result"
+        after = loom.read("read_total")
+        (label,) = {key[0] for key in after if after[key] != before.get(key, 0)}
+        assert label == str(known[name]), signature
+        before = after
+    counts = [count for count, _ in loom.read("some_seconds").values()]
+    assert counts == [sum(before.values())]
 
 
 def test_a_metric_that_was_replaced_is_not_recorded_to_any_more(weave_all, loom):
