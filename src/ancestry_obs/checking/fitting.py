@@ -20,7 +20,7 @@ from ancestry_obs.expressions import BUILTIN_FUNCTIONS, check
 from ancestry_obs.expressions.given import HANDED, NO_SCOPE
 from ancestry_obs.mapfile.metrics import possible_values, series_of_each
 from ancestry_obs.mapfile.parts import two_contexts
-from ancestry_obs.mapfile.specs import HANDED_OVER, SampleSpec
+from ancestry_obs.mapfile.specs import HANDED_OVER, NOT_OVER, SampleSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -280,7 +280,7 @@ def _known_at(moment: str, kind: str) -> set[str]:
         kind: What a call gives; empty if it is not known, and then no name is a finding.
     """
     known = {*known_at(moment)}
-    if moment in {"call", *HANDED_OVER} or (kind and not kind.endswith("generator")):
+    if moment in NOT_OVER or (kind and not kind.endswith("generator")):
         return known
     return known | {"items"}
 

@@ -26,7 +26,7 @@ from ancestry_obs.exceptions import CompileError, ExpressionError
 from ancestry_obs.expressions.emission import check
 from ancestry_obs.expressions.given import NO_SCOPE
 from ancestry_obs.frozen import define, field, frozen
-from ancestry_obs.mapfile.specs import HANDED_OVER
+from ancestry_obs.mapfile.specs import HANDED_OVER, NOT_OVER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Hashable, Iterable
@@ -262,13 +262,13 @@ class Aspect(_Remembering):
         """The parameter that each variable is which is read; empty for what is known otherwise.
 
         Nothing if the statements may name any of them: they pass all on to a binder, or ask for the
-        first one. Asked of each target: what is remembered would have to be forgotten again.
+        first one.
         """
         code, advice = self.code, self.advice
         if code is None or advice.track or self.inner_test is not None:
             return None
-        taken, first = _parameters(code), self._first
-        meant = [first if first and name == "self" else name for name in advice.read]
+        taken = _parameters(code)
+        meant = [self._alias.get(name, name) for name in advice.read]
         parameters = tuple([name if name in taken else "" for name in meant])
         for name, parameter in zip(meant, parameters, strict=True):
             if not (parameter or name in SPECIAL or "." in name):
@@ -408,12 +408,10 @@ class Aspect(_Remembering):
         """Whether the statements depend on the first parameter's being an instance or a class."""
         if not self.is_method:
             return False
-        advice, code = self.advice, self.code
+        advice = self.advice
         if advice.track or self.inner_test:
             return True
-        if code is None or not code.co_argcount:
-            return not {*self._alias, *self._alias.values()}.isdisjoint(advice.names)
-        return "self" in advice.names or code.co_varnames[0] in advice.names
+        return not {*self._alias, *self._alias.values()}.isdisjoint(advice.names)
 
     @cached_property
     def _alias(self) -> dict[str, str]:
@@ -439,7 +437,7 @@ class Aspect(_Remembering):
     def _known_at(self, moment: str) -> tuple[str, ...]:
         """Give what can be read at a moment besides what there is before the call."""
         items = ("items",) if self.counts_items else ()
-        late = (*self._told, *items) if moment not in {"call", *HANDED_OVER} else ()
+        late = (*self._told, *items) if moment not in NOT_OVER else ()
         return (*known_at(moment), *late)
 
     def _check_moment(self, record: RecordSpec) -> None:
@@ -476,6 +474,7 @@ class Aspect(_Remembering):
         used = {name for expression in stream.expressions for name in expression.names}
         if stream.source == "elapsed":
             used.add("elapsed")
+        # Sorted: whichever function is the first of its shape, the statements are the same.
         known = dict.fromkeys((*sorted({*self.variables}.difference(SPECIAL)), *SPECIAL, "item"))
         after = self._known_at(stream.moment)
         after = (*after, "item") if stream.each is not None else after

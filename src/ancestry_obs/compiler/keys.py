@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final
 from ancestry_obs.expressions import BUILTIN_FUNCTIONS
 from ancestry_obs.expressions.given import TARGET
 from ancestry_obs.frozen import frozen
-from ancestry_obs.mapfile.specs import HANDED_OVER
+from ancestry_obs.mapfile.specs import NOT_OVER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -44,7 +44,6 @@ _STATUS_FUNCTIONS: Final = frozenset({"ok", "status_family"})
 _CHANGING: Final = frozenset({"span_id", "trace_id"})
 """The built-in functions that give something else at each call."""
 _KNOWN_TYPES: Final = 16
-_BEFORE_THE_END: Final = ("call", *HANDED_OVER)
 
 ABSENT: Final = {"return": "error", "raise": "result"}
 """By how a call ended the variable that is None then."""
@@ -97,7 +96,7 @@ def absent_at(side: str, moment: str) -> str:
         side: Which of a stream's memos; what has not ended asks the one of what has returned.
         moment: When the stream records; see `mapfile.specs.Moment`.
     """
-    return "" if moment in _BEFORE_THE_END else ABSENT[side]
+    return "" if moment in NOT_OVER else ABSENT[side]
 
 
 def plan_keys(

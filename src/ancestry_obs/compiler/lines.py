@@ -87,7 +87,6 @@ _LONG, _NO_COLUMNS, _NO_PLACE = 14, 13, 15  # kinds of entries in a table of lin
 _MOST: Final = 8  # code units of one such entry
 _MORE: Final = 64  # in both tables the bit that says that a number goes on
 _ENTRY: Final = re.compile(rb"[\x80-\xff][\x00-\x7f]*")  # of an exception table
-_SHORT: Final = tuple([bytes([number]) for number in range(_MORE)])
 # In an exception table's depth of the stack: one more on it, and whether the place is kept.
 _ONE_HIGHER, _KEEPS = 2, 1
 _OPEN: Final = AS_BEFORE["lineno"]
@@ -288,13 +287,12 @@ def _going_back(
         The table as it has to be.
     """
     begun, left = [handler for handler, _ in ends], [end for _, end in ends]
-    entries, first = _ENTRY.findall(table), min(begun)
+    entries = _ENTRY.findall(table)
     for index, (start, _, target, depth) in enumerate(handled):
         changed = depth
-        if start >= first:
-            for handler, end in ends:
-                if handler <= start < end:
-                    changed += _ONE_HIGHER
+        for handler, end in ends:
+            if handler <= start < end:
+                changed += _ONE_HIGHER
         if target in begun:
             changed |= _KEEPS
         elif target in left:
@@ -336,5 +334,5 @@ def _handled(table: bytes) -> list[_Handled]:
 def _written(value: int) -> bytes:
     """Write a number as an exception table has it."""
     if value < _MORE:
-        return _SHORT[value]
+        return bytes([value])
     return bytes([*[each | _MORE for each in _written(value >> 6)], value & _MORE - 1])

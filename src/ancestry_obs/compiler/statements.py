@@ -184,12 +184,9 @@ class _Writer:
         late = {
             name
             for part in parts
-            for name in set(part.variables).difference(known_at(part.stream.moment))
-            if name != "item" or part.stream.each is None
+            for name in set(part.given).difference(known_at(part.stream.moment))
         }
-        late.update(
-            name for _, each in aspect.advice.handed.tell for name in each.names - {*SPECIAL}
-        )
+        late.update(*(each.names.difference(SPECIAL) for _, each in aspect.advice.handed.tell))
         read = {aspect.variables[name] for name in late if name in aspect.variables}
         if aspect.advice.track and self._first in aspect.placeholders.values():
             read.add(self._first)

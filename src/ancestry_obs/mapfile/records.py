@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from ancestry_obs.mapfile.handed import of_the_call, of_the_end, read_pairs
-from ancestry_obs.mapfile.specs import HANDED_OVER, MOST_EXEMPLAR_CHARACTERS, RecordSpec
+from ancestry_obs.mapfile.specs import HANDED_OVER, MOST_EXEMPLAR_CHARACTERS, NOT_OVER, RecordSpec
 
 if TYPE_CHECKING:
     from ancestry_obs.expressions import Expression
@@ -49,7 +49,7 @@ def build_record(
     moment: Moment = "call" if in_flight else table.get("on") or "exit"
     # What else there is to read, the target decides. Before the call, `result`, `error` and
     # `elapsed` are not known, and the names are free for parameters that are called so.
-    is_over = moment not in {"call", *HANDED_OVER}
+    is_over = moment not in NOT_OVER
     variables = of_the_end(handed) if is_over else of_the_call(handed)
     value, hit, when, each = (
         reader.expression(table, key, path, variables) for key in ("value", "hit", "when", "each")

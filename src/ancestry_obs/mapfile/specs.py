@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "HANDED_OVER",
     "MOST_EXEMPLAR_CHARACTERS",
+    "NOT_OVER",
     "Aggregate",
     "At",
     "FileStamp",
@@ -45,6 +46,9 @@ Moment = Literal["call", "first", "item", "return", "raise", "exit"]
 
 HANDED_OVER: Final = ("first", "item")
 """The moments at which a generator hands an item over."""
+
+NOT_OVER: Final = ("call", *HANDED_OVER)
+"""The moments at which a call is not over yet."""
 
 Aggregate = Literal["last", "sum", "min", "max"]
 

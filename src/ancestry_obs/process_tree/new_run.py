@@ -70,16 +70,16 @@ def take_away(folder: str) -> None:
     finds a folder that has another name, so that nothing is put into it while it is emptied.
 
     Args:
-        folder: The folder; one that is gone already stays so.
+        folder: The folder; one that is gone already stays so, and what cannot be removed is left.
     """
     import shutil  # noqa: PLC0415 - whoever makes a folder waits for what is imported
 
-    nameless = f"{folder}-gone"
+    unknown = f"{folder}-gone"
     try:
-        os.rename(folder, nameless)  # noqa: PTH104 - pathlib costs more
-    except FileNotFoundError:
-        return
-    shutil.rmtree(nameless, ignore_errors=True)
+        os.rename(folder, unknown)  # noqa: PTH104 - pathlib costs more
+    except OSError:
+        unknown = folder
+    shutil.rmtree(unknown, ignore_errors=True)
 
 
 def followed(environ: Mapping[str, str], folder: str) -> dict[str, str]:

@@ -41,3 +41,14 @@ def test_a_folder_in_a_folder_goes_as_well(tmp_path):
 def test_a_folder_that_is_gone_stays_so(tmp_path):
     new_run.take_away(str(tmp_path / "never"))
     assert not [*tmp_path.iterdir()]
+
+
+def test_a_folder_that_gets_no_other_name_is_emptied_where_it_is(tmp_path, monkeypatch):
+    def refused(_, __):
+        raise PermissionError(13, "no")
+
+    Path(tmp_path, "own").mkdir()
+    Path(tmp_path, "own", "file").touch()
+    monkeypatch.setattr("os.rename", refused)
+    new_run.take_away(str(tmp_path / "own"))
+    assert not [*tmp_path.iterdir()]
