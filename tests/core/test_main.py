@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 import requests
+from tests.ports import refusing_port
 
 from ancestry_core.main import main
 from ancestry_core.service import EmbeddedService, ServiceSettings
@@ -271,9 +272,8 @@ def test_a_folder_that_cannot_be_written_to(run):
 
 
 def test_a_service_that_is_not_there(run):
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    code, _, err = run(base_url=f"http://127.0.0.1:{port}")
+    with refusing_port() as port:
+        code, _, err = run(base_url=f"http://127.0.0.1:{port}")
     assert code == 1
     assert f"127.0.0.1:{port}" in one_line(err)
 

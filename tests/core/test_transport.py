@@ -6,6 +6,7 @@ import traceback
 import pytest
 import requests
 from requests.exceptions import ChunkedEncodingError, ConnectTimeout, ReadTimeout, SSLError
+from tests.ports import refusing_port
 from urllib3.exceptions import MaxRetryError, NewConnectionError, ProtocolError
 from urllib3.exceptions import SSLError as TlsError
 
@@ -106,9 +107,8 @@ def test_a_failure_carries_nothing_of_the_request(transport, scripted):
 
 
 def test_a_port_where_nobody_listens_was_never_sent_to():
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        base_url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    with refusing_port() as port:
+        base_url = f"http://127.0.0.1:{port}"
         transport = HttpTransport(base_url, HttpSettings())
         with pytest.raises(TransportError, match="nothing answers at that address") as caught:
             transport.send("GET", f"{base_url}/x")

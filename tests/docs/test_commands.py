@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import trustme
+from tests.ports import free_port
 
 from ancestry_obs.metrics_exporter.web_config import read_web_config
 
@@ -64,8 +64,7 @@ assert left == [], left
 
 @pytest.fixture
 def port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
+    return free_port()
 
 
 @pytest.fixture

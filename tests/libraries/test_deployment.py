@@ -25,6 +25,7 @@ from shutil import copytree
 import pytest
 from celery import Celery
 from prometheus_client.parser import text_string_to_metric_families
+from tests.ports import free_port
 
 DOCS = Path(__file__).parents[2] / "docs"
 PROGRAMS = Path(sys.executable).parent
@@ -46,11 +47,6 @@ def until(look, what):
         if time.monotonic() > deadline:
             raise AssertionError(f"never came: {what() if callable(what) else what}")
         time.sleep(0.05)
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return free.getsockname()[1]
 
 
 def fetch(url):

@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from tests.ports import free_port
 
 CONFIGURATION = Path(__file__).parents[2] / "docs" / "examples" / "gunicorn_conf.py"
 MAP = """\
@@ -58,8 +58,7 @@ class Site:
     def __init__(self, folder):
         self.folder = folder
         self.file = folder / "workers.json"
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
+        self.port = free_port()
 
     def start(self):
         settings = {

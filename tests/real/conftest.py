@@ -10,7 +10,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -25,6 +24,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from tests.ports import free_port
 
 from ancestry_obs.mapfile import load
 from ancestry_obs.monitoring import (
@@ -230,12 +230,6 @@ def _axe():
     return Path(found.locate_file("axe_playwright_python/axe.min.js")).read_text("utf-8")
 
 
-def _free_port():
-    """Choose a port for a program that cannot tell which one it took."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
-
-
 def _answers(url):
     try:
         with _opener.open(url, timeout=SECONDS):
@@ -260,7 +254,7 @@ def programs(tmp_path_factory):
             package=_package,
             start=start,
             wait_until=wait_until,
-            free_port=_free_port,
+            free_port=free_port,
             answers=_answers,
             axe=_axe,
         )

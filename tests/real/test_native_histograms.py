@@ -78,7 +78,7 @@ def generated(tmp_path_factory):
 @pytest.fixture(scope="module")
 def program(real, start_prometheus, generated):
     path = Path(__file__).with_name("programs") / "native.py"
-    running = real.start("native", [sys.executable, str(path)])
+    running = real.start("native", [sys.executable, str(path), str(real.free_port())])
     address = running.wait_for(r"http://(127.0.0.1:\d+)/metrics")[1]
     scraped = {"job_name": "native", "static_configs": [{"targets": [address]}]}
     features = ("native-histograms,exemplar-storage",)

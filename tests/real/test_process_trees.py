@@ -90,7 +90,8 @@ def scraped(real, start_prometheus, folder):
     """Start a program under the launcher, and a Prometheus that scrapes it."""
 
     def start(way):
-        command = [COMMAND, "run", "--map", "tree.toml", "--", "replaced.py", way]
+        command = [COMMAND, "run", "--map", "tree.toml", "--port", str(real.free_port())]
+        command += ["--", "replaced.py", way]
         program = real.start(f"replaced-{way}", command, folder, environment(folder))
         url = program.wait_for(r"metrics are served at (\S+)")[1]
         address = url.removeprefix("http://").removesuffix("/metrics")

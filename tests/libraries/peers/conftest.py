@@ -22,6 +22,7 @@ from textwrap import dedent
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from tests.ports import free_port, refusing_port
 
 SECONDS = 60
 RUN = (sys.executable, "-m", "ancestry_obs", "run")
@@ -37,11 +38,6 @@ def until(look, what):
         if time.monotonic() > deadline:
             raise AssertionError(f"never came: {what}")
         time.sleep(0.05)
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return free.getsockname()[1]
 
 
 def is_open(port):
@@ -238,4 +234,5 @@ def redis_cluster_port(start_redis):
 @pytest.fixture
 def closed_port():
     """A port on which nobody listens."""
-    return free_port()
+    with refusing_port() as port:
+        yield port

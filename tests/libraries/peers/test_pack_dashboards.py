@@ -13,8 +13,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from tests.libraries.peers.conftest import RUN, free_port
+from tests.libraries.peers.conftest import RUN
 from tests.libraries.peers.test_pack_boto3 import stub_of_s3
+from tests.ports import free_port, refusing_port
 from tests.real.conftest import questions_of_alerts, real, repository, start_prometheus
 
 __all__ = ["real", "repository", "start_prometheus"]  # fixtures are found by their names
@@ -38,10 +39,10 @@ EACH_PACK = pytest.mark.parametrize(
 @pytest.fixture(scope="module")
 def start(real, redis_port):
     """Start a program under its packs; gives it, and where it serves its page."""
-    with stub_of_s3() as s3:
+    with stub_of_s3() as s3, refusing_port() as closed:
         environment = {
             "REDIS": str(redis_port),
-            "CLOSED": str(free_port()),
+            "CLOSED": str(closed),
             "S3": str(s3.server_port),
             "AWS_EC2_METADATA_DISABLED": "true",
             "no_proxy": "127.0.0.1",

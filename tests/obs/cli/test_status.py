@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import bcrypt
 import pytest
 import trustme
+from tests.ports import refusing_port
 
 import ancestry_obs
 from ancestry_obs.cli.status import describe, fetch
@@ -186,9 +187,8 @@ def test_an_encrypted_exporter(command, tmp_path, monkeypatch):
 
 
 def test_nobody_there(command):
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    answer = command("status", f"127.0.0.1:{port}")
+    with refusing_port() as port:
+        answer = command("status", f"127.0.0.1:{port}")
     assert answer.code == 2
     assert answer.err.startswith(
         f"ancestry-obs: http://127.0.0.1:{port}/status: no exporter answers there ("

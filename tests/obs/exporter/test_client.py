@@ -8,6 +8,7 @@ from urllib.error import HTTPError, URLError
 
 import bcrypt
 import pytest
+from tests.ports import refusing_port
 
 from ancestry_obs.metrics_exporter import client
 from ancestry_obs.metrics_exporter.access import Access
@@ -30,9 +31,7 @@ def test_a_page_that_is_not_there(start):
 
 
 def test_nobody_there():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    with pytest.raises(URLError, match="refused"):
+    with refusing_port() as port, pytest.raises(URLError, match="refused"):
         get(f"http://127.0.0.1:{port}/metrics")
 
 

@@ -18,6 +18,7 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter, Gauge
 from prometheus_client.parser import text_string_to_metric_families
 from tests.obs.collector.prometheus_messages import counts_of, families
+from tests.ports import free_port, refusing_port
 
 from ancestry_obs.collector import Collector, Samples, SelfMetrics
 from ancestry_obs.collector.protobuf import CONTENT_TYPE
@@ -110,9 +111,8 @@ def test_a_refusal_is_a_warning_with_the_gateways_reason(gateway_server, registr
 
 @pytest.mark.live
 def test_a_gateway_that_is_down_is_a_warning(registry, caplog):
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
-    with caplog.at_level(logging.WARNING, "ancestry_obs"):
+    with refusing_port() as port, caplog.at_level(logging.WARNING, "ancestry_obs"):
+        url = f"http://127.0.0.1:{port}"
         assert Gateway(url, "nightly", "x").push(registry) is False
     assert f"metrics were not pushed to {url}: " in caplog.messages[0]
 
@@ -235,8 +235,7 @@ def test_what_interrupts_a_push_reaches_the_program(registry):
 def pushgateway(program):
     """Run the real one on a free port."""
     binary = program("prometheus-pushgateway")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        address = f"127.0.0.1:{free.getsockname()[1]}"
+    address = f"127.0.0.1:{free_port()}"
     command = [binary, f"--web.listen-address={address}", "--persistence.file="]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
         try:

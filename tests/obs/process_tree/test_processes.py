@@ -22,6 +22,7 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
+from tests.ports import free_port
 
 pytestmark = pytest.mark.live
 
@@ -96,8 +97,7 @@ class Run:
         self.folder = folder
         # In no deep folder: the sockets of multiprocessing have short paths.
         self.runs = Path(tempfile.mkdtemp())
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         for name, source in (("shop", SHOP), ("join", JOIN), ("begin", BEGIN)):
             (folder / f"{name}.py").write_text(source)
         self.seen = {}

@@ -38,7 +38,7 @@ def say(text):
 
 def main():
     settings = ancestry_obs.ObservabilitySettings(
-        enable_prometheus_metrics=True, metrics_export_port=0
+        enable_prometheus_metrics=True, metrics_export_port=int(sys.argv[1])
     )
     ancestry_obs.install(MAP, settings=settings)
     say(f"{ancestry_obs.start_exporter().url}\n")

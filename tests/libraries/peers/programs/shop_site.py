@@ -23,20 +23,19 @@ def ask(port):
 
 
 if __name__ == "__main__":
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    options = ("--bind", f"127.0.0.1:{port}", "--log-level", "critical", "--chdir")
+    # Requests wait until there is a worker.
+    listening = socket.create_server(("127.0.0.1", 0))
+    port = listening.getsockname()[1]
+    bound = f"fd://{listening.fileno()}"
+    options = ("--bind", bound, "--log-level", "critical", "--chdir")
     folder = __file__.rpartition("/")[0]
     with subprocess.Popen(
         [sys.executable, "-m", "gunicorn", *options, folder, "shop_site:app"],
         stdin=subprocess.DEVNULL,
+        pass_fds=[listening.fileno()],
     ) as server:
-        while True:
-            try:
-                ask(port)
-                break
-            except OSError:
-                select.select([sys.stdin], [], [], 0.1)
+        listening.close()
+        ask(port)
         sys.stdout.write("open\n")
         sys.stdout.flush()
         while not select.select([sys.stdin], [], [], 0.1)[0]:
