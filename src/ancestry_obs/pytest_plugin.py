@@ -57,7 +57,9 @@ def _tests_of(maps: list[str], session: pytest.Session) -> Iterator[pytest.Item]
     from ancestry_obs.exceptions import ObservabilityError  # noqa: PLC0415  see above
     from ancestry_obs.mapfile import resolve_map  # noqa: PLC0415  see above
 
-    checker = Checker.of_this_folder()
+    config = session.config
+    # Without a configuration, the root folder is that of the tests.
+    checker = Checker.of_folder(config.rootpath if config.inipath else None)
     for given in maps:
         try:
             names = list(maps_in(given))

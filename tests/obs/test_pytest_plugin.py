@@ -34,10 +34,10 @@ def project(tmp_path):
 def run(project):
     """Run pytest in the project; give its exit code and what it prints."""
 
-    def run(*options, plugins=("-p", "no:cacheprovider", "-p", "no:randomly")):
+    def run(*options, plugins=("-p", "no:cacheprovider", "-p", "no:randomly"), folder="."):
         done = subprocess.run(
             [sys.executable, "-m", "pytest", *plugins, *options],
-            cwd=project,
+            cwd=project / folder,
             capture_output=True,
             text=True,
             timeout=120,
@@ -96,6 +96,23 @@ def test_the_configuration_names_maps_too(run, project):
     assert "maps/fine.toml::check PASSED" in out
     assert "maps/old.toml::check FAILED" in out
     assert f"maps/{FINDING}" in out.splitlines()
+
+
+def test_modules_are_looked_up_from_the_root_folder(run, project):
+    (project / "pyproject.toml").write_text(OTHER)
+    (project / "maps").mkdir()
+    (project / "fine.toml").rename(project / "maps/fine.toml")
+    (project / "below").mkdir()
+    (project / "test_other.py").rename(project / "below/test_other.py")
+    code, out = run("-v", folder="below")
+    assert (code, "2 passed" in out) == (0, True), out
+
+
+def test_without_a_configuration_they_are_in_the_working_folder(run, project):
+    (project / "below").mkdir()
+    (project / "test_other.py").rename(project / "below/test_other.py")
+    code, out = run("--obs-map", "fine.toml", "below")
+    assert (code, "2 passed" in out) == (0, True), out
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
 """A map that was checked before, with a program that has not changed since -> the same answer.
 
-An answer is kept with all that it was made of: the time and size of each source that was read, and
-the modules of each folder in which a name was looked up, so that a new one is seen as well.
-What depends on more than files (the history of a target that is gone) is not kept.
+An answer is kept with all that it was made of: what the file system tells of each source that was
+read, and the modules of each folder in which a name was looked up, so that a new one is seen as
+well. What depends on more than files (the history of a target that is gone) is not kept.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from stat import S_ISDIR
 from typing import TYPE_CHECKING, Any, Final
 from zlib import crc32
 
-from ancestry_obs.checking.tables import FORM, clear
+from ancestry_obs.checking.tables import FORM, clear, stamp_of
 from ancestry_obs.expressions import Expression
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ["AnswerCache"]
 
-_Stamp = tuple[int, int]
-_NOTHING: Final[_Stamp] = (-1, -1)
+_Stamp = tuple[int, ...]
+_NOTHING: Final[_Stamp] = ()
 _SUFFIXES: Final = (".py", *EXTENSION_SUFFIXES, *BYTECODE_SUFFIXES)
 
 
@@ -93,7 +93,7 @@ def _stamp(path: str) -> _Stamp:
     try:
         about = os.stat(path)  # noqa: PTH116 - many of them
         if not S_ISDIR(about.st_mode):
-            return about.st_mtime_ns, about.st_size
+            return stamp_of(about)
         names = os.listdir(path)  # noqa: PTH208 - names alone are wanted
     except OSError:
         return _NOTHING

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import time
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from ancestry_obs.checking.program import Program
 from ancestry_obs.checking.remarks import ends, remarks
 from ancestry_obs.checking.renames import Renames
 from ancestry_obs.checking.survey import Survey, places_of
+from ancestry_obs.checking.symbols import ClassSymbol
 from ancestry_obs.checking.tables import TableCache
 from ancestry_obs.checking.types import Typing
 from ancestry_obs.exceptions import Finding, Where
@@ -23,8 +24,10 @@ from ancestry_obs.mapfile.report import nearest_name
 from ancestry_obs.user_cache import user_cache
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
+    from ancestry_obs.checking.decorators import Decorators
+    from ancestry_obs.checking.renames import Rename
     from ancestry_obs.checking.survey import Loss, Outcome, Place
     from ancestry_obs.mapfile import MapSpec
 
@@ -84,12 +87,16 @@ class Checker:
     answers: AnswerCache = field(default_factory=lambda: AnswerCache(None))
 
     @classmethod
-    def of_this_folder(cls) -> Checker:
-        """Give the checker of what this interpreter would import here, with its caches."""
-        folder = user_cache("check")
-        tables = TableCache(Path(folder, "tables") if folder else None)
-        answers = AnswerCache(Path(folder, "answers") if folder else None)
-        return cls(Program(Finder(python_path()), tables), answers)
+    def of_folder(cls, folder: Path | None = None) -> Checker:
+        """Give the checker of what this interpreter would import in a folder, with its caches.
+
+        Args:
+            folder: The program's; the working folder if `None`.
+        """
+        cache = user_cache("check")
+        tables = TableCache(Path(cache, "tables") if cache else None)
+        answers = AnswerCache(Path(cache, "answers") if cache else None)
+        return cls(Program(Finder(python_path(folder)), tables), answers)
 
     def check(self, spec: MapSpec) -> Verdict:
         """Check a map.
@@ -110,7 +117,7 @@ class Checker:
         outcomes = {place: survey.look(place) for place in places_of(spec)}
         fitting = Fitting(spec, Typing(self.program, survey.resolver))
         verdict = Verdict()
-        self._judge(spec, outcomes, verdict)
+        self._judge(spec, survey, outcomes, verdict)
         _fit(spec, outcomes, fitting)
         verdict.findings += fitting.findings
         own = spec.source
@@ -123,7 +130,8 @@ class Checker:
             where = places.get(target, first)
             if where is not None:
                 verdict.doubts.append((target, where, why))
-        verdict.notes += [*_decorated(spec, outcomes), *_untold(survey.resolver.untold)]
+        decorated = _decorated(spec, outcomes, survey.resolver.decorators)
+        verdict.notes += [*dict.fromkeys(decorated), *_untold(survey.resolver.untold)]
         verdict.notes += [*remarks(spec), *_unheard(fitting), *_series(spec, fitting)]
         return verdict
 
@@ -132,7 +140,9 @@ class Checker:
         if self.program.tables is not None:
             self.program.tables.save()
 
-    def _judge(self, spec: MapSpec, outcomes: dict[Place, Outcome], verdict: Verdict) -> None:
+    def _judge(
+        self, spec: MapSpec, survey: Survey, outcomes: dict[Place, Outcome], verdict: Verdict
+    ) -> None:
         named = [each for place, each in outcomes.items() if "*" not in place.text]
         taken = {found.target for each in named for found in each.found}
         renames = Renames(self.program, History(self.program.finder), taken)
@@ -150,16 +160,28 @@ class Checker:
             if outcome.loss is not None and not is_excused:
                 losses.append(outcome.loss)
         verdict.has_losses = bool(losses)
-        _tell(spec, losses, renames, verdict)
+        _tell(losses, lambda place: _new_name(spec, place, renames, survey), verdict)
 
 
-def _tell(spec: MapSpec, losses: list[Loss], renames: Renames, verdict: Verdict) -> None:
+def _new_name(spec: MapSpec, place: Place, renames: Renames, survey: Survey) -> Rename | None:
+    """Give the likeliest new name of what is lost, if it leads to something."""
+    read = _read_by(spec, place.text)
+    rename = renames.find(place.text, read, is_class=place.is_class)
+    if rename is None:
+        return None
+    outcome = survey.look(replace(place, text=rename.target))
+    if outcome.loss is not None or outcome.findings:
+        return None
+    # A list of targets has each once.
+    is_clear = rename.is_clear and bool(outcome.found) and rename.target not in place.companions
+    return replace(rename, is_clear=is_clear)
+
+
+def _tell(losses: list[Loss], new_name: Callable[[Place], Rename | None], verdict: Verdict) -> None:
     """Tell of what is lost, with its likeliest new name; no two have the same one."""
     found = {}
     for loss in losses:
-        rename = renames.find(
-            loss.place.text, _read_by(spec, loss.place.text), is_class=loss.place.is_class
-        )
+        rename = new_name(loss.place)
         if rename is not None:
             found[loss.place] = rename
     best: dict[str, float] = {}
@@ -170,7 +192,7 @@ def _tell(spec: MapSpec, losses: list[Loss], renames: Renames, verdict: Verdict)
         hint = loss.hint
         if rename is not None and rename.score >= best[rename.target]:
             hint = f"did you mean {rename.target!r}?"
-            if rename.is_clear:
+            if rename.is_clear and rename.target not in verdict.renames.values():
                 verdict.renames[loss.place.text] = rename.target
         verdict.findings.append(Finding(loss.message, loss.place.where, hint))
 
@@ -199,7 +221,9 @@ def _fit(spec: MapSpec, outcomes: dict[Place, Outcome], fitting: Fitting) -> Non
             fitting.sample(sample, each)
 
 
-def _decorated(spec: MapSpec, outcomes: dict[Place, Outcome]) -> Iterator[str]:
+def _decorated(
+    spec: MapSpec, outcomes: dict[Place, Outcome], decorators: Decorators
+) -> Iterator[str]:
     """Say what decorators do to the targets that the map names one by one."""
     found = {place.text: each.found for place, each in outcomes.items() if not place.is_class}
     for instrument in spec.instruments:
@@ -210,6 +234,11 @@ def _decorated(spec: MapSpec, outcomes: dict[Place, Outcome]) -> Iterator[str]:
                 for effect in each.effects:
                     if effect.words:
                         yield f"note: {each.target}: {effect.words}"
+                if each.named is not None and isinstance(each.named.symbol, ClassSymbol):
+                    for text in each.named.symbol.decorators:
+                        if decorators.left_of_class(each.named, text) == "unknown":
+                            why = f"what @{text} leaves of it cannot be told from the source"
+                            yield f"note: {each.named.label}: {why}; use --import"
 
 
 def _untold(untold: dict[str, str]) -> Iterator[str]:

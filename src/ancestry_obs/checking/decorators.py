@@ -7,9 +7,10 @@ what it returns is the function that it was given, a function of its own, or an 
 from __future__ import annotations
 
 import ast
+import re
 from dataclasses import dataclass, field
 from textwrap import dedent
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from ancestry_obs.checking.known_decorators import FUNCTIONS, MAKERS, METHODS, Left
 from ancestry_obs.checking.program import Builtin, Item
@@ -70,7 +71,30 @@ class Effect:
                 return ""
 
 
+LeftOfClass = Literal["same", "more", "other", "unknown"]
+
 _ACCESSORS: Final = {"getter", "setter", "deleter"}
+_HARMLESS_TO_CLASSES: Final = {
+    "attr._make:attrs",
+    "attr._next_gen:define",
+    "attr._next_gen:frozen",
+    "attr._next_gen:mutable",
+    "attr:s",
+    "attrs:define",
+    "attrs:frozen",
+    "attrs:mutable",
+    "dataclasses:dataclass",
+    "enum:unique",
+    "functools:total_ordering",
+    "pydantic.dataclasses:dataclass",
+    "typing:final",
+    "typing:runtime_checkable",
+    "typing_extensions:final",
+}
+# Takes a name away, or gives back a class that has nothing of the one given.
+_LEAVES_LESS: Final = re.compile(
+    r"\bdel\s+\w+\.\w|\bdelattr\(|\bclass\s+(\w+)\s*:[\s\S]*\breturn\s+\1\b"
+)
 _WRAPS: Final = {"wraps", "functools.wraps", "update_wrapper", "functools.update_wrapper"}
 _PASSES_ON: Final = {"cast", "typing.cast", "t.cast", "update_wrapper", "functools.update_wrapper"}
 
@@ -128,6 +152,31 @@ class Decorators:
         if key not in self._read:
             self._read[key] = self._returned_by(item, symbol, is_called=is_called)
         return self._read[key]
+
+    def left_of_class(self, item: Item, text: str) -> LeftOfClass:
+        """Tell what one decorator leaves of a class.
+
+        Args:
+            item: The class.
+            text: The decorator, with its arguments.
+
+        Returns:
+            That it is the same; that it may have more names; that it is another one, or has less.
+        """
+        path = text.partition("(")[0].strip()
+        if self._as_imported(item.module, path) in _HARMLESS_TO_CLASSES:
+            return "same"
+        for each in self.program.scoped(item, path):
+            if isinstance(each, Item) and each.label in _HARMLESS_TO_CLASSES:
+                return "same"
+            if isinstance(each, Item) and isinstance(each.symbol, FunctionSymbol):
+                source = self.program.text_of(each.module).split("\n")
+                lines = "\n".join(source[each.symbol.line - 1 : each.symbol.end])
+                left = self.effect(item, text).left
+                if left in {"wrapper", "stranger", "object"} or _LEAVES_LESS.search(lines):
+                    return "other"
+                return "more" if left == "same" else "unknown"
+        return "unknown"
 
     def _left_by(self, item: Item, *, is_called: bool) -> Left:
         if isinstance(item.symbol, ClassSymbol):

@@ -1,4 +1,4 @@
-"""A module's name -> the text that its file had in git, the newest version first.
+"""A module's name -> the text that its file had in git, and in which commit, the newest first.
 
 Objects are read as they are stored (`git cat-file`): no filter, pager or hook of the repository is
 run. Without git, or outside of a repository, there is no history.
@@ -41,28 +41,36 @@ class History:
     seconds: float = _SECONDS
     clock: Callable[[], float] = monotonic
     _spent: float = 0.0
-    _versions: dict[str, list[str]] = field(default_factory=dict)
+    _versions: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
 
-    def versions(self, module: str) -> Iterator[str]:
-        """Yield the texts of a module, which need not be there any more."""
+    def versions(self, module: str) -> Iterator[tuple[str, str]]:
+        """Yield commits and what a module's text was there; it need not be there any more."""
         kept = self._versions.get(module)
         if kept is not None:
             yield from kept
             return
         kept = self._versions[module] = []
         for folder, path in self._places(module):
-            last = self._git(folder, "cat-file", "blob", f"HEAD:./{path}")
+            last = self._text(folder, "HEAD", path)
             if last is not None:
-                kept.append(last)
-                yield last
+                kept.append(("HEAD", last))
+                yield kept[-1]
             log = ("log", f"-n{_MOST_VERSIONS}", *_PLAINLY, "--", f"./{path}")
             for commit in (self._git(folder, *log) or "").split():
-                text = self._git(folder, "cat-file", "blob", f"{commit}:./{path}")
+                text = self._text(folder, commit, path)
                 if text is not None and text != last:
-                    kept.append(text)
-                    yield text
+                    kept.append((commit, text))
+                    yield kept[-1]
             if kept:
                 return
+
+    def at(self, commit: str, module: str) -> str:
+        """Give a module's text in a commit; empty if it was not there."""
+        texts = (self._text(folder, commit, path) for folder, path in self._places(module))
+        return next((each for each in texts if each is not None), "")
+
+    def _text(self, folder: Path, commit: str, path: str) -> str | None:
+        return self._git(folder, "cat-file", "blob", f"{commit}:./{path}")
 
     def _places(self, module: str) -> Iterator[tuple[Path, str]]:
         """Yield the files that a module may have had: a folder that is there, and the rest."""

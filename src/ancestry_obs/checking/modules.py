@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import os
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from importlib.machinery import BYTECODE_SUFFIXES, EXTENSION_SUFFIXES
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final, Literal
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["Finder", "ModuleFile", "python_path"]
+__all__ = ["Finder", "ModuleFile", "program_folders", "python_path"]
 
 Kind = Literal["source", "namespace", "compiled", "builtin"]
 
@@ -26,6 +26,8 @@ Kind = Literal["source", "namespace", "compiled", "builtin"]
 _DEEPEST: Final = 20
 _MOST_FOLDERS_TOLD: Final = 3
 _EDITABLE: Final = "__editable__"
+# A module of another name, which `os` puts there though it is no package.
+_PATHS: Final = "os.path"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +60,25 @@ class ModuleFile:
         return self.name if self.is_initial else self.name.rpartition(".")[0]
 
 
-def python_path() -> tuple[str, ...]:
-    """Give the folders in which this interpreter would look for a program's modules."""
-    here = Path.cwd()
+def program_folders(folder: Path | None = None) -> list[str]:
+    """Give a program's own folders: where it is, and `src/` beside its `pyproject.toml`.
+
+    Args:
+        folder: Where it is; the working folder if `None`.
+    """
+    here = folder or Path.cwd()
     own = [here, here / "src"] if (here / "pyproject.toml").is_file() else [here]
+    return [str(each) for each in own if each.is_dir()]
+
+
+def python_path(folder: Path | None = None) -> tuple[str, ...]:
+    """Give the folders in which this interpreter would look for a program's modules.
+
+    Args:
+        folder: Where the program is; the working folder if `None`.
+    """
+    paths = program_folders(folder)
     # The first entry is the folder of the script that runs, which is ours.
-    paths = [str(each) for each in own if each.is_dir()]
     paths += [os.path.abspath(each or ".") for each in sys.path]  # noqa: PTH100 - links stay
     return tuple(dict.fromkeys(path for path in paths if os.path.isdir(path)))  # noqa: PTH112 - text
 
@@ -140,6 +155,9 @@ class Finder:
         above, _, last = name.rpartition(".")
         if not last.isidentifier():
             return None
+        if name == _PATHS:
+            path = self.find(os.path.__name__)
+            return path and replace(path, name=name)
         if above:
             package = self.find(above)
             folders: Sequence[str] = package.folders if package else ()

@@ -27,6 +27,7 @@ __all__ = ["Rename", "Renames"]
 _LIKELY: Final = 0.6
 # Where there is nothing but names to go by.
 _ALIKE: Final = 0.75
+_SURE: Final = 0.85
 _CLEAR: Final = 0.02
 _SECONDS: Final = 2.5
 _ACCESSORS: Final = (".fget", ".fset", ".fdel")
@@ -97,7 +98,7 @@ class Renames:
     clock: Callable[[], float] = monotonic
     _spent: float = 0.0
     _known: dict[str, list[_Known]] = field(default_factory=dict)
-    _had: dict[str, set[str]] = field(default_factory=dict)
+    _then: dict[tuple[str, str], set[str]] = field(default_factory=dict)
 
     def find(
         self, target: str, read: Iterable[str] = (), *, is_class: bool = False
@@ -124,7 +125,8 @@ class Renames:
         head, rest = _split(qualname)
         if not head:
             return self._moved(module, qualname)
-        found = self._likeliest(module, head, read, is_class=is_class or rest.startswith(".*"))
+        is_class = is_class or ("*" in rest and not rest.startswith(".<locals>"))
+        found = self._likeliest(module, head, read, is_class=is_class)
         if found is None or not rest:
             return found
         return Rename(found.target + rest, found.score, found.is_clear)
@@ -133,64 +135,50 @@ class Renames:
         self, module: str, qualname: str, read: tuple[str, ...], *, is_class: bool
     ) -> Rename | None:
         kind = ClassSymbol if is_class else FunctionSymbol
-        before, old = self._before(module, qualname, kind)
+        commit, old = self._before(module, qualname, kind)
         scored = sorted(
             (
-                (self._score(each, module, qualname, old, before, read), each.label)
+                (self._score(each, module, qualname, old, read), each.label)
                 for each in self._candidates(module, qualname, old, kind)
             ),
             key=lambda each: (-each[0], each[1]),
         )
         if old is not None:
+            # What was there beside it is hardly its new name.
             scored = sorted(
                 (
-                    (score - 0.3 * self._was_there(module, label), label)
+                    (score - 0.3 * (label in self._had(commit, label.partition(":")[0])), label)
                     for score, label in scored[:_FEW]
                 ),
                 key=lambda each: (-each[0], each[1]),
             )
         if not scored or scored[0][0] < (_ALIKE if old is None else _LIKELY):
             return None
-        is_clear = len(scored) == 1 or scored[0][0] - scored[1][0] >= _CLEAR
-        return Rename(scored[0][1], min(scored[0][0], 1.0), is_clear)
+        score, label = scored[0]
+        is_other = old is not None and label in self._had(commit, label.partition(":")[0])
+        is_nearest = len(scored) == 1 or score - scored[1][0] >= _CLEAR
+        is_clear = is_nearest and not is_other and (old is not None or score >= _SURE)
+        return Rename(label, min(score, 1.0), is_clear)
 
     def _before(
         self, module: str, qualname: str, kind: type[_Definition]
-    ) -> tuple[set[str], _Known | None]:
-        """Give what a module had in the last version that had the definition, and that."""
-        for text in self.history.versions(module):
-            try:
-                table = table_of(text)
-            except (SyntaxError, ValueError, RecursionError):
-                continue
-            every = list(_definitions(module, table.scope, text))
-            for each in every:
+    ) -> tuple[str, _Known | None]:
+        """Give the last commit that had the definition, and that."""
+        for commit, text in self.history.versions(module):
+            for each in _definitions_in(module, text):
                 if each.qualname == qualname and isinstance(each.symbol, kind):
-                    return {known.label for known in every}, each
-        return set(), None
+                    return commit, each
+        return "", None
 
-    def _was_there(self, module: str, label: str) -> bool:
-        """Whether another module had a definition already in its last version."""
-        other = label.partition(":")[0]
-        if other == module:  # of that one it is known
-            return False
-        if other not in self._had:
-            text = next(self.history.versions(other), "")
-            try:
-                known = _definitions(other, table_of(text).scope, text)
-                self._had[other] = {each.label for each in known}
-            except (SyntaxError, ValueError, RecursionError):
-                self._had[other] = set()
-        return label in self._had[other]
+    def _had(self, commit: str, module: str) -> set[str]:
+        """Give what a module had in a commit."""
+        if (commit, module) not in self._then:
+            known = _definitions_in(module, self.history.at(commit, module))
+            self._then[commit, module] = {each.label for each in known}
+        return self._then[commit, module]
 
-    def _score(  # noqa: PLR0913, PLR0917 - all that is known of the two
-        self,
-        each: _Known,
-        module: str,
-        qualname: str,
-        old: _Known | None,
-        before: set[str],
-        read: tuple[str, ...],
+    def _score(
+        self, each: _Known, module: str, qualname: str, old: _Known | None, read: tuple[str, ...]
     ) -> float:
         name = _likeness(qualname, each.qualname)
         if old is not None:
@@ -203,9 +191,8 @@ class Renames:
             )
             score = name - 0.1 * (not fits)
         score += 0.05 * (each.module == module) + 0.02 * _likeness(module, each.module)
-        # What was there before, or is another target already, is hardly the new name of this one.
-        weight = 0.1 if old is None else 0.3
-        return score - 0.3 * (each.label in before) - weight * (each.label in self.taken)
+        # What is another target already is hardly the new name of this one.
+        return score - (0.1 if old is None else 0.3) * (each.label in self.taken)
 
     def _candidates(
         self, module: str, qualname: str, old: _Known | None, kind: type[_Definition]
@@ -213,7 +200,7 @@ class Renames:
         last = qualname.rpartition(".")[2]
         alike: list[tuple[float, int, _Known]] = []
         for each in self._all(module.partition(".")[0]):
-            if not isinstance(each.symbol, kind):
+            if not isinstance(each.symbol, kind) or each.label == f"{module}:{qualname}":
                 continue
             same_name = each.qualname.rpartition(".")[2] == last
             same_shape = old is not None and each.signature == old.signature
@@ -241,7 +228,7 @@ class Renames:
     def _moved(self, module: str, rest: str) -> Rename | None:
         """Find where a whole module has gone, by the names that it had."""
         names: set[str] = set()
-        for text in self.history.versions(module):
+        for _, text in self.history.versions(module):
             try:
                 names = {*table_of(text).scope}
             except (SyntaxError, ValueError, RecursionError):
@@ -284,12 +271,20 @@ def _definitions(
     module: str, scope: Scope, text: str | Callable[[], str], prefix: str = ""
 ) -> Iterator[_Known]:
     for name, bindings in scope.items():
-        for binding in bindings:
+        is_deleted = bindings[-1][0] == "value" and bindings[-1][3] == "del"
+        for binding in () if is_deleted else bindings:
             symbol = symbol_of(binding)
             if isinstance(symbol, FunctionSymbol | ClassSymbol):
                 yield _Known(module, prefix + name, symbol, _lines_of(text, symbol))
             if isinstance(symbol, ClassSymbol):
                 yield from _definitions(module, symbol.scope, text, f"{prefix}{name}.")
+
+
+def _definitions_in(module: str, text: str) -> list[_Known]:
+    try:
+        return [*_definitions(module, table_of(text).scope, text)]
+    except (SyntaxError, ValueError, RecursionError):
+        return []
 
 
 def _lines_of(text: str | Callable[[], str], symbol: _Definition) -> Callable[[], Counter[str]]:

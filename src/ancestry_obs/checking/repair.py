@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 import tomllib
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 __all__ = ["renamed"]
 
@@ -20,6 +20,10 @@ _TOKEN: Final = re.compile(
     r"|'[^'\n]*'",
     re.DOTALL,
 )
+# The tables of a map that have targets.
+_PARTS: Final = ("instrument", "sample", "hook")
+# What no map has, and a number.
+_MARK: Final = "\N{OBJECT REPLACEMENT CHARACTER}"
 
 
 def renamed(text: str, names: Mapping[str, str]) -> str:
@@ -30,19 +34,31 @@ def renamed(text: str, names: Mapping[str, str]) -> str:
         names: The new name of each target, by the text that stands there now.
 
     Returns:
-        The map with each string that is such a target exchanged, in the quotes that it has.
+        The map with each such target exchanged, in the quotes that it has. What says the same
+        elsewhere (a label's value, a text) stays.
     """
+    tokens = [each for each in _TOKEN.finditer(text) if not each[0].startswith("#")]
+    said = [tomllib.loads(f"key = {each[0]}")["key"] for each in tokens]
+    marks = {number: f"{_MARK}{number}" for number, value in enumerate(said) if value in names}
+    with_marks = _written(text, tokens, marks)
+    targets = {*_targets_of(tomllib.loads(with_marks))} if marks else set()
+    new = {n: names[said[n]] for n, mark in marks.items() if mark in targets}
+    return _written(text, tokens, new)
 
-    def exchanged(match: re.Match[str]) -> str:
-        token = match[0]
-        if token.startswith("#"):
-            return token
-        value = tomllib.loads(f"key = {token}")["key"]
-        if value not in names:
-            return token
-        # A target has letters, digits, dots, colons and underscores: no quotes, and no escapes.
-        quotes = re.match(r"\"\"\"|'''|\"|'", token)
+
+def _targets_of(data: Mapping[str, Any]) -> Iterator[str]:
+    for each in (table for part in _PARTS for table in data.get(part, ())):
+        target = each.get("target")
+        yield from [target] if isinstance(target, str) else target or ()
+
+
+def _written(text: str, tokens: list[re.Match[str]], new: Mapping[int, str]) -> str:
+    """Write other values for some tokens, each in its quotes: a target needs no escapes."""
+    parts, end = [], 0
+    for number, value in new.items():
+        token = tokens[number]
+        quotes = re.match(r"\"\"\"|'''|\"|'", token[0])
         mark = quotes[0] if quotes else '"'
-        return f"{mark}{names[value]}{mark}"
-
-    return _TOKEN.sub(exchanged, text)
+        parts += [text[end : token.start()], f"{mark}{value}{mark}"]
+        end = token.end()
+    return "".join([*parts, text[end:]])

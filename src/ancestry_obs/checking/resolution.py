@@ -122,7 +122,7 @@ class Resolver:
         if not found and module.table.doubt:
             raise Doubt(f"{module.name!r} shows nothing of that name, but has {module.table.doubt}")
         if not found:
-            raise Missing(f"matches nothing that {module.name!r} defines")
+            raise Missing(f"{pattern.text!r} matches nothing that {module.name!r} defines")
         return tuple(found.values())
 
     def class_of(self, qualname: str, module: Module) -> Item:
@@ -204,6 +204,9 @@ class Resolver:
                 return (Item(meaning.module, f"{meaning.qualname}.__init__", made, meaning),)
             if not found and must:
                 self._lost_in(meaning, meaning.symbol, name)
+            self._refuse_changed(meaning, meaning.symbol)
+            if all(isinstance(each, Builtin) for each in found):
+                self._refuse_written(meaning, name)
             return found
         if isinstance(meaning, Builtin) and isinstance(meaning.value, type):
             inner = meaning.value.__dict__.get(name)
@@ -226,28 +229,55 @@ class Resolver:
             doubt = f"@{symbol.decorators[0]} may add names to {item.label!r}"
         self._lost(item.label, name, tuple(scopes), doubt)
 
+    def _refuse_changed(self, item: Item, symbol: ClassSymbol) -> None:
+        """Leave open what is in a class that a decorator of the program's own exchanges or empties.
+
+        Raises:
+            Doubt: One does.
+        """
+        for text in symbol.decorators:
+            if self.decorators.left_of_class(item, text) == "other":
+                raise Doubt(f"@{text} leaves another class than {item.label!r}, or less of it")
+
+    def _refuse_written(self, item: Item, name: str) -> None:
+        """Leave open what may be written for a class while it is made, as a dataclass' `__eq__` is.
+
+        Raises:
+            Doubt: It may be.
+        """
+        for each in self.program.ancestry(item):
+            if isinstance(each, Item) and isinstance(each.symbol, ClassSymbol):
+                makers = [f"@{text}" for text in each.symbol.decorators]
+                makers += filter(None, (self._metaclass_of(each.symbol, _WRITE_NOTHING),))
+                if makers:
+                    raise Doubt(f"{item.label}.{name} may be written by {makers[0]} at run time")
+
     def _metaclass(self, item: Item) -> str:
         for each in self.program.ancestry(item):
             if isinstance(each, Item) and isinstance(each.symbol, ClassSymbol):
-                for keyword in each.symbol.keywords:
-                    name = keyword.removeprefix("metaclass=")
-                    if name != keyword and name.rpartition(".")[2] not in _PLAIN_METACLASSES:
-                        return f"the metaclass {name} may add names to {item.label!r}"
+                name = self._metaclass_of(each.symbol, _PLAIN_METACLASSES)
+                if name:
+                    return f"the metaclass {name} may add names to {item.label!r}"
+        return ""
+
+    @staticmethod
+    def _metaclass_of(symbol: ClassSymbol, plain: set[str]) -> str:
+        """Give the name of a class' own metaclass, unless it is a plain one."""
+        for keyword in symbol.keywords:
+            name = keyword.removeprefix("metaclass=")
+            if name != keyword and name.rpartition(".")[2] not in plain:
+                return name
         return ""
 
     def changes_class(self, item: Item, text: str) -> bool:
         """Whether the decorator of a class may add names to it."""
-        path = text.partition("(")[0]
-        for each in self.program.scoped(item, path):
-            if isinstance(each, Item) and each.label in _HARMLESS_TO_CLASSES:
-                return False
-        return True
+        return self.decorators.left_of_class(item, text) != "same"
 
     @staticmethod
     def _lost(label: str, name: str, scopes: tuple[Scope, ...], doubt: str) -> NoReturn:
         if doubt:
             raise Doubt(f"{label!r} does not show {name!r}, but has {doubt}")
-        names = tuple(dict.fromkeys(each for scope in scopes for each in scope))
+        names = tuple(dict.fromkeys(each for scope in scopes for each in scope if each != name))
         raise Missing(f"{label!r} has no {name!r}", names)
 
     def _is_property(self, meaning: Meaning) -> bool:
@@ -499,15 +529,8 @@ class Resolver:
         return True
 
 
-_PLAIN_METACLASSES: Final = {"ABCMeta", "EnumMeta", "EnumType", "type"}
-_HARMLESS_TO_CLASSES: Final = {
-    "dataclasses:dataclass",
-    "enum:unique",
-    "functools:total_ordering",
-    "typing:final",
-    "typing:runtime_checkable",
-    "typing_extensions:final",
-}
+_WRITE_NOTHING: Final = {"ABCMeta", "type"}
+_PLAIN_METACLASSES: Final = {*_WRITE_NOTHING, "EnumMeta", "EnumType"}
 
 
 def _refused_builtin(label: str, meaning: Builtin) -> Problem:

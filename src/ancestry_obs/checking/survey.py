@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ancestry_obs.checking.resolution import Doubt, Missing, Problem, Resolver
-from ancestry_obs.exceptions import Finding
+from ancestry_obs.exceptions import Finding, Where
 from ancestry_obs.mapfile.map_files import PACK
 from ancestry_obs.patcher.patterns import Pattern
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from ancestry_obs.checking.modules import ModuleFile
     from ancestry_obs.checking.program import Program
     from ancestry_obs.checking.resolution import Found
-    from ancestry_obs.exceptions import Where
     from ancestry_obs.mapfile import MapSpec
 
 __all__ = ["Loss", "Outcome", "Place", "Survey", "places_of"]
@@ -173,12 +172,21 @@ def places_of(spec: MapSpec) -> list[Place]:
     for instrument in spec.instruments:
         for target in instrument.targets:
             others = tuple(each for each in instrument.targets if each != target)
-            places.setdefault((target, False), Place(target, instrument.where, False, others))
+            where = _of_list(instrument.where, target, instrument.targets)
+            places.setdefault((target, False), Place(target, where, False, others))
     for sample in spec.samples:
         places.setdefault((sample.target, True), Place(sample.target, sample.where, True))
     for hook in spec.hooks:
         places.setdefault((hook.target, False), Place(hook.target, hook.where))
     return list(places.values())
+
+
+def _of_list(where: Where, target: str, targets: tuple[str, ...]) -> Where:
+    """Tell the places of one list apart."""
+    if len(targets) == 1:
+        return where
+    key = f"{where.key}.target[{targets.index(target)}]"
+    return Where(where.source, lambda: where.line, key)
 
 
 def _nearest(name: str, names: tuple[str, ...]) -> str:

@@ -9,7 +9,8 @@ the order of the file, each with the guards under which it happens:
     "+m:n,m2"        if the name n of the module m can be imported, and the module m2
     "-m:n,m2"        if one of them cannot
 
-Expressions are kept as text. Of a function's body only its statements are read.
+Expressions are kept as text. Of a function's body only its statements are read. Private names of
+classes stand as they are at run time ("Private name mangling" in Python's language reference).
 """
 
 from __future__ import annotations
@@ -241,13 +242,14 @@ class _Reader:
     def __init__(self, source: str) -> None:
         self._lines = source.split("\n")
         self._is_ascii = source.isascii()
+        self._owner = ""
 
     def text(self, node: ast.expr | None) -> str:
         """Give an expression's text in one line; empty if it is too long to be of use."""
         if node is None:
             return ""
         if isinstance(node, ast.Name):
-            return node.id
+            return self._mangled(node.id)
         first, last = node.lineno - 1, (node.end_lineno or node.lineno) - 1
         if last - first > _LONGEST_TEXT:
             return ""
@@ -330,7 +332,7 @@ class _Reader:
             and target.value.id == first
         ):
             # The first one says the most: it is in `__init__`, as a rule.
-            attributes.setdefault(target.attr, (self.text(value), kind))
+            attributes.setdefault(self._mangled(target.attr), (self.text(value), kind))
 
     def arguments(self, node: ast.arguments) -> tuple[tuple[str, str, str, bool], ...]:
         """Describe what a function takes, in the order of its parameters."""
@@ -350,13 +352,23 @@ class _Reader:
         return tuple(found)
 
     def _class(self, node: ast.ClassDef, scope: _Names, guards: tuple[str, ...]) -> None:
-        inner = _Names()
+        inner, around = _Names(), self._owner
+        self._owner = node.name
         self.block(node.body, inner, ())
+        names = {self._mangled(name): bindings for name, bindings in inner.names.items()}
+        annotations = {self._mangled(name): text for name, text in inner.annotations.items()}
+        self._owner = around
         scope.bind(node.name, (
             "class", guards, node.lineno, node.end_lineno, tuple(map(self.text, node.bases)),
             tuple(f"{each.arg or '**'}={self.text(each.value)}" for each in node.keywords),
-            tuple(map(self.text, node.decorator_list)), inner.names, inner.annotations, inner.doubt,
+            tuple(map(self.text, node.decorator_list)), names, annotations, inner.doubt,
         ))  # fmt: skip
+
+    def _mangled(self, name: str) -> str:
+        """Give a name as it is at run time where the class is that is being read."""
+        bare = self._owner.lstrip("_")
+        is_private = name.startswith("__") and not name.endswith("__")
+        return f"_{bare}{name}" if is_private and bare else name
 
     def _import(self, node: ast.Import, scope: _Names, guards: tuple[str, ...]) -> None:
         for each in node.names:
@@ -406,11 +418,15 @@ class _Reader:
                     elif isinstance(each, ast.Name):
                         scope.bind(each.id, ("value", guards, each.lineno, "?", "", ()))
             case ast.Attribute(value=ast.Name(id=owner), attr=name):
-                # `Class.name = value`, below the class, gives it one name more.
-                for binding in scope.names.get(owner, ()):
-                    if binding[0] == "class":
-                        inner: Scope = binding[7]
-                        inner.setdefault(name, []).append(self.value(value, guards))
+                self._give(scope, owner, name, self.value(value, guards))
+
+    @staticmethod
+    def _give(scope: _Names, owner: str, name: str, binding: Binding) -> None:
+        """Read ``Class.name = value`` and ``del Class.name`` below a class."""
+        for each in scope.names.get(owner, ()):
+            if each[0] == "class":
+                inner: Scope = each[7]
+                inner.setdefault(name, []).append(binding)
 
     def value(self, node: ast.expr, guards: tuple[str, ...]) -> Binding:
         """Describe what a name is bound to by an assignment."""
@@ -504,8 +520,12 @@ class _Reader:
 
     def _delete(self, node: ast.Delete, scope: _Names, guards: tuple[str, ...]) -> None:
         for target in node.targets:
-            if isinstance(target, ast.Name):
-                scope.bind(target.id, ("value", guards, node.lineno, "del", "", ()))
+            gone = ("value", guards, node.lineno, "del", "", ())
+            match target:
+                case ast.Name(id=name):
+                    scope.bind(name, gone)
+                case ast.Attribute(value=ast.Name(id=owner), attr=name):
+                    self._give(scope, owner, name, gone)
 
 
 _RULES: Final[dict[type[ast.stmt], Any]] = {

@@ -1,8 +1,8 @@
 """Tables of modules, kept from one run to the next in the user's cache folder.
 
-A file for each top-level package has the tables of its modules, each with the time and size that
-its source had. What does not fit any more is read anew; a cache that cannot be read or written is
-as good as none. Nothing in it is run: it is data of `marshal`.
+A file for each top-level package has the tables of its modules, each with what the file system
+told of its source. What does not fit any more is read anew; a cache that cannot be read or written
+is as good as none. Nothing in it is run: it is data of `marshal`.
 """
 
 from __future__ import annotations
@@ -22,15 +22,16 @@ from ancestry_obs.checking.symbols import Table, read_source, table_of
 if TYPE_CHECKING:
     from ancestry_obs.checking.modules import ModuleFile
 
-__all__ = ["FORM", "TableCache", "clear"]
+__all__ = ["FORM", "TableCache", "clear", "stamp_of"]
 
-FORM: Final = 2
+FORM: Final = 3
 """To be changed with what is kept."""
 
 # Of packages that nobody checks any more, the oldest give way.
 _MOST_FILES: Final = 300
 
-_Kept = dict[str, tuple[int, int, bytes]]
+_Stamp = tuple[int, int, int]
+_Kept = dict[str, tuple[_Stamp, bytes]]
 
 
 @dataclass
@@ -54,17 +55,17 @@ class TableCache:
             ValueError: Its source is no text.
             RecursionError: Its source is nested too deeply.
         """
-        about = os.stat(file.path)  # noqa: PTH116 - many of them
+        stamp = stamp_of(os.stat(file.path))  # noqa: PTH116 - many of them
         group = self._group_of(file)
         kept = self._groups[group]
         known = kept.get(file.path)
-        if known is not None and known[:2] == (about.st_mtime_ns, about.st_size):
+        if known is not None and known[0] == stamp:
             # What was cut off on its way to the disk is read anew.
             with suppress(EOFError, ValueError, TypeError):
-                return Table(*marshal.loads(known[2]))  # noqa: S302 - our own, and data
+                return Table(*marshal.loads(known[1]))  # noqa: S302 - our own, and data
         with open(file.path, "rb") as source:  # noqa: PTH123 - many of them
             table = table_of(read_source(source.read()))
-        kept[file.path] = about.st_mtime_ns, about.st_size, marshal.dumps(tuple(table))
+        kept[file.path] = stamp, marshal.dumps(tuple(table))
         self._changed.add(group)
         return table
 
@@ -106,6 +107,14 @@ class TableCache:
             Path(temporary).replace(path)
         finally:
             Path(temporary).unlink(missing_ok=True)
+
+
+def stamp_of(about: os.stat_result) -> _Stamp:
+    """Tell a file from what it was.
+
+    Copies and archives keep the time of the content; that of the last change is the system's own.
+    """
+    return about.st_mtime_ns, about.st_ctime_ns, about.st_size
 
 
 def clear(folder: Path) -> None:

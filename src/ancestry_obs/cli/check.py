@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import tomllib
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -67,7 +69,7 @@ def command(arguments: argparse.Namespace) -> int:
         ObservabilityError: there is no such file, or it cannot be read or mended.
     """
     names = [name for given in arguments.maps for name in maps_in(given)]
-    checker = Checker.of_this_folder()
+    checker = Checker.of_folder()
     look: Callable[[MapSpec], Verdict] = checker.check
     if arguments.imports:
         look = _imported
@@ -98,11 +100,17 @@ def check_map(name: str, look: Callable[[MapSpec], Verdict], *, fix: bool = Fals
         if not fix or not verdict.renames:
             return Checked(name, verdict)
         files: dict[str, str] = {}
-        for file, _ in spec.files:
-            if not is_pack(file):
-                path = Path(os.path.relpath(file))
-                files |= dict.fromkeys(_mend(path, verdict.renames), str(path))
-        again = look(load_argument(name))
+        with ExitStack() as undo:
+            for file, _ in spec.files:
+                if not is_pack(file):
+                    path = Path(os.path.relpath(file))
+                    files |= dict.fromkeys(_mend(path, verdict.renames, undo), str(path))
+            try:
+                again = look(load_argument(name))
+            except MapError as error:  # such as of a label that has no value for the new name
+                why = f"note: not mended, since the map would have a mistake: {error.findings[0]}"
+                return Checked(name, replace(verdict, notes=[why, *verdict.notes]))
+            undo.pop_all()
         mended = {old: new for old, new in verdict.renames.items() if old not in again.renames}
         return Checked(name, again, mended, files)
     except MapError as error:
@@ -143,6 +151,11 @@ def _is_map(path: Path) -> bool:
     return not _PARTS.isdisjoint(data)
 
 
+def _restore(path: Path, text: str, mode: int) -> None:
+    replace_file(path, text.encode())
+    path.chmod(mode)
+
+
 def _is_text(path: Path) -> bool:
     """Whether there is such a file, with text in it, whatever the text says."""
     try:
@@ -152,8 +165,13 @@ def _is_text(path: Path) -> bool:
     return True
 
 
-def _mend(path: Path, names: dict[str, str]) -> list[str]:
+def _mend(path: Path, names: dict[str, str], undo: ExitStack) -> list[str]:
     """Write new names into a map's file, which keeps its mode, its line ends and all else.
+
+    Args:
+        path: the file.
+        names: by what is there now.
+        undo: gets what writes it as it was.
 
     Returns:
         The old names that were in it.
@@ -167,6 +185,7 @@ def _mend(path: Path, names: dict[str, str]) -> list[str]:
         text = real.read_bytes().decode()
         if (mended := renamed(text, names)) != text:
             replace_file(real, mended.encode())
+            undo.callback(_restore, real, text, mode)
             real.chmod(mode)
         return [old for old in names if renamed(text, {old: names[old]}) != text]
     except OSError as error:

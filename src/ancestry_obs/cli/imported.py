@@ -12,11 +12,10 @@ import pkgutil
 import sys
 from contextlib import contextmanager, redirect_stdout
 from fnmatch import fnmatchcase
-from pathlib import Path
 from time import time
 from typing import TYPE_CHECKING
 
-from ancestry_obs.checking.modules import Finder
+from ancestry_obs.checking.modules import Finder, program_folders
 from ancestry_obs.checking.remarks import ends, remarks
 from ancestry_obs.exceptions import Finding
 from ancestry_obs.explanation import Way
@@ -89,14 +88,16 @@ def _installed(spec: MapSpec) -> Iterator[Instrumentation]:
     logger = logging.getLogger("ancestry_obs")
     level = logger.level
     logger.setLevel(logging.CRITICAL)
-    sys.path.insert(0, str(Path.cwd()))
+    folders = program_folders()
+    sys.path[:0] = folders
     instrumentation = build(spec, settings)
     try:
         with redirect_stdout(sys.stderr):
             yield instrumentation
     finally:
         instrumentation.close()
-        sys.path.remove(str(Path.cwd()))
+        for folder in folders:
+            sys.path.remove(folder)
         logger.setLevel(level)
 
 

@@ -120,7 +120,7 @@ def _refuse_to_replace(arguments: argparse.Namespace) -> None:
 def _checker(folders: Sequence[str] = ()) -> Checker:
     path = python_path()
     more = [each for each in folders if each not in path]
-    return Checker(Program(Finder((*path, *more)))) if more else Checker.of_this_folder()
+    return Checker(Program(Finder((*path, *more)))) if more else Checker.of_folder()
 
 
 def _by_source(arguments: argparse.Namespace) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os.path
 import subprocess
 import sys
 from importlib.machinery import PathFinder
@@ -28,6 +29,12 @@ def tree(write):
     (folder / "shop/plugins").mkdir()
     (folder / "shop/plugins/one.py").touch()
     return folder
+
+
+def test_the_paths_of_the_system_are_a_module_of_another_name():
+    finder = Finder([*sys.path])
+    assert finder.find("os.path").path == os.path.__file__
+    assert finder.find("os.paths") is None
 
 
 @pytest.mark.parametrize(

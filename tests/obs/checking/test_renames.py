@@ -177,6 +177,97 @@ def test_what_two_names_are_as_likely_for_is_not_written(tmp_path):
     assert "did you mean 'shop:price_a'?" in str(verdict.findings[0])
 
 
+ONE = (
+    'version = 1\n[metrics.n_total]\ntype = "counter"\nhelp = "x"\n'
+    '[[instrument]]\ntarget = {}\nrecord = [{{ metric = "n_total" }}]\n'
+)
+TWINS = """
+class Importer:
+    def run(self, x):
+        return x + 1
+class Exporter:
+    def run(self, x):
+        return x + 1
+"""
+
+
+@pytest.mark.parametrize("other", ["work.py", "beside/other.py"])
+def test_what_was_there_before_beside_it_is_no_new_name(write, commit, other):
+    without = TWINS[TWINS.index("class Exporter") :]
+    folder = write({"beside/work.py": TWINS, f"beside/{other.rpartition('/')[2]}": TWINS})
+    commit(folder)
+    (folder / "beside/work.py").write_text(without if other == "work.py" else "")
+    verdict = check(folder, ONE.format('"beside.work:Importer.run"'))
+    assert (len(verdict.findings), verdict.renames) == (1, {})
+
+
+def test_what_was_moved_and_committed_is_found(write, commit):
+    folder = write({"pkg/work.py": TWINS[: TWINS.index("class Exporter")]})
+    commit(folder)
+    (folder / "pkg/work.py").rename(folder / "pkg/other.py")
+    (folder / "pkg/work.py").write_text("")
+    commit(folder)
+    verdict = check(folder, ONE.format('"pkg.work:Importer.run"'))
+    assert verdict.renames == {"pkg.work:Importer.run": "pkg.other:Importer.run"}
+
+
+DELETED = """
+def gone(x): return x
+del gone
+class E:
+    def gone(self): ...
+    del gone
+class M:
+    def __len__(self): return 1
+def deco(f): ...
+class Node:
+    def walk(self): ...
+"""
+
+
+@pytest.mark.parametrize("target", ["gone", "E.gone", "M.*", "Node.wlk*", "deco.*"])
+def test_nothing_is_its_own_new_name_nor_what_leads_nowhere(tmp_path, target):
+    (tmp_path / "shop.py").write_text(DELETED)
+    verdict = check(tmp_path, ONE.format(f'"shop:{target}"'))
+    assert verdict.renames == {}
+    assert not {f"did you mean 'shop:{each}'?" for each in (target, "deco.wlk*")} & {
+        each.remedy for each in verdict.findings
+    }
+
+
+def test_each_of_a_list_is_told_apart_and_has_each_name_once(tmp_path):
+    (tmp_path / "shop.py").write_text("def save_all(): ...\ndef load_all(): ...\n")
+    names = '["shop:save_all", "shop:save_al", "shop:load_al", "shop:load_alll", "no.such:x"]'
+    verdict = check(tmp_path, ONE.format(names))
+    assert verdict.renames == {"shop:load_al": "shop:load_all"}
+    assert [each.where.key for each in verdict.findings] == [
+        f"instrument[0].target[{number}]" for number in range(1, 5)
+    ]
+
+
+def test_only_targets_are_mended():
+    text = """
+version = 1
+"shop:prise" = 0
+[metrics.n_total]
+help = "shop:prise"
+labels.function = ["shop:prise", "other"]
+[[instrument]]
+name = "shop:prise"
+target = ['shop:prise', "shop:*", '''shop:prise'''] # "shop:prise"
+record = [{ metric = "n_total", labels = { function = "'shop:prise'", target = "shop:prise" } }]
+[[sample]]
+target = "shop:prise"
+"""
+    targets = ("target = ['shop:prise'", "'''shop:prise'''] #", 'target = "shop:prise"\n')
+    expected = text
+    for each in targets:
+        assert text.count(each) == 1
+        expected = expected.replace(each, each.replace("prise", "price"))
+    assert renamed(text, {"shop:prise": "shop:price"}) == expected
+    assert renamed(text, {"shop:other": "shop:price"}) == text
+
+
 def test_git_that_takes_too_long_is_done_without(platform, commit):
 
     commit(platform)

@@ -10,7 +10,7 @@ import pytest
 
 from ancestry_obs.checking.modules import Finder
 from ancestry_obs.checking.program import Program
-from ancestry_obs.checking.resolution import Problem
+from ancestry_obs.checking.resolution import Doubt, Problem
 from ancestry_obs.checking.resolution import Resolver as SourceResolver
 from ancestry_obs.exceptions import TargetError
 from ancestry_obs.patcher.patterns import Pattern
@@ -209,6 +209,28 @@ CODE = """
         def run(self): ...
     Alias = Cart
     Cart.added = plain
+
+    def __turning(function): return function
+    class Vault:
+        def open(self): return self.__turn()
+        def __turn(self): ...
+        @property
+        def __size(self): ...
+        @__size.setter
+        def __size(self, value): ...
+        class Inner:
+            def __deeper(self): ...
+    class _Odd__:
+        def __x(self): ...
+    class __:
+        def __bare(self): ...
+
+    class Emptied:
+        def keep(self): ...
+        def go(self): ...
+        def lost(self): ...
+        del lost
+    del Emptied.go
 """
 _NAMES = """
     plain plane waits yields both _private other_name named_lambda numbers text new old without
@@ -223,11 +245,15 @@ _NAMES = """
     outer.<locals>.inner.<locals>.innermost outer.<locals>.Local.method
     outer.<locals>.conditional outer.<locals>.nothing Parent.run Parent.nothing partial
     task_made plain.inside
+    Vault.__turn Vault._Vault__turn Vault._Vault__size.fset Vault.Inner._Inner__deeper
+    Vault.Inner._Vault__deeper _Odd__._Odd____x
+    __.__bare __turning Emptied.keep Emptied.go Emptied.lost
 """
 NAMES = _NAMES.split()
 _GLOBS = """
     * Cart.* *d Cart._* _* __* *.total Cart.total.* *.fset *.fget Cart.*.fdel Cart.*.* C*
-    *.deep* outer.<locals>.* zzz* Cart.__special__ Sub.*
+    *.deep* outer.<locals>.* zzz* Cart.__special__ Sub.* Vault.* Vault._* Vault.__*
+    Vault._Vault__* Vault.Inner._* Emptied.*
 """
 GLOBS = _GLOBS.split()
 
@@ -284,6 +310,17 @@ DYNAMIC = {
     "a base that is not there": "from absent_x import B\nclass A(B): ...\n",
     "a star that is not there": "from absent_x import *\n",
     "a class decorator": "from absent_x import add\n@add\nclass A: ...\n",
+    "a class decorator that gives another": (
+        "def other(cls):\n    class Proxy:\n        x = 1\n    return Proxy\n"
+        "@other\nclass A:\n    def run(self): ...\n"
+    ),
+    "a class decorator that makes a function of it": (
+        "def single(cls):\n    def call(*args):\n        return cls(*args)\n    return call\n"
+        "@single\nclass A:\n    def run(self): ...\n"
+    ),
+    "a class decorator that takes away": (
+        "def less(cls):\n    del cls.run\n    return cls\n@less\nclass A:\n    def run(self): ...\n"
+    ),
     "a class that is made": "A = type('A', (), {'run': print})\n",
     "locals of a class": "class A:\n    locals()['run'] = print\n",
     "an import that is not there": "from absent_x import A\n",
@@ -295,6 +332,37 @@ def test_what_is_made_at_run_time_is_neither_found_nor_missing(survey, how):
     answer = survey({"made.py": DYNAMIC[how]}, "made:A.run")
     assert answer.doubt
     assert (answer.targets, answer.loss, answer.findings) == ([], None, [])
+
+
+WRITTEN = {
+    "dataclass": ("@dataclasses.dataclass(order=True)\nclass A:\n    x: int\n", "__lt__"),
+    "its subclass": (
+        "@dataclasses.dataclass\nclass B:\n    x: int\nclass A(B): ...\n",
+        "__repr__",
+    ),
+    "enum": ("class A(enum.IntFlag):\n    ONE = 1\n", "__or__"),
+}
+
+
+@pytest.mark.parametrize("how", WRITTEN)
+def test_what_is_written_for_a_class_while_it_is_made_may_be_there(write, how):
+    source, name = WRITTEN[how]
+    folder = write({"made.py": f"import dataclasses, enum\n{source}"})
+    program = Program(Finder([str(folder), *sys.path]))
+    with pytest.raises(Doubt, match=f"made:A.{name} may be written by"):
+        SourceResolver(program).find(Pattern.parse(f"made:A.{name}"), program.module("made"))
+
+
+def test_what_no_one_writes_is_the_interpreters(survey):
+    answer = survey({"made.py": "class A: ...\n"}, "made:A.__eq__")
+    assert "'made:A.__eq__' is implemented in C" in answer.findings[0]
+
+
+@pytest.mark.parametrize("how", ["class A:\n    def run(self): ...\n", "@keep\nclass A({}): ..."])
+def test_a_decorator_that_gives_a_class_back_changes_nothing(survey, how):
+    base = "class B:\n    def run(self): ...\n"
+    keep = f"{base}def keep(cls):\n    cls.more = 1\n    return cls\n"
+    assert survey({"made.py": keep + how.format("B")}, "made:A.run").targets
 
 
 @pytest.mark.parametrize("target", ["moved:*", "pkg.*:A*"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import marshal
 import os
+import shutil
 
 import pytest
 
@@ -53,6 +54,18 @@ def test_a_source_that_has_changed_is(shop, read):
     assert read() == (["'shop' has no 'price'"], 1)
 
 
+@pytest.mark.parametrize("answers", [None, "answers"])
+def test_a_source_of_the_same_size_and_time_is_read_too(shop, read, answers):
+    folder = answers and shop / answers
+    path, kept = shop / "shop.py", shop / "kept.py"
+    read(folder)
+    shutil.copy2(path, kept)
+    path.write_text("def prise(): ...\n")
+    os.utime(path, ns=(kept.stat().st_atime_ns, kept.stat().st_mtime_ns))
+    assert path.stat().st_mtime_ns == kept.stat().st_mtime_ns
+    assert read(folder) == (["'shop' has no 'price'"], 1)
+
+
 @pytest.mark.parametrize("data", [b"", b"nonsense", marshal.dumps([1]), marshal.dumps({"a": 1})])
 def test_a_cache_that_is_damaged_is_as_good_as_none(shop, read, data):
     read()
@@ -64,9 +77,8 @@ def test_a_cache_that_is_damaged_is_as_good_as_none(shop, read, data):
 def test_a_table_that_is_damaged_is_read_anew(shop, read):
     read()
     (path,) = (shop / "cache").iterdir()
-    kept = {
-        name: (*each[:2], each[2][:-9]) for name, each in marshal.loads(path.read_bytes()).items()
-    }
+    whole = marshal.loads(path.read_bytes())
+    kept = {name: (stamp, table[:-9]) for name, (stamp, table) in whole.items()}
     path.write_bytes(marshal.dumps(kept))
     assert read() == ([], 1)
 

@@ -67,7 +67,7 @@ def test_a_map_that_fits_its_program_is_fine(project, command):
         ),
         (
             instrument("shop:*prise"),
-            "shop.toml:9: instrument[0]: matches nothing that 'shop' defines",
+            "shop.toml:9: instrument[0]: 'shop:*prise' matches nothing that 'shop' defines",
         ),
         (
             instrument("shop:Cart"),
@@ -237,6 +237,40 @@ def test_a_map_that_cannot_be_written_stays_as_it_was(project, command, monkeypa
         "make it and its folder writable\n"
     )
     assert (project.path / "shop.toml").read_text() == text
+
+
+def test_a_map_that_a_new_name_would_break_stays_as_it_was(project, command, monkeypatch):
+    def misspelt(text, names):
+        return text.replace("shop:prise", "shop.price")
+
+    project.write("common.toml", project.metrics + instrument("shop:prise"))
+    path = project.write("shop.toml", "version = 1\ninclude = ['common.toml']\n")
+    before = (project.path / "common.toml").read_text()
+    path.chmod(0o640)
+    monkeypatch.setattr("ancestry_obs.cli.check.renamed", misspelt)
+    fixed = command("check", "--fix", "shop.toml")
+    assert fixed.code == 1
+    assert "did you mean 'shop:price'?" in fixed.out
+    assert "note: not mended, since the map would have a mistake: common.toml:10:" in fixed.out
+    assert " now" not in fixed.out
+    assert (project.path / "common.toml").read_text() == before
+    assert path.stat().st_mode & 0o777 == 0o640
+
+
+def test_what_a_decorator_may_leave_of_a_class_is_a_note(project, command):
+    shop = "def keep(cls): return cls\n"
+    shop += "from absent import unknown\n"
+    for name, decorators in (("One", "@keep\n"), ("Two", "@unknown\n")):
+        shop += f"{decorators}class {name}:\n    def add(self): ...\n    def drop(self): ...\n"
+    project.write("till.py", shop)
+    names = [f"till:{name}.{method}" for name in ("One", "Two") for method in ("add", "drop")]
+    text = "".join(instrument(each, "'x'") for each in names)
+    project.write("till.toml", project.metrics + text)
+    checked = command("check", "till.toml")
+    told = [line for line in checked.out.splitlines() if "leaves of it" in line]
+    why = "what @unknown leaves of it cannot be told from the source"
+    assert told == [f"note: till:Two: {why}; use --import"]
+    assert checked.code == 0
 
 
 def test_several_maps_and_a_folder(project, command):
@@ -486,7 +520,7 @@ def test_an_included_record_that_a_metric_of_the_including_file_does_not_fit(pro
 
 
 def test_a_pack_whose_library_is_not_here(project, command, monkeypatch):
-    monkeypatch.setattr(checker, "python_path", lambda: (str(project.path),))
+    monkeypatch.setattr(checker, "python_path", lambda _: (str(project.path),))
     lines = command("check", "pack:aiohttp-client").out.splitlines()
     assert lines[0].startswith("pack:aiohttp-client:")
     assert lines[0].endswith("; install the library, or leave its pack out")

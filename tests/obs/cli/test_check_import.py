@@ -171,6 +171,16 @@ def test_the_same_for_programs(project, command):
     ]
 
 
+def test_a_program_in_src_is_found_as_the_source_of_it_is(project, command):
+    project.write("pyproject.toml", "[project]\nname = 'till'\n")
+    project.write("src/till_of_src.py", "def price(): ...\n")
+    project.write("till.toml", project.metrics + instrument("till_of_src:price"))
+    path = [*sys.path]
+    assert command("check", "till.toml").code == 0
+    assert command("check", "--import", "till.toml").code == 0
+    assert sys.path == path
+
+
 def test_a_file_that_is_not_there_is_no_finding(project, command):
     checked = command("check", "--import", "absent.toml")
     assert (checked.code, checked.out) == (2, "")
