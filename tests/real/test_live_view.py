@@ -56,16 +56,26 @@ help = "Others."
 target = ["shop:refund", "shop:never", "shop:gone", "warehouse.of.another.package:Shelf.put_価格"]
 record = [{ metric = "others_total" }]
 """
+TOGETHER = """\
+version = 1
+[metrics.call_seconds]
+type = "histogram"
+help = "Time of calls."
+buckets = [0.5]
+[[instrument]]
+target = ["shop:charge", "shop:refund"]
+record = [{ metric = "call_seconds" }]
+"""
 
 
 @pytest.fixture(scope="module")
 def make_shop(real, tmp_path_factory):
     """Make what starts the program, always at the same port of its own."""
 
-    def make():
+    def make(text=MAP):
         folder = tmp_path_factory.mktemp("shop")
         (folder / "shop.py").write_text(PROGRAM)
-        (folder / "shop.toml").write_text(MAP, "utf-8")
+        (folder / "shop.toml").write_text(text, "utf-8")
         port = str(real.free_port())
         command = [
             sys.executable, "-m", "ancestry_obs", "run", "--map", "shop.toml", "--port", port,
@@ -210,7 +220,7 @@ def numbers(lines, name):
 def test_the_view_at_80_columns_and_24_lines(pane, program, shop):
     view = pane(shop.url)
     targets = {
-        "shop:charge", "shop:refund", "shop:never", "shop:gone", "…r.package:Shelf.put_価格",
+        "shop:charge", "shop:refund", "shop:never", "shop:gone", "…ackage:Shelf.put_価格",
     }  # fmt: skip
     view.wait_for(lambda seen: set(names(seen)) == targets, "all targets")
     lines = view.wait_for(lambda seen: "▁" in "".join(seen), "a history")
@@ -239,11 +249,31 @@ def test_totals_are_those_of_the_program(pane, program, shop):
     view.wait_for_text("CALLS/S")
 
 
+def test_what_targets_time_together_is_marked_at_any_width(pane, make_shop):
+    shop = make_shop(TOGETHER)
+    running = shop()
+    running.say("charge 100")
+    running.say("refund 20")
+    running.wait_for("done refund 20")
+    view = pane(shop.url)
+    view.wait_for_text("shop:charge")
+    view.press("t")
+    for width in (80, 120):
+        view.resize(width, 24)
+        for name, count in (("charge", "100"), ("refund", "20")):
+            told = [count, "-", *["~<500ms"] * 3, "installed"]
+            view.wait_for(
+                lambda seen, name=name, told=told: numbers(seen, f"shop:{name}")[:6] == told,
+                f"{name} at {width}",
+            )
+    running.end()
+
+
 def test_keys_sort_filter_and_change_the_view(pane, program, shop):
     view = pane(shop.url)
     view.wait_for_text("shop:charge")
     view.press("<")
-    by_name = ["shop:charge", "shop:gone", "shop:never", "shop:refund", "…r.package:Shelf.put_価格"]
+    by_name = ["shop:charge", "shop:gone", "shop:never", "shop:refund", "…ackage:Shelf.put_価格"]
     view.wait_for(lambda seen: names(seen) == by_name, "the order of names")
     view.press("r")
     view.wait_for(lambda seen: names(seen) == by_name[::-1], "the other way round")

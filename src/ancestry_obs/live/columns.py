@@ -108,7 +108,7 @@ def spark(rates: Sequence[float | None], width: int) -> str:
 
     Example:
         >>> spark([0.0, 1.0, None, 4.0], 5)
-        ' ▁▂ █'
+        ' ▁▃ █'
     """
     shown = rates[-width:] if width else []
     highest = max((each for each in shown if each is not None), default=0.0)
@@ -141,9 +141,8 @@ def _quantile(place: int) -> Callable[[Row], str]:
 
 
 def _mark(row: Row, found: Quantile) -> str:
-    if found.is_least or found.below is not None:
-        return ">" if found.is_least else "<"
-    return "~" if row.is_shared else ""
+    beyond = ">" if found.is_least else "" if found.below is None else "<"
+    return f"{'~' * row.is_shared}{beyond}"
 
 
 def _quantile_key(place: int) -> Callable[[Row], _Key]:
@@ -175,14 +174,17 @@ def _name(head: str) -> Column:
     )
 
 
-_QUANTILE_COLUMNS: Final = tuple(
-    Column(f"p{each}", f"P{each}", f"P{each}", 6, _quantile(place), _quantile_key(place))
-    for place, each in enumerate((50, 95, 99))
-)
+def _quantile_columns(width: int) -> tuple[Column, ...]:
+    return tuple(
+        Column(f"p{each}", f"P{each}", f"P{each}", width, _quantile(place), _quantile_key(place))
+        for place, each in enumerate((50, 95, 99))
+    )
+
+
 _METRIC_COLUMNS: Final = (
     _plain("rate", "RATE/S", "COUNT", 7),
     Column("value", "VALUE", "VALUE", 6, _value, _plain("value", "", "", 0).key),
-    *_QUANTILE_COLUMNS,
+    *_quantile_columns(6),
     Column("kind", "TYPE", "TYPE", 9, lambda row: row.kind, lambda row: row.kind, is_number=False),
 )
 
@@ -190,7 +192,8 @@ COLUMNS: Final[Mapping[Subject, tuple[Column, ...]]] = {
     "targets": (
         _plain("rate", "CALLS/S", "CALLS", 7),
         Column("failed", "FAIL/S", "FAILED", 6, _failed, _plain("failed", "", "", 0).key),
-        *_QUANTILE_COLUMNS,
+        # Two marks, as in `~<100ms`.
+        *_quantile_columns(7),
         Column("kind", "STATE", "STATE", 9, lambda row: row.kind, _state_key, is_number=False),
         _name("TARGET"),
     ),

@@ -40,8 +40,10 @@ class Joined:
         }
         users: dict[_Place, set[str]] = defaultdict(set)
         for each in targets:
-            # What has no calls feeds nothing that others could be mistaken for.
-            for feed in self._feeds[each.target] if each.state not in _UNCALLED else ():
+            # What has no calls feeds nothing that others could be mistaken for. What is an error in
+            # one process may have them in another.
+            is_called = each.calls or each.state not in _UNCALLED
+            for feed in self._feeds[each.target] if is_called else ():
                 users[place_of(feed)].add(each.target)
         self._shared = {place for place, names in users.items() if len(names) > 1}
         self._shared.update(_overlapping(users))

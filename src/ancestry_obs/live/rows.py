@@ -106,6 +106,8 @@ def _targets(interval: Interval, joined: Joined) -> Iterator[Row]:
 
 def _with_feeds(row: Row, series: SeriesByLabels, interval: Interval, joined: Joined) -> Row:
     """Give a target's row with what its feeds tell; of one without calls they are others'."""
+    if row.rate is None:
+        return row
     feeds = joined.feeds_of(row.name)
     failed, is_failed_shared = _failed(feeds, series, interval, joined)
     if not row.rate:

@@ -77,9 +77,40 @@ def test_what_is_not_of_the_target_alone_is_marked():
     row = Row("a:b", "installed", 3.0, 0.5, quantiles, is_shared=True, is_failed_shared=True)
     told = cells("targets", row)
     assert told == {
-        "rate": "3", "failed": "~0.50", "p50": "~100ms", "p95": ">2s", "p99": "-",
+        "rate": "3", "failed": "~0.50", "p50": "~100ms", "p95": "~>2s", "p99": "-",
         "kind": "installed", "name": "a:b",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("is_shared", "told"),
+    [(False, ["<5ms", "71ms", ">10s"]), (True, ["~<5ms", "~71ms", "~>10s"])],
+)
+def test_one_mark_does_not_hide_another(is_shared, told):
+    quantiles = (Quantile(0.0026, below=0.005), Quantile(0.071), Quantile(10.0, is_least=True))
+    found = cells("targets", Row("a:b", "installed", 3.0, None, quantiles, is_shared=is_shared))
+    assert [found["p50"], found["p95"], found["p99"]] == told
+
+
+seconds = st.floats(0, 1e6) | st.sampled_from([1.2e-7, 1.2e-4, 0.12, 599.0, 36000.0])
+quantile = st.builds(Quantile, seconds, st.booleans(), st.none() | seconds)
+
+
+@given(
+    st.builds(
+        Row,
+        st.just("a:b"),
+        st.just("installed"),
+        rate=st.floats(0, 1e15),
+        failed=st.floats(0, 1e15),
+        quantiles=st.tuples(quantile, quantile, quantile),
+        is_shared=st.booleans(),
+        is_failed_shared=st.booleans(),
+    )
+)
+def test_no_number_of_a_target_is_wider_than_its_column(row):
+    numbers = [each for each in COLUMNS["targets"] if each.is_number]
+    assert [each.name for each in numbers if len(each.text(row)) > each.width] == []
 
 
 def test_quantiles_of_other_things_than_time_have_no_unit():

@@ -96,13 +96,13 @@ FAILING = {"result": ("failed",)}
 def cache(scraped):
     """Give a cache's targets since its start, with feeds of both and of each."""
 
-    def make(both=(), states=("installed", "installed"), **own):
+    def make(both=(), states=("installed", "installed"), calls=(0, 0), **own):
         names = ("get", "set")
         status = Status(
             enabled=True,
             targets=tuple(
-                TargetStatus(f"c:{name}", state, patterns=(f"c:{name}",))
-                for name, state in zip(names, states, strict=True)
+                TargetStatus(f"c:{name}", state, patterns=(f"c:{name}",), calls=count)
+                for name, state, count in zip(names, states, calls, strict=True)
             ),
         )
         feeds = [Feed(f"c:{n}", *each) for n in names for each in (*both, *own.get(n, ()))]
@@ -155,6 +155,15 @@ def test_a_target_that_is_never_called_shares_nothing(cache):
     assert told["get"].is_shared is False
 
 
+@pytest.mark.parametrize("state", ["error", "pending"])
+def test_what_only_another_process_calls_is_shared_all_the_same(cache, state):
+    """The state is the worst of all processes; the calls are those of all."""
+    told = cache(
+        both=[("op_seconds", {}, {}, "exit", True)], states=("installed", state), calls=(6, 4)
+    )
+    assert (told["get"].is_shared, told["set"].is_shared) == (True, True)
+
+
 def test_what_is_recorded_where_a_call_raises_has_failed(cache):
     told = cache(get=[("raised_total", {}, {}, "raise", False)])
     assert (told["get"].failed, told["set"].failed) == (5, None)
@@ -181,3 +190,12 @@ def test_metrics_of_one_call_are_not_added_up(cache):
 def test_a_feed_of_a_metric_that_is_not_there(cache):
     told = cache(get=[("gone_total", {}, FAILING, "raise", False), ("gone", {}, {}, "exit", True)])
     assert (told["get"].failed, told["get"].quantiles) == (None, NONE)
+
+
+def test_of_unknown_calls_none_is_known_to_have_failed(scraped):
+    """Of a target that is over the page has no calls any more."""
+    status = Status(enabled=True, targets=(TargetStatus("c:get", "expired", patterns=("c:get",)),))
+    page = CACHE.replace('ancestry_obs_calls_total{target="c:get"} 6\n', "")
+    scrape = scraped(page, status=status, feeds=[Feed("c:get", *by_op("get"))])
+    row = next(iter(rows("targets", Interval(None, scrape), joined(scrape))))
+    assert (row.rate, row.failed) == (None, None)

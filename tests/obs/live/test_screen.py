@@ -4,7 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ancestry_obs.feeds import Feed
 from ancestry_obs.frozen import replaced
+from ancestry_obs.installation_status import Status, TargetStatus
 from ancestry_obs.live.fitting_text import columns_of
 from ancestry_obs.live.rows import SUBJECTS
 from ancestry_obs.live.scrape import Scrape
@@ -15,11 +17,11 @@ from ancestry_obs.live.watched import Watched
 AT_80 = """\
 http://127.0.0.1:9000  shop.toml  1 error, 1 idle, 2 installed
 [targets]  metrics  series  failed expressions: 6
-▼CALLS/S FAIL/S    P50    P95    P99 STATE     HISTORY TARGET
-      10      2 <100ms  910ms  982ms installed       █ shop:charge
-       0      -      -      -      - installed       ▁ shop:Cart.add
-       0      -      -      -      - idle            ▁ shop:never
-       0      -      -      -      - error           ▁ shop:prise
+▼CALLS/S FAIL/S     P50     P95     P99 STATE     HISTORY TARGET
+      10      2  <100ms   910ms   982ms installed       █ shop:charge
+       0      -       -       -       - installed       ▁ shop:Cart.add
+       0      -       -       -       - idle            ▁ shop:never
+       0      -       -       -       - error           ▁ shop:prise
 
 
 
@@ -29,18 +31,18 @@ q end  Tab view  <> sort  r reverse  / filter  t totals  p hold  ? help"""
 AT_40 = """\
 http://127.0.0.1:9000  shop.toml  1 err…
 [targets]  metrics  series  failed expr…
-▼CALLS/S    P95 STATE     TARGET
-      10  910ms installed shop:charge
-       0      - installed shop:Cart.add
-       0      - idle      shop:never
-       0      - error     shop:prise
+▼CALLS/S     P95 STATE     TARGET
+      10   910ms installed shop:charge
+       0       - installed shop:Cart.add
+       0       - idle      shop:never
+       0       - error     shop:prise
 
 
 
 shop:charge
 failed expressions/s: 3
 q end  Tab view  <> sort  r reverse  / …"""
-AT_200 = "▼CALLS/S FAIL/S    P50    P95    P99 STATE     HISTORY                        TARGET"
+AT_200 = "▼CALLS/S FAIL/S     P50     P95     P99 STATE     HISTORY                        TARGET"
 LONG = "価格.管理:Bestellung.berechne_" + "sehr_" * 30 + "lang"
 
 
@@ -75,6 +77,52 @@ def test_at_200_columns_the_history_is_longer(watched):
     lines = shown(watched, width=200)
     assert lines[2] == AT_200
     assert lines[3].endswith("█ shop:charge")
+
+
+QUICK_AND_SLOW = """\
+    # TYPE ancestry_obs_target_info gauge
+    ancestry_obs_target_info{target="shop:quick",state="installed"} 1
+    ancestry_obs_target_info{target="shop:slow",state="installed"} 1
+    ancestry_obs_target_info{target="shop:apart",state="installed"} 1
+    # TYPE ancestry_obs_calls_total counter
+    ancestry_obs_calls_total{target="shop:quick"} 97
+    ancestry_obs_calls_total{target="shop:slow"} 3
+    ancestry_obs_calls_total{target="shop:apart"} 2
+    # TYPE call_seconds histogram
+    call_seconds_bucket{f="quick",le="0.1"} 97
+    call_seconds_bucket{f="quick",le="0.2"} 97
+    call_seconds_bucket{f="quick",le="+Inf"} 97
+    call_seconds_bucket{f="slow",le="0.1"} 0
+    call_seconds_bucket{f="slow",le="0.2"} 0
+    call_seconds_bucket{f="slow",le="+Inf"} 3
+    # TYPE apart_seconds histogram
+    apart_seconds_bucket{le="0.1"} 2
+    apart_seconds_bucket{le="+Inf"} 2
+"""
+QUICK_AND_SLOW_AT_80 = """\
+  ▼CALLS FAILED     P50     P95     P99 STATE     HISTORY TARGET
+      97      - ~<100ms ~<100ms ~>200ms installed         shop:quick
+       3      - ~<100ms ~<100ms ~>200ms installed         shop:slow
+       2      -  <100ms  <100ms  <100ms installed         shop:apart"""
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_what_is_of_other_targets_too_is_marked_wherever_it_lies(scraped, width):
+    names = ("quick", "slow", "apart")
+    status = Status(
+        targets=tuple(TargetStatus(f"shop:{n}", "installed", patterns=(n,)) for n in names),
+        enabled=True,
+    )
+    metrics = ("call_seconds", "call_seconds", "apart_seconds")
+    feeds = [
+        Feed(name, metric, {}, {}, "exit", is_duration=True)
+        for name, metric in zip(names, metrics, strict=True)
+    ]
+    seen = Watched(scraped(QUICK_AND_SLOW, status=status, feeds=feeds))
+    lines = shown(seen, View(since_start=True), width=width)[2:6]
+    # What is wider is the history.
+    before, wider = lines[0].index(" TARGET") - (width - 80) // 4, lines[0].index(" TARGET")
+    assert [e[:before] + e[wider:] for e in lines] == QUICK_AND_SLOW_AT_80.split("\n")
 
 
 def many(scraped, number=100, name="mod:f{}"):
