@@ -166,7 +166,9 @@ feed = st.builds(
     Feed,
     pattern=st.sampled_from(NAMES),
     metric=st.sampled_from(["calls_total", "call_seconds"]),
-    constants=st.sampled_from([{}, {"kind": "charge"}, {"kind": "refund"}, {"on": "a"}]),
+    constants=st.sampled_from(
+        [{}, {"kind": "charge"}, {"kind": "refund"}, {"on": "a"}, {"kind": "charge", "on": "a"}]
+    ),
     failing=st.sampled_from([{}, {"kind": ("error",)}]),
     on=st.sampled_from(["exit", "raise"]),
     is_duration=st.booleans(),
@@ -269,10 +271,17 @@ const [answers, targets, feeds, done] = arguments;
 
 
 @settings(max_examples=200, deadline=None)
-@given(scrapes(), st.lists(feed, max_size=6))
-def test_its_numbers_are_those_of_top(open_told, looks, feeds):
+@given(
+    scrapes(),
+    st.lists(feed, max_size=6),
+    st.lists(st.tuples(st.sampled_from(["installed", "error"]), st.integers(0, 1)), min_size=3),
+)
+def test_its_numbers_are_those_of_top(open_told, looks, feeds, seen):
     texts, answers = looks
-    targets = [TargetStatus(each, "installed", patterns=(each,)) for each in NAMES]
+    targets = [
+        TargetStatus(name, state, patterns=(name,), calls=calls)
+        for name, (state, calls) in zip(NAMES, seen, strict=False)
+    ]
     status = Status(enabled=True, targets=tuple(targets))
     first, second = (
         Scrape(2.0 * n, read_page(text.encode()), status, feeds) for n, text in enumerate(texts)
@@ -287,6 +296,31 @@ def test_its_numbers_are_those_of_top(open_told, looks, feeds):
     told = (status.as_dict()["targets"], [each.as_dict() for each in feeds])
     found = open_told.driver.execute_async_script(RECKON, answers, *told)
     assert [tuple(each) for each in found] == [_near(each) for each in expected]
+
+
+MARKS = """
+const [found, isShared, done] = arguments;
+import("./page/columns.js").then(({ COLUMNS }) => {
+  const row = { quantiles: [null, found, null], isShared };
+  const { mark, text } = COLUMNS.find((each) => each.name === "p95").shown(row);
+  return [mark, text];
+}).then(done, (error) => done(String(error)));
+"""
+
+
+@pytest.mark.parametrize(
+    ("found", "mark"),
+    [
+        ({"value": 0.07, "isLeast": False, "below": None}, ""),
+        ({"value": 0.002, "isLeast": False, "below": 0.005}, "<"),
+        ({"value": 10, "isLeast": True, "below": None}, ">"),
+    ],
+)
+def test_each_quantile_of_several_targets_is_marked(open_told, found, mark):
+    def mark_of(is_shared):
+        return open_told.driver.execute_async_script(MARKS, found, is_shared)[0]
+
+    assert (mark_of(False), mark_of(True)) == (mark, f"~{mark}")
 
 
 def _near(row):

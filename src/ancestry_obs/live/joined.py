@@ -71,16 +71,31 @@ def _overlapping(users: Mapping[_Place, set[str]]) -> Iterator[_Place]:
         by_metric[place[0]][tuple(name for name, _ in place[1])].append(place)
     for groups in by_metric.values():
         # Where the same labels are constant, other values are other series.
-        for some, others in combinations(groups.values(), 2):
-            for one in some:
-                for other in others:
-                    if _agree(one, other) and len(users[one] | users[other]) > 1:
-                        yield from (one, other)
+        for (names, some), (other_names, others) in combinations(groups.items(), 2):
+            common = {*names}.intersection(other_names)
+            one, other = _by_constants(some, common), _by_constants(others, common)
+            yield from _met(one, other, users)
+            yield from _met(other, one, users)
 
 
-def _agree(one: _Place, other: _Place) -> bool:
-    first, second = dict(one[1]), dict(other[1])
-    return all(second.get(name, value) == value for name, value in first.items())
+def _by_constants(places: Iterable[_Place], names: set[str]) -> dict[_Constants, list[_Place]]:
+    found = defaultdict(list)
+    for place in places:
+        found[tuple(pair for pair in place[1] if pair[0] in names)].append(place)
+    return found
+
+
+def _met(
+    here: Mapping[_Constants, list[_Place]],
+    there: Mapping[_Constants, list[_Place]],
+    users: Mapping[_Place, set[str]],
+) -> Iterator[_Place]:
+    """Yield the places here that have series in common with one there, of another target."""
+    for constants, places in here.items():
+        others = {name for place in there.get(constants, ()) for name in users[place]}
+        for place in places if others else ():
+            if len(others) > 1 or len(users[place]) > 1 or others != users[place]:
+                yield place
 
 
 class SeriesByLabels:

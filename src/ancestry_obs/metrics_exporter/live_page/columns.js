@@ -103,8 +103,8 @@ function quantile(name, place) {
       const found = row.quantiles[place];
       if (!found) return NOTHING;
       const shown = shownSeconds(found.below ?? found.value);
-      const mark = found.isLeast ? ">" : found.below !== null ? "<" : row.isShared ? "~" : "";
-      return { ...shown, mark };
+      const beyond = found.isLeast ? ">" : found.below !== null ? "<" : "";
+      return { ...shown, mark: (row.isShared ? "~" : "") + beyond };
     },
   };
 }

@@ -17,7 +17,7 @@
  * @property {boolean} is_duration
  */
 
-/** @typedef {{target: string, state: string, patterns: string[]}} Target */
+/** @typedef {{target: string, state: string, calls: number, patterns: string[]}} Target */
 
 /**
  * What is told of a target by its feeds.
@@ -30,8 +30,6 @@
 const NONE = [null, null, null];
 const GOING_UP = new Set(["counter", "histogram"]);
 const UNCALLED = new Set(["error", "idle", "pending"]);
-// To compare each place with each other one takes too long from here on.
-const MOST_PLACES = 2000;
 /** @type {Fed} */
 const UNFED = { feeds: [], timed: null, failing: [] };
 
@@ -50,9 +48,10 @@ export class Joined {
     /** @type {Map<string, {place: Place, names: Set<string>}>} */
     const users = new Map();
     const own = targets.map((each) => each.patterns.flatMap((pattern) => byPattern.get(pattern) ?? []));
-    targets.forEach(({ target, state }, number) => {
-      // What has no calls feeds nothing that others could be mistaken for.
-      for (const feed of UNCALLED.has(state) ? [] : own[number]) {
+    targets.forEach(({ target, state, calls }, number) => {
+      // What has no calls feeds nothing that others could be mistaken for. What is an error in one
+      // process may have them in another.
+      for (const feed of calls || !UNCALLED.has(state) ? own[number] : []) {
         const place = /** @type {Place} */ (places.get(feed));
         const found = users.get(place.text) ?? { place, names: new Set() };
         users.set(place.text, found);
@@ -224,25 +223,22 @@ class Feedings {
   }
 }
 
+/** @typedef {{place: Place, names: Set<string>}} Used A place, and the targets that feed it. */
+
 /**
  * Give the places, as texts, that more than one target observes into.
- * @param {Map<string, {place: Place, names: Set<string>}>} users By place.
+ * @param {Map<string, Used>} users By place.
  */
 function sharedOf(users) {
   /** @type {Set<string>} */
   const shared = new Set();
   for (const [text, { names }] of users) if (names.size > 1) shared.add(text);
-  if (users.size > MOST_PLACES) return shared;
   for (const group of Map.groupBy(users.values(), ({ place }) => place.feed.metric).values()) {
     // Where the same labels are constant, other values are other series.
     const alike = [...Map.groupBy(group, ({ place }) => place.names.join()).values()];
     alike.forEach((some, number) => {
-      for (const other of alike.slice(number + 1).flat()) {
-        for (const one of some) {
-          const areOneTarget = one.names.union(other.names).size === 1;
-          if (areOneTarget || !agree(one.place.feed, other.place.feed)) continue;
-          shared.add(one.place.text).add(other.place.text);
-        }
+      for (const others of alike.slice(number + 1)) {
+        for (const text of meeting(some, others)) shared.add(text);
       }
     });
   }
@@ -250,13 +246,23 @@ function sharedOf(users) {
 }
 
 /**
- * @param {Feed} one
- * @param {Feed} other
+ * Yield the places that have series in common with one on the other side, of another target.
+ * @param {Used[]} some With the same constant labels.
+ * @param {Used[]} others The same.
  */
-function agree(one, other) {
-  return Object.entries(one.constants).every(
-    ([name, value]) => !Object.hasOwn(other.constants, name) || other.constants[name] === value,
+function* meeting(some, others) {
+  const names = some[0].place.names.filter((each) => others[0].place.names.includes(each));
+  const sides = [some, others].map((side) =>
+    Map.groupBy(side, ({ place }) => JSON.stringify(names.map((name) => place.feed.constants[name]))),
   );
+  for (const [one, other] of [sides, sides.toReversed()]) {
+    for (const [values, here] of one) {
+      const there = new Set(other.get(values)?.flatMap((each) => [...each.names]));
+      for (const { place, names: own } of there.size ? here : []) {
+        if (there.size > 1 || own.size > 1 || !there.isSubsetOf(own)) yield place.text;
+      }
+    }
+  }
 }
 
 /**

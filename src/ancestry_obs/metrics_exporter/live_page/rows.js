@@ -123,6 +123,7 @@ export function placesOf(told, status) {
  * @param {Interval} interval
  */
 function numbersOf({ timed, failing }, rate, interval) {
+  if (rate === null) return { ...UNTOLD, quantiles: NONE, isShared: false };
   const failed = failedOf(failing, interval);
   if (!rate) {
     // Of one without calls they are others'.
