@@ -37,7 +37,6 @@ from ancestry_obs.metrics_registry import attach, connect, detach, disconnect, g
 from ancestry_obs.outlets import EXCHANGERS, Outlets
 from ancestry_obs.patcher import Patcher, running_shell
 from ancestry_obs.process_tree.member import Member
-from ancestry_obs.process_tree.totals import Totals
 from ancestry_obs.recording import Store
 
 if TYPE_CHECKING:
@@ -439,13 +438,11 @@ class Instrumentation:
     def _targets_of_all(self, *, holders: bool) -> tuple[TargetStatus, ...]:
         """Give the targets as all processes of the run know them."""
         own = self._targets(holders=holders)
-        if self._member is None:
+        if self._run is None:
             return own
         from ancestry_obs.installation_status import TargetStatus  # noqa: PLC0415 - as in `status`
 
-        whole = Totals(targets={each.target: each.as_row() for each in own})
-        whole.add(self._member.others()[0], is_living=True)
-        return tuple(TargetStatus(name, *row) for name, row in whole.reached().items())
+        return tuple(TargetStatus(name, *row) for name, row in self._run.targets(own).items())
 
     def _marked(self, targets: tuple[TargetStatus, ...]) -> tuple[TargetStatus, ...]:
         """Give the targets with those marked that nothing calls."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from time import monotonic
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 _GAUGE: Final = "gauge"
 _EXACT: Final = {"counter", "histogram", NATIVE}
+_UNNAMED: Final = "the map does not name it any more"
 
 __all__ = ["Columns", "Reading", "Run", "TargetState", "read"]
 
@@ -199,9 +201,17 @@ class Run:
         """
 
         def exchange() -> None:
-            before = self.totals(read())
+            reading = read()
+            before = self.totals(reading)
             change()
-            self._left.put(before.without(self.totals(read())))
+            now = read()
+            self._left.put(before.without(self.totals(now)))
+            known = {each.target for each in reading.targets}
+            for each in now.targets:
+                # What comes back goes on counting where it was.
+                left = self._left.targets.get(each.target)
+                if left is not None and each.target not in known and each.calls >= left[-2]:
+                    del self._left.targets[each.target]
 
         self._member.still(exchange)
 
@@ -230,19 +240,32 @@ class Run:
         whole = Totals()
         whole.add(others, is_living=True)
         whole.add(own, is_living=True)
-        columns, sampled = self._member.limited(lambda shown: _within(shown, reading, whole))
+        columns, sampled, folded = self._member.limited(
+            lambda shown: _within(shown, reading, whole)
+        )
         return Reading(
             columns=columns,
             sampled=sampled,
             targets=[
                 _TargetOfAll(target, row[0], row[-2], row[-3], row)
-                for target, row in whole.reached().items()
+                for target, row in _known(whole, reading.targets).items()
             ],
             failures=whole.failures,
-            overflows=whole.overflows,
+            overflows=Counter(whole.overflows) + Counter(folded),
             counts=whole.counts,
             processes=1 + living,
         )
+
+    def targets(self, own: Collection[TargetState]) -> dict[str, Target]:
+        """Give the targets as all processes know them.
+
+        Args:
+            own: As this process knows those of its map.
+        """
+        whole = Totals(targets={each.target: each.as_row() for each in own})
+        whole.add(Totals(targets=self._left.targets), is_living=False)
+        whole.add(self._member.others()[0], is_living=True)
+        return _known(whole, own)
 
     def _handed(self, key: Key, columns: Columns) -> Iterable[Numbers]:
         """Give the numbers of a metric as they are added; a gauge's with the time of its value.
@@ -264,12 +287,25 @@ class Run:
         return dated
 
 
+def _known(whole: Totals, own: Collection[TargetState]) -> dict[str, Target]:
+    """Give every target; what the map names no more is over, though its calls still count."""
+    named = {name for each in own for name in (each.target, *each.patterns)}
+    return {
+        name: row if not named.isdisjoint((name, *row[-3])) else ("expired", _UNNAMED, *row[2:])
+        for name, row in whole.reached().items()
+    }
+
+
 def _within(
     shown: Shown, reading: Reading, whole: Totals
-) -> tuple[list[Columns], dict[str, Sampled]]:
-    """Give the metrics of a reading as all processes have them, within the labels' limits."""
-    metrics = whole.limited(shown)
-    exemplars = whole.limited_exemplars(shown)
+) -> tuple[list[Columns], dict[str, Sampled], dict[tuple[str, str], int]]:
+    """Give the metrics of a reading as all processes have them, within the labels' limits.
+
+    Returns:
+        The metrics, what live instances say, and what became `other` by that.
+    """
+    limited = whole.limited(shown)
+    metrics, exemplars = limited.metrics, limited.exemplars
     columns: list[Columns] = []
     # What is of no family has no limits.
     sampled = dict(whole.samples)
@@ -283,7 +319,13 @@ def _within(
             aggregate, values = whole.samples[family.name]
             kept = shown.keep(key, limits, values, AGGREGATES[aggregate])
             sampled[family.name] = aggregate, kept
-    return columns, sampled
+    names = {each.family.name: each.family.spec.name for each in reading.columns}
+    folded = {
+        (names[name], label): count
+        for (name, label), count in limited.folded.items()
+        if name in names
+    }
+    return columns, sampled, folded
 
 
 def _exemplars(kept: Kept | None) -> Mapping[Labels, Mapping[int, Exemplar]]:

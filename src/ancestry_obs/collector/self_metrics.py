@@ -125,7 +125,7 @@ class SelfMetrics:
                 [
                     ((each.target,), (each.calls,))
                     for each in reading.targets
-                    if each.state != "expired"
+                    if each.calls or each.state != "expired"
                 ],
             ),
             self._expression_errors(reading),

@@ -290,9 +290,7 @@ class RunFolder:
             dead = [who for who in self._dead() if who not in merged]
             for who in dead:
                 whole.add(self._totals_of(who), is_living=False)
-            shown = self._shown_now().copy()
-            whole.metrics = whole.limited(shown)
-            whole.exemplars = whole.limited_exemplars(shown)
+            whole = whole.limited(self._shown_now().copy())
             gone = [*merged, *dead]
             self._replace(_ENDED, pack((gone, whole.as_bytes())))
             for who in gone:

@@ -64,6 +64,7 @@ class Shown:
         limits: tuple[int, ...],
         rows: Mapping[Labels, _T],
         combine: Callable[[_T, _T], _T],
+        fold: Callable[[int, _T], object] = lambda _label, _numbers: None,
     ) -> dict[Labels, _T]:
         """Keep the labels of a metric within their limits.
 
@@ -72,11 +73,16 @@ class Shown:
             limits: How many values each label may have beside `other` and `error`.
             rows: What there is by label values; those that come first get the places.
             combine: Makes one of two rows whose labels become the same.
+            fold: Called for each label, by its number, that becomes `other`, with the row.
         """
         admitted = self._values.setdefault(key, [{} for _ in limits])
         kept: dict[Labels, _T] = {}
         for labels, numbers in rows.items():
             within = tuple(map(self._within, admitted, limits, labels))
+            if within != labels:
+                for number, (value, kept_as) in enumerate(zip(labels, within, strict=True)):
+                    if value != kept_as:
+                        fold(number, numbers)
             kept[within] = combine(kept[within], numbers) if within in kept else numbers
         return kept
 

@@ -109,6 +109,8 @@ class Totals:
         overflows: Counts of values that became ``other``.
         counts: Other counts, by name.
         exemplars: Those of each metric.
+        folded: Counts of observations whose label became ``other`` as processes were added up, by
+            the metric's full name and the label.
     """
 
     metrics: dict[Key, Rows] = field(default_factory=dict)
@@ -119,6 +121,7 @@ class Totals:
     overflows: dict[tuple[str, str], int] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
     exemplars: dict[Key, Kept] = field(default_factory=dict)
+    folded: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def as_bytes(self) -> bytes:
         """Write them."""
@@ -155,6 +158,7 @@ class Totals:
         _add_counts(self.failures, other.failures)
         _add_counts(self.overflows, other.overflows)
         _add_counts(self.counts, other.counts)
+        _add_counts(self.folded, other.folded)
         for key, kept in other.exemplars.items():
             self._add_exemplars(key, kept)
 
@@ -193,8 +197,8 @@ class Totals:
                     if _is_less(counted(now.get(labels)), counted(numbers))
                 }
         for name, target in self.targets.items():
-            after = other.targets.get(name)
-            if _is_less(after and after[-_COUNTED:], target[-_COUNTED:]):
+            after, counted = other.targets.get(name), target[-_COUNTED:]
+            if any(counted) and _is_less(after and after[-_COUNTED:], counted):
                 left.targets[name] = target
         left.failures = _fewer(self.failures, other.failures)
         left.overflows = _fewer(self.overflows, other.overflows)
@@ -213,30 +217,33 @@ class Totals:
         self.failures |= other.failures
         self.overflows |= other.overflows
 
-    def limited(self, shown: Shown) -> dict[Key, Rows]:
-        """Give the rows of each metric with every label kept to as many values as it may have.
+    def limited(self, shown: Shown) -> Totals:
+        """Give them with every label kept to as many values as it may have.
 
         Each process keeps its own limits. What many short ones have seen may be more.
 
         Args:
             shown: What has a place.
         """
-        return {
-            key: shown.keep(key, self.limits[key], rows, partial(combined, key[1]))
-            for key, rows in self.metrics.items()
-        }
+        folded = dict(self.folded)
 
-    def limited_exemplars(self, shown: Shown) -> dict[Key, Kept]:
-        """Give the exemplars under the labels that their series have by `limited`.
+        def rows_of(key: Key, rows: Rows) -> Rows:
+            name, kind, labels, _ = key
 
-        Args:
-            shown: What has a place; each series has got its own by now.
-        """
-        return {
+            def fold(number: int, numbers: Numbers) -> None:
+                place = name, labels[number]
+                folded[place] = folded.get(place, 0) + _observations(kind, numbers)
+
+            return shown.keep(key, self.limits[key], rows, partial(combined, kind), fold)
+
+        metrics = {key: rows_of(key, rows) for key, rows in self.metrics.items()}
+        # Each series has got its place by now.
+        exemplars = {
             key: shown.keep(key, self.limits[key], kept, _newest)
             for key, kept in self.exemplars.items()
             if key in self.limits
         }
+        return replaced(self, metrics=metrics, exemplars=exemplars, folded=folded)
 
     def _add_exemplars(self, key: Key, kept: Kept) -> None:
         mine = self.exemplars.setdefault(key, {})
@@ -320,6 +327,27 @@ def _native_combined(some: Any, others: Any) -> Any:  # noqa: ANN401 - see `Numb
     classic = tuple(map(add, some[0], others[0]))
     both = added(buckets_of(some), buckets_of(others))
     return plain_of((classic, *both, some[-1] + others[-1]))
+
+
+def _observations(kind: str, numbers: Any) -> int:  # noqa: ANN401 - see `Numbers`
+    """Tell how often a series was fed, as far as its numbers do; never less than before.
+
+    A counter may go up by other steps than one: what it has come to, in whole ones. Of a gauge
+    there is only the last value. What is in flight is over when its process is, and is no count.
+    """
+    match kind:
+        case "counter":
+            return -(-int(numbers[0]) // _UNIT)
+        case "histogram":
+            return int(sum(numbers[:-1]))
+        case "ratio":
+            return int(numbers[1])
+        case "native_histogram":
+            return buckets_of(numbers).observations
+        case "gauge":
+            return 1
+        case _:
+            return 0
 
 
 def _counted(kind: str, numbers: Numbers | None) -> Numbers | None:

@@ -489,7 +489,7 @@ def test_a_change_is_made_while_nothing_is_handed_over(process):
 
 def test_the_labels_of_a_page_are_limited_whatever_happens(process, counted, monkeypatch):
     def keep(shown):
-        return set(counted(1, b=1, a=1).limited(shown).popitem()[1])
+        return set(counted(1, b=1, a=1).limited(shown).metrics.popitem()[1])
 
     monkeypatch.setattr(os, "replace", lambda *_: _raise(OSError(errno.ENOSPC, "No space")))
     assert process.member.limited(keep) == {("b",), ("other",)}

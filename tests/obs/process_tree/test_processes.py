@@ -539,6 +539,70 @@ def test_another_map_in_one_process_lets_no_series_go_back(run):
     assert page['ancestry_obs_calls_total{target="shop:price"}'] == 9
 
 
+OVERFLOW = 'ancestry_obs_label_overflow_total{label="book",metric="prices_total"}'
+
+
+def test_what_has_no_room_on_the_page_is_counted_as_overflow(run):
+    """Each child keeps the limit of five by itself; all of them together do not."""
+    run.start("""
+        for number in range(80):
+            if not os.fork():
+                price(f"book {number}"); price(f"book {number}")
+                os._exit(0)
+            os.wait()
+        for number in range(9):
+            price(f"book {number}")
+        print(flush=True)
+        input()
+    """)
+    run.hear()
+    assert run.prices() == 169
+    other = run.seen['shop_prices_total{book="other"}']
+    assert (other, run.seen[OVERFLOW]) == (154, 154)
+    until(lambda: any(run.runs.glob("ancestry-obs-run-*/ended")))
+    assert run.prices() == 169
+    run.say()
+    _, page = run.end()
+    assert (page['shop_prices_total{book="other"}'], page[OVERFLOW]) == (154, 154)
+
+
+def test_what_a_reload_takes_out_is_over_and_stays_counted(run):
+    run.start("""
+        from copy import deepcopy
+        def told():
+            seen = {each.target: (each.state, each.calls) for each in ancestry_obs.status().targets}
+            print(json.dumps(seen), flush=True)
+            input()
+        import json
+        other = deepcopy(plan["map"])
+        other["instrument"][0]["target"] = "shop:cost"
+        price()
+        if not os.fork():
+            price()
+            os._exit(0)
+        os.wait()
+        for each in (other, plan["map"]):
+            told()
+            ancestry_obs.reload(each)
+        price()
+        told()
+    """)
+    info = 'ancestry_obs_target_info{state="%s",target="shop:price"} 1.0'
+    for state, calls, more in (
+        ("installed", 2, {}),
+        ("expired", 2, {"shop:cost": ["error", 0]}),
+        ("installed", 3, {}),
+    ):
+        assert json.loads(run.hear()) == {"shop:price": [state, calls], **more}
+        page = run.read()
+        assert info % state in page
+        assert page.count("ancestry_obs_target_info{") == 1 + len(more)
+        assert run.seen['ancestry_obs_calls_total{target="shop:price"}'] == calls
+        run.say()
+    _, page = run.end(quiet=False)
+    assert page['ancestry_obs_calls_total{target="shop:price"}'] == 3
+
+
 def test_counts_of_the_toolkit_are_no_childs_twice(run):
     """A forked child begins its own counts, such as of failures, from nothing."""
     with socket.create_server(("127.0.0.1", run.port)):

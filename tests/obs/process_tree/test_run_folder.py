@@ -455,7 +455,8 @@ def test_label_values_are_kept_to_as_many_as_may_be(folder, calls, counted, in_c
 
 def test_what_was_shown_stays_when_files_are_merged(folder, counted, in_child):
     def keep(shown, totals):
-        return {label: n for (label,), (n,) in next(iter(totals.limited(shown).values())).items()}
+        (rows,) = totals.limited(shown).metrics.values()
+        return {label: n for (label,), (n,) in rows.items()}
 
     # Shown while its process runs, and the other ones have not been merged.
     living, reader = RunFolder(folder), RunFolder(folder)
@@ -474,7 +475,11 @@ def test_what_was_shown_stays_when_files_are_merged(folder, counted, in_child):
 
 def test_what_two_pages_show_at_once_is_within_the_limits_too(folder, counted):
     def keep(totals):
-        return lambda shown: {label for rows in totals.limited(shown).values() for (label,) in rows}
+        def labels(shown):
+            every = totals.limited(shown).metrics.values()
+            return {label for rows in every for (label,) in rows}
+
+        return labels
 
     some, other = RunFolder(folder), RunFolder(folder)
     assert some.shown(keep(counted(2, a=1, b=1))) == {"a", "b"}
@@ -484,7 +489,7 @@ def test_what_two_pages_show_at_once_is_within_the_limits_too(folder, counted):
 
 def test_where_it_cannot_be_noted_the_page_goes_on_with_what_it_knows(folder, counted, monkeypatch):
     def keep(shown):
-        return set(counted(1, b=1, a=1).limited(shown).popitem()[1])
+        return set(counted(1, b=1, a=1).limited(shown).metrics.popitem()[1])
 
     mine = RunFolder(folder)
     with monkeypatch.context() as patch:

@@ -247,8 +247,49 @@ def test_a_label_has_as_many_values_as_the_map_says():
 def test_limited_leaves_the_rows_as_they_were():
     key = KEYS["counter"]
     whole = Totals(metrics={key: {("a",): (1,), ("b",): (2,), ("c",): (4,)}}, limits={key: (1,)})
-    assert whole.limited(Shown()) == {key: {("a",): (1,), ("other",): (6,)}}
+    assert whole.limited(Shown()).metrics == {key: {("a",): (1,), ("other",): (6,)}}
     assert len(whole.metrics[key]) == 3
+
+
+NUMBERS = {
+    "counter": ((exact(3),), 3),
+    "a counter of seconds": ((exact(2.25),), 3),
+    "histogram": ((2, 3, exact(0.5)), 5),
+    "native_histogram": (((), 3, 0.0, 1, {0: 2, 5: 3}, {}, exact(9)), 6),
+    "ratio": ((1, 4), 4),
+    "gauge": ((7.0, 1.0), 1),
+    "in_flight": ((2,), 0),
+}
+
+
+@pytest.mark.parametrize("what", NUMBERS)
+def test_what_became_other_is_counted(what):
+    numbers, count = NUMBERS[what]
+    key = ("shop_m", "counter" if what.startswith("a ") else what, ("x", "y"), ())
+    rows = {("a", "p"): numbers, ("b", "p"): numbers, ("b", "q"): numbers, ("other", "p"): numbers}
+    whole = Totals(metrics={key: rows}, limits={key: (1, 9)}, folded={("shop_m", "x"): 5})
+    assert whole.limited(Shown()).folded == {("shop_m", "x"): 5 + 2 * count}
+    assert whole.folded == {("shop_m", "x"): 5}
+    assert added([whole, whole]).folded == {("shop_m", "x"): 10}
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcd"), st.floats(0, 9)), max_size=9), st.data())
+def test_what_became_other_is_never_less_whatever_is_merged_before(numbers, data):
+    key, shown = KEYS["counter"], Shown()
+
+    def totals(label, number):
+        return Totals(metrics={key: {(label,): (exact(number),)}}, limits={key: (1,)})
+
+    def folded(parts):
+        return sum(added(parts).limited(shown).folded.values())
+
+    parts = [totals("a", 1), *(totals(*each) for each in numbers)]
+    before = folded(parts)
+    cut = data.draw(st.integers(1, len(parts)))
+    merged = added(parts[:cut]).limited(shown)
+    assert before <= folded([merged, *parts[cut:]])
+    more = data.draw(st.lists(st.tuples(st.sampled_from("abcd"), st.floats(0, 9)), max_size=3))
+    assert before <= folded([merged, *parts[cut:], *(totals(*each) for each in more)])
 
 
 def test_exemplars_go_where_their_series_went():
@@ -256,6 +297,6 @@ def test_exemplars_go_where_their_series_went():
     rows = {(name,): (1,) for name in "abc"}
     kept = {(name,): {0: ((("trace_id", name),), 1.0, time)} for time, name in enumerate("acb")}
     whole = Totals(metrics={key: rows}, limits={key: (1,)}, exemplars={key: kept})
-    whole.limited(shown)
-    assert whole.limited_exemplars(shown) == {key: {("a",): kept["a",], ("other",): kept["b",]}}
+    limited = whole.limited(shown)
+    assert limited.exemplars == {key: {("a",): kept["a",], ("other",): kept["b",]}}
     assert len(whole.exemplars[key]) == 3

@@ -22,7 +22,7 @@ const STATES = new Map([
   ["pending", "pending: its module is not imported yet"],
   ["installed", "installed: its calls are measured"],
   ["idle", "idle: it is measured, and nothing has called it"],
-  ["expired", "expired: the map measured it until a date that has passed"],
+  ["expired", "expired: the map measures it no more"],
 ]);
 
 /** A drawing with a legend: what each line is, and what it is now. */
