@@ -355,6 +355,7 @@ class Instrumentation:
             read if run is None else partial(run.whole, read),
             lambda reading: self._expectation.idle(reading.targets),
             self._begun,
+            (self.map_error, self._outlets.error, self._outlets.end_error),
         )
 
     @property

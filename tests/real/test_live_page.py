@@ -364,6 +364,24 @@ def test_a_program_that_ends_is_told_and_waited_for(open_page, start_shop):
     page.until(lambda: page.find("#connection").text == "Live", "the program")
 
 
+def test_a_map_with_a_mistake_is_told_with_the_next_look(open_page, real, tmp_path):
+    (tmp_path / "tree.py").write_text("import sys\nprint('ready', flush=True)\nsys.stdin.read()\n")
+    path = tmp_path / "tree.toml"
+    path.write_text(TREE_MAP)
+    port = real.free_port()
+    run = (sys.executable, "-m", "ancestry_obs", "run", "--map", "tree.toml", "--port", str(port))
+    watching = {"METRICS_MAP_WATCH": "true"}
+    running = real.start("tree", [*run, "--", sys.executable, "tree.py"], tmp_path, watching)
+    running.wait_for("ready")
+    page = open_page(f"http://127.0.0.1:{port}/")
+    page.until(lambda: page.targets, "the targets")
+    # It asks for all of its status after a minute, which does not pass here.
+    page.driver.execute_script("const now = performance.now(); performance.now = () => now;")
+    path.write_text(TREE_MAP.replace("version = 1", "version = 7"))
+    page.until(lambda: "version" in page.find("#remarks").text, "the mistake")
+    running.finish()
+
+
 TREE = """
 import multiprocessing, sys
 

@@ -16,7 +16,7 @@ from ancestry_obs.collector.blocks import apart, block_of
 from ancestry_obs.collector.self_metrics import OVERHEAD, SAMPLED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterator, Mapping
+    from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 
     from ancestry_obs.collector.reading import Columns, Reading
     from ancestry_obs.process_tree.totals import Labels, Numbers, Sampled
@@ -34,6 +34,7 @@ def write_numbers(
     read: Callable[[], Reading],
     idle: Callable[[Reading], Container[str]],
     begun: str,
+    wrong: Sequence[str] = (),
     clock: Callable[[], float] = thread_time,
 ) -> Iterator[bytes]:
     """Write what the page shows of this moment.
@@ -42,10 +43,11 @@ def write_numbers(
         read: Gives what was measured.
         idle: Gives the targets of it that nothing calls.
         begun: Is another text where what is counted has begun anew.
+        wrong: What `status()` has against the map, the exporter and the end.
         clock: Seconds of a processor that the thread has taken.
 
     Yields:
-        One object of JSON, piece by piece: ``begun``; ``processes``, how many there are;
+        One object of JSON, piece by piece: ``begun``; ``wrong``; ``processes``, how many there are;
         ``scrapes``, how many there were and their seconds; ``overhead``, what measuring takes of a
         processor, or null; ``sampled``, targets of which some calls are timed; ``failures`` and
         ``overflows``, counts behind what they are of; ``targets``, each with state and calls;
@@ -55,18 +57,19 @@ def write_numbers(
         this took.
     """
     began = clock()
-    for text in _texts(read(), idle, begun):
+    for text in _texts(read(), idle, begun, wrong):
         yield text.encode()
     yield f',"spent":{clock() - began:.6f}}}\n'.encode()
 
 
 def _texts(
-    reading: Reading, idle: Callable[[Reading], Container[str]], begun: str
+    reading: Reading, idle: Callable[[Reading], Container[str]], begun: str, wrong: Sequence[str]
 ) -> Iterator[str]:
     counts, is_idle = reading.counts, idle(reading)
     overhead = reading.sampled.get(OVERHEAD, _NO_SAMPLE)[1]
     head = {
         "begun": begun,
+        "wrong": list(wrong),
         "processes": reading.processes,
         "scrapes": (counts.get("scrapes", 0), counts.get("scrape_nanoseconds", 0) / 1e9),
         "overhead": next(iter(overhead.values()), None),

@@ -32,6 +32,7 @@ __all__ = ["Asking", "Exporter"]
 # What a target's state and reason follow from.
 _TELLING = ("ancestry_obs_target_info", "ancestry_obs_sampled")
 _SCRAPES = "ancestry_obs_scrape_seconds"
+_STATUS_SECONDS = 60
 
 
 class Exporter:
@@ -39,7 +40,8 @@ class Exporter:
 
     The page `/status` costs the program more than `/metrics` does, since it looks for who holds
     what could only be given a proxy: it is asked for again where a state is another one,
-    another target is sampled, or there are other metrics.
+    another target is sampled, or there are other metrics; and after a minute, for what is wrong
+    with the map or the exporter.
 
     Args:
         ask: Gives what a function makes of one of its pages, or raises an `ExporterError`.
@@ -51,6 +53,7 @@ class Exporter:
         self._clock = clock
         self._known: tuple[object, Status, Sequence[Feed]] | None = None
         self._looks = 0.0
+        self._status_at = 0.0
 
     def scrape(self) -> Scrape:
         """Ask it.
@@ -64,9 +67,10 @@ class Exporter:
         told = frozenset(metrics), [e.values.keys() for n, e in metrics.items() if n in _TELLING]
         looks = sum(metrics[_SCRAPES].values.values()) if _SCRAPES in metrics else 0.0
         # Another process may have another map.
-        if self._known is None or self._known[0] != told or looks < self._looks:
+        is_old = at - self._status_at > _STATUS_SECONDS
+        if self._known is None or self._known[0] != told or looks < self._looks or is_old:
             status, feeds = self._ask("/status", _read_status)
-            self._known = told, status, feeds
+            self._known, self._status_at = (told, status, feeds), at
         self._looks = looks
         return Scrape(at, metrics, self._known[1], self._known[2])
 

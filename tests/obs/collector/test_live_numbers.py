@@ -22,6 +22,7 @@ def pieces_of(setting, idle=(), begun="1"):
             lambda: setting.self_metrics.read(setting.samples),
             lambda reading: idle,
             begun,
+            ("the map stays",),
             clock=lambda: next(ticks),
         )
     )
@@ -51,6 +52,7 @@ def test_all_that_the_page_shows(setting, specs):
     told = numbers_of(setting)
     assert told == {
         "begun": "1",
+        "wrong": ["the map stays"],
         "processes": 1,
         "scrapes": [1, 0.5],
         "overhead": None,

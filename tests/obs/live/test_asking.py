@@ -92,6 +92,18 @@ def test_it_is_asked_for_where_another_process_answers(exporter, program):
     assert exporter.scrape().status is not first.status
 
 
+def test_what_no_metric_tells_is_there_after_a_minute(program):
+    times = iter([100, 160, 161, 221])
+    exporter = Exporter(program.ask, times.__next__)
+    exporter.scrape()
+    program.page["map_error"] = "shop.toml:3: mistake"
+    assert [exporter.scrape().status.map_error for _ in range(3)] == [
+        "",
+        *["shop.toml:3: mistake"] * 2,
+    ]
+    assert program.asked.count("/status") == 2
+
+
 def test_an_exporter_that_tells_no_feeds(exporter, program):
     del program.page["feeds"]
     assert exporter.scrape().feeds == []

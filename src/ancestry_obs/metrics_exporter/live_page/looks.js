@@ -6,6 +6,7 @@
  * What `collector/live_numbers.py` writes; lists of targets and counts have the number at their end.
  * @typedef {object} Answer
  * @property {string} begun
+ * @property {string[]} wrong What `/status` has against the map, the exporter and the end.
  * @property {number} processes
  * @property {[number, number]} scrapes How many there were, and how many seconds they took.
  * @property {number | null} overhead
@@ -160,8 +161,8 @@ export class Reader {
     const metrics = answer.metrics.map((each) => this.#metric(each));
     for (const each of metrics) read.set(each.name, each);
     this.#before = read;
-    const { begun, processes, scrapes, overhead, overflows, sampled, spent } = answer;
-    const told = [processes, sampled, metrics.map(({ name }) => name), targets.map(([, state]) => state)];
+    const { begun, wrong, processes, scrapes, overhead, overflows, sampled, spent } = answer;
+    const told = [wrong, processes, sampled, metrics.map(({ name }) => name), targets.map(([, state]) => state)];
     return {
       at, begun, processes, scrapes, overhead, spent, targets, overflows, calls, failures: failed,
       metrics: new Map(metrics.map((each) => [each.name, each])),
