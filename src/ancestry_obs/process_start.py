@@ -20,6 +20,7 @@ from ancestry_obs.kept_modules import kept_modules
 from ancestry_obs.notices import Notices, say_without_logging
 from ancestry_obs.process_tree import launch_note
 from ancestry_obs.process_tree.launch_note import is_command, is_first_to, is_shown
+from ancestry_obs.process_tree.new_run import take_away
 from ancestry_obs.variables import NO_FOLDER
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def begin(folder: str) -> None:
             main_program.follow(watches_end=lifecycle.pushes())
     except ObservabilityError as error:
         if is_command(folder):
-            _refuse(error)
+            _refuse(error, folder)
         logger.warning("not measured: %s", error)
     except Exception as error:  # noqa: BLE001 - see above
         logger.warning("not measured: %s: %s", type(error).__name__, error)
@@ -72,9 +73,12 @@ def _code_cache(folder: str) -> str | None:
     return setting
 
 
-def _refuse(error: ObservabilityError) -> None:
+def _refuse(error: ObservabilityError, folder: str) -> None:
     lines = "".join(f"ancestry-obs: {line}\n" for line in str(error).splitlines())
-    os.write(2, lines.encode(errors="backslashreplace"))
+    # It may be closed.
+    with suppress(OSError):
+        os.write(2, lines.encode(errors="backslashreplace"))
+    take_away(folder)
     # Python takes an exception here for its own failure, and says so at length.
     os._exit(_USAGE)
 

@@ -7,7 +7,6 @@ says what, where and the remedy, on stderr; what a program would read is on stdo
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import TYPE_CHECKING, NoReturn
 
 from ancestry_obs.cli import (
@@ -25,6 +24,7 @@ from ancestry_obs.cli import (
     suggest,
     top,
 )
+from ancestry_obs.cli.output import tell
 from ancestry_obs.exceptions import ObservabilityError
 from ancestry_obs.mapfile.report import nearest_name
 from ancestry_obs.version import __version__
@@ -69,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         code: int = arguments.command(arguments)
     except ObservabilityError as error:
         for line in str(error).splitlines():
-            print(f"ancestry-obs: {line}", file=sys.stderr)  # noqa: T201  a command prints
+            tell(f"ancestry-obs: {line}")
         return _USAGE
     return code
 

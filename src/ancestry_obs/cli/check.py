@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from ancestry_obs.checking.checker import Checker, Verdict
 from ancestry_obs.checking.repair import renamed
 from ancestry_obs.cli.imported import examine
-from ancestry_obs.cli.map_argument import STANDARD_INPUT, load_argument
+from ancestry_obs.cli.map_argument import STANDARD_INPUT, load_argument, refuse_twice
 from ancestry_obs.cli.monitored import namespace_of
 from ancestry_obs.cli.verdicts import WRITERS, Checked
 from ancestry_obs.exceptions import MapError, ObservabilityError
@@ -68,6 +68,7 @@ def command(arguments: argparse.Namespace) -> int:
     Raises:
         ObservabilityError: there is no such file, or it cannot be read or mended.
     """
+    refuse_twice(arguments.maps)
     names = [name for given in arguments.maps for name in maps_in(given)]
     checker = Checker.of_folder()
     look: Callable[[MapSpec], Verdict] = checker.check

@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 
     from ancestry_obs.exceptions import LaunchError
 
-__all__ = ["Found", "find", "refusal"]
+__all__ = ["Found", "by_shell", "find", "refusal"]
 
 _SCRIPTS: Final = (".py", ".pyw", ".pyc", ".pyz", ".pyzw", ".zip", ".whl")
 _LONGEST_LINE: Final = 512
+_SHELL: Final = "/bin/sh"
 # Those that a value follows, in the same word or as the next one.
 _WITH_VALUE: Final = ("W", "X")
 # Those that end the options.
@@ -83,9 +84,26 @@ def find(words: list[str]) -> Found:
     return Found(file, [file if name == file else name, *rest], is_python=False)
 
 
+def by_shell(found: Found) -> Found | None:
+    """Give how a shell runs what the system does not: a script without a first line `#!`.
+
+    Args:
+        found: what has no format that the system knows (ENOEXEC).
+
+    Returns:
+        Nothing where it is no text either, such as a program of another machine.
+    """
+    try:
+        is_text = b"\0" not in _first_line(found.file)
+    except OSError:
+        return None
+    words = [_SHELL, found.file, *found.words[1:]]
+    return Found(_SHELL, words, is_python=False) if is_text else None
+
+
 def refusal(file: str, error: OSError) -> LaunchError:
     """Give what to say where something cannot be executed."""
-    return _error(f"{file}: cannot be executed: {error.strerror}; is it a program?")
+    return _error(f"{file}: cannot be executed: {error.strerror}; is it a program of this machine?")
 
 
 def _python(words: list[str]) -> Found:
@@ -114,8 +132,7 @@ def _file(name: str) -> str:
 def _interpreter(file: str) -> list[str]:
     """Give the words of a script's first line that names what runs it; none if there is none."""
     try:
-        with open(file, "rb") as script:  # noqa: PTH123  as above
-            line = script.read(_LONGEST_LINE).split(b"\n", 1)[0]
+        line = _first_line(file)
     except OSError:
         return []
     if not line.startswith(b"#!"):
@@ -124,6 +141,11 @@ def _interpreter(file: str) -> list[str]:
     if words and os.path.basename(words[0]) == "env":  # noqa: PTH119  as above
         words = [each for each in words[1:] if each != "-S" and "=" not in each]
     return words
+
+
+def _first_line(file: str) -> bytes:
+    with open(file, "rb") as script:  # noqa: PTH123  as above
+        return script.read(_LONGEST_LINE).split(b"\n", 1)[0]
 
 
 def _is_python(name: str) -> bool:

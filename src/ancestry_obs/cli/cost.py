@@ -133,7 +133,7 @@ def _measured(spec: MapSpec, file: str, words: Sequence[str], rounds: int) -> Co
 
 def _tell(what: str) -> None:
     """Say on a terminal how far it is; the next one takes the line's place."""
-    if sys.stderr.isatty():
+    if sys.stderr is not None and sys.stderr.isatty():
         print(f"\r\033[K{what}", end="", file=sys.stderr, flush=True)  # noqa: T201  a command prints
 
 

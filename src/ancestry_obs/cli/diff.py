@@ -5,12 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from ancestry_obs.cli.map_argument import (
+    MAP_OR_STANDARD_INPUT,
+    STANDARD_INPUT,
+    STANDARD_INPUT_NAME,
+    load_argument,
+    refuse_twice,
+)
 from ancestry_obs.cli.monitored import namespace_of
 from ancestry_obs.cli.output import counted, say, say_json
 from ancestry_obs.cli.verdicts import annotation, paragraph
 from ancestry_obs.comparison import breaks, compare, uses_in, uses_of
 from ancestry_obs.exceptions import Finding, Where
-from ancestry_obs.mapfile import load
 from ancestry_obs.monitoring import Catalogue, load_plan
 
 if TYPE_CHECKING:
@@ -24,8 +30,8 @@ _COLOURS: Final = {"removed": "red", "added": "green", "changed": "yellow", "ren
 _BELOW: Final = " " * 8
 _EPILOG: Final = """\
 What breaks is looked for in the dashboard and the rules that are generated
-from OLD, and in what --uses names. OLD may be what a shell makes of another
-version: <(git show main:obs.toml)
+from OLD, and in what --uses names. OLD may be another version:
+  git show main:obs.toml | ancestry-obs diff - obs.toml
 
 The exit code is 1 if something breaks, 0 if not, whatever else differs.
 """
@@ -41,8 +47,10 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         epilog=_EPILOG,
         formatter_class=RawDescriptionHelpFormatter,
     )
-    parser.add_argument("old", metavar="OLD", help="the map that programs run with")
-    parser.add_argument("new", metavar="NEW", help="the map that they are to run with")
+    parser.add_argument(
+        "old", metavar="OLD", help=f"what programs run with: {MAP_OR_STANDARD_INPUT}"
+    )
+    parser.add_argument("new", metavar="NEW", help="the map that they are to run with, or -")
     parser.add_argument(
         "--uses",
         metavar="FILE",
@@ -68,7 +76,10 @@ def command(arguments: argparse.Namespace) -> int:
     Raises:
         ObservabilityError: a map has mistakes, or a file cannot be read.
     """
-    old, new = load(arguments.old), load(arguments.new)
+    names = [arguments.old, arguments.new]
+    refuse_twice(names)
+    old, new = map(load_argument, names)
+    was, now = (STANDARD_INPUT_NAME if each == STANDARD_INPUT else each for each in names)
     namespace = namespace_of(arguments.namespace)
     before, after = Catalogue(old, namespace), Catalogue(new, namespace)
     uses = [*uses_of(before, load_plan(old.source, before))]
@@ -81,11 +92,12 @@ def command(arguments: argparse.Namespace) -> int:
     elif arguments.format == "github":
         for each in broken:
             finding = Finding(
-                f"{each.use.what}: {'; '.join(each.reasons)}", Where(arguments.new, None, "")
+                f"{each.use.what}: {'; '.join(each.reasons)}",
+                Where(each.use.where or now, None, ""),
             )
             say(annotation("error", finding))
     else:
-        for line in _lines(arguments.old, arguments.new, found, broken):
+        for line in _lines(was, now, found, broken):
             say(line)
     return 1 if broken else 0
 

@@ -11,6 +11,7 @@ import logging
 import pkgutil
 import sys
 from contextlib import contextmanager, redirect_stdout
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from time import time
 from typing import TYPE_CHECKING
@@ -19,13 +20,14 @@ from ancestry_obs.checking.modules import Finder, program_folders
 from ancestry_obs.checking.remarks import ends, remarks
 from ancestry_obs.exceptions import Finding
 from ancestry_obs.explanation import Way
+from ancestry_obs.frozen import replaced
 from ancestry_obs.lifecycle import build
 from ancestry_obs.mapfile import parse_target
 from ancestry_obs.recording.failures import came_from_outside
 from ancestry_obs.settings import ObservabilitySettings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from ancestry_obs.compiler.weaving import Woven
     from ancestry_obs.exceptions import Where
@@ -50,7 +52,7 @@ def examine(spec: MapSpec) -> tuple[list[Finding], list[str]]:
     return findings, [*_notes(targets), *remarks(spec), *ends(spec, time())]
 
 
-def woven(spec: MapSpec, targets: Iterable[str]) -> list[tuple[list[Way], list[Finding]]]:
+def woven(spec: MapSpec, targets: Sequence[str]) -> list[tuple[list[Way], list[Finding]]]:
     """Tell how the functions that targets of the map lead to are woven.
 
     Args:
@@ -58,10 +60,36 @@ def woven(spec: MapSpec, targets: Iterable[str]) -> list[tuple[list[Way], list[F
         targets: as the map writes them.
 
     Returns:
-        For each target how each of its functions is woven, and why one is not.
+        For each target how each of its functions is woven, and why one is not. What is over is
+        woven no more, but has its functions, too.
     """
     with _installed(spec) as instrumentation:
-        return [_woven(spec, instrumentation, target) for target in targets]
+        told = {target: _woven(spec, instrumentation, target) for target in targets}
+        over = [each for each, (ways, _) in told.items() if not ways and _over_since(spec, each)]
+        # Another target may still have them woven.
+        others = instrumentation.reports(_places(spec)) if over else []
+        in_force = {each.target: _way(each) for each in others}
+    if over:
+        # Nothing but weaving leads to the functions.
+        lasting = [replaced(each, until=None) for each in spec.instruments]
+        endless = replaced(spec, instruments=tuple(lasting))
+        with _installed(endless) as instrumentation:
+            for target in over:
+                ways, findings = _woven(endless, instrumentation, target)
+                why = f"over since {_over_since(spec, target)}"
+                now = [
+                    in_force.get(w.target) or replace(w, way="", why=why, source="") for w in ways
+                ]
+                told[target] = now, findings
+    return [told[each] for each in targets]
+
+
+def _over_since(spec: MapSpec, target: str) -> str:
+    """Give since when instruments measure nothing at a target; empty if one of them does."""
+    asking = [each for each in spec.instruments if target in each.targets]
+    if not asking or not all(each.is_over(time()) for each in asking):
+        return ""
+    return max(asking, key=lambda each: each.until or 0).end
 
 
 def _woven(

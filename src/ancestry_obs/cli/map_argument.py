@@ -10,9 +10,17 @@ from ancestry_obs.mapfile import load, load_text
 from ancestry_obs.mapfile.map_text import read_stream
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ancestry_obs.mapfile import MapSpec
 
-__all__ = ["MAP_OR_STANDARD_INPUT", "STANDARD_INPUT", "STANDARD_INPUT_NAME", "load_argument"]
+__all__ = [
+    "MAP_OR_STANDARD_INPUT",
+    "STANDARD_INPUT",
+    "STANDARD_INPUT_NAME",
+    "load_argument",
+    "refuse_twice",
+]
 
 STANDARD_INPUT: Final = "-"
 """What is written in the place of a file's name."""
@@ -31,6 +39,18 @@ def load_argument(name: str) -> MapSpec:
     if name == STANDARD_INPUT:
         return load_text(_standard_input(), STANDARD_INPUT_NAME)
     return load(name)
+
+
+def refuse_twice(names: Sequence[str]) -> None:
+    """Refuse standard input for more than one of several maps.
+
+    Raises:
+        ObservabilityError: It is named twice.
+    """
+    if names.count(STANDARD_INPUT) > 1:
+        raise ObservabilityError(
+            f"{STANDARD_INPUT}: standard input can be read once; name files for the other maps"
+        )
 
 
 def _standard_input() -> str:

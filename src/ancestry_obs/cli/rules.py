@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ancestry_obs.cli.monitored import add_arguments, monitored, written
-from ancestry_obs.cli.output import say
+from ancestry_obs.cli.output import say, say_source
 from ancestry_obs.monitoring import build_rules, rules_yaml
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def command(arguments: argparse.Namespace) -> int:
     groups = build_rules(plan, catalogue, job)
     text = rules_yaml(groups, Path(arguments.map).name)
     if arguments.output is None:
-        say(text.rstrip("\n"))
+        say_source(text.rstrip("\n"))
     else:
         say(written(arguments.output, text))
     return 0

@@ -9,6 +9,7 @@ Nothing is imported here that is not needed: the program waits for it.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 
@@ -21,7 +22,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
-    from typing import Any, Final
+    from typing import Any, Final, NoReturn
+
+    from ancestry_obs.cli.command_line import Found
 
 __all__ = ["add_parser", "run_at_once"]
 
@@ -34,13 +37,15 @@ COMMAND is what a shell takes, and is run as it is:
   ancestry-obs run --map my.toml -- bash -c "python 1.py && python 2.py"
 A Python script that is no executable, a folder with __main__.py, an archive
 (.pyz) and -m are run by this Python, everything else by what its first line or
-PATH says. -- may be left out.
+PATH says, or by /bin/sh. -- may be left out.
 
-Every Python process that comes of it is measured, whoever starts it:
+The Python processes that come of it are measured, whoever starts them:
 PYTHONPATH leads each of them to a sitecustomize.py that installs the map
-before the program. A Python that ancestry-obs is not installed for runs as it
-would, and so does whatever is no Python. Options that make Python ignore
-PYTHONPATH (-I, -E, -S) are refused.
+before the program. These run as they would, and are not counted:
+  - a Python that ancestry-obs is not installed for, and whatever is no Python;
+  - a child that is started with -I, -E or -S, which make Python ignore
+    PYTHONPATH; for COMMAND itself they are refused;
+  - a child that is started with a cleared environment, such as by env -i.
 
 Targets in the program's own file are named by its module name (prog:function)
 or by __main__.
@@ -97,8 +102,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def command(arguments: argparse.Namespace) -> int:
     """Become the program, for arguments that are written in an unusual way.
 
-    Raises:
-        ObservabilityError: settings, map or command are wrong; nothing of the program was run.
+    Returns:
+        The exit code where that is not possible.
     """
     if not arguments.program:
         arguments.needs_program.error("the following arguments are required: COMMAND")
@@ -115,7 +120,7 @@ def command(arguments: argparse.Namespace) -> int:
         for option, name in _OPTIONS.items()
         if getattr(arguments, option[2:]) is not None
     }
-    return _become(given, arguments.program)
+    return _become_or_tell(given, arguments.program)
 
 
 def run_at_once(words: Sequence[str]) -> int | None:
@@ -129,18 +134,7 @@ def run_at_once(words: Sequence[str]) -> int | None:
         to be read by who can explain them.
     """
     given, program = _read(words)
-    if not program:
-        return None
-    try:
-        return _become(given, program)
-    except Exception as error:
-        from ancestry_obs.exceptions import ObservabilityError  # noqa: PLC0415  see above
-
-        if not isinstance(error, ObservabilityError):
-            raise
-        for line in str(error).splitlines():
-            print(f"ancestry-obs: {line}", file=sys.stderr)  # noqa: T201  a command prints
-        return _USAGE
+    return _become_or_tell(given, program) if program else None
 
 
 def _read(words: Sequence[str]) -> tuple[dict[str, object], list[str]]:
@@ -162,39 +156,83 @@ def _read(words: Sequence[str]) -> tuple[dict[str, object], list[str]]:
     return given, list(words[at + 1 :] if list(words[at : at + 1]) == ["--"] else words[at:])
 
 
-def _become(given: dict[str, object], program: list[str]) -> int:
+def _become_or_tell(given: dict[str, object], program: list[str]) -> int:
+    """Become the program; where that is not possible, say why, and give the exit code."""
+    try:
+        _become(given, program)
+    except Exception as error:
+        from ancestry_obs.exceptions import ObservabilityError  # noqa: PLC0415  see above
+
+        if not isinstance(error, ObservabilityError):
+            raise
+        # `print` takes standard output where standard error is closed.
+        for line in str(error).splitlines() if sys.stderr is not None else ():
+            print(f"ancestry-obs: {line}", file=sys.stderr)  # noqa: T201  a command prints
+        return _USAGE
+
+
+def _become(given: dict[str, object], program: list[str]) -> NoReturn:
     """Execute the command in place of this process.
 
     Raises:
-        ObservabilityError: as for `command`.
+        ObservabilityError: settings, map or command are wrong; nothing of the program was run.
     """
     values = _values(given)
     found = command_line.find(program)
+    _try_textfile(values.get("textfile"))
+    folder = _begin(values, is_python=found.is_python)
     try:
-        _try_textfile(values.get("textfile"))
-        folder = _begin(values, is_python=found.is_python)
-        os.execve(found.file, found.words, {**os.environ, **followed(os.environ, folder)})  # noqa: S606  that is the command's purpose
-    except OSError as error:
-        raise command_line.refusal(found.file, error) from error
+        _execute(found, {**os.environ, **followed(os.environ, folder)})
+    except BaseException:
+        new_run.take_away(folder)
+        raise
 
 
 def _begin(values: dict[str, Any], *, is_python: bool) -> str:
     """Make the run's folder, and leave in it what its processes are to know.
 
     A Python reads the map for itself, and refuses it before anything is imported.
+
+    Raises:
+        LaunchError: there is no place for the folder.
     """
     launched = None
     if not is_python:
         from ancestry_obs.lifecycle import read_launched  # noqa: PLC0415  see above
 
         launched = read_launched(values)
-    folder = new_run.make()
-    launch_note.write(folder, values)
-    if launched is not None:
-        from ancestry_obs.process_tree.run_folder import put  # noqa: PLC0415  see above
 
-        put(folder, launched)
-    return folder
+    def fill(folder: str) -> None:
+        launch_note.write(folder, values)
+        if launched is not None:
+            from ancestry_obs.process_tree.run_folder import put  # noqa: PLC0415  see above
+
+            put(folder, launched)
+
+    try:
+        return new_run.make(fill)
+    except OSError as error:
+        from ancestry_obs.exceptions import LaunchError  # noqa: PLC0415  see above
+
+        raise LaunchError(
+            f"{error.filename}: the run's folder cannot be made there ({error.strerror}); set "
+            "TMPDIR to a folder that can be written"
+        ) from error
+
+
+def _execute(found: Found, environ: dict[str, str]) -> NoReturn:
+    """Execute a command as `execvp` does: what has no format that is known may be the shell's.
+
+    Raises:
+        LaunchError: it cannot be executed.
+    """
+    try:
+        os.execve(found.file, found.words, environ)  # noqa: S606  that is the command's purpose
+    except OSError as error:
+        script = command_line.by_shell(found) if error.errno == errno.ENOEXEC else None
+        if script is None:
+            raise command_line.refusal(found.file, error) from error
+    _execute(script, environ)
 
 
 def _try_textfile(path: str | None) -> None:

@@ -7,7 +7,6 @@ the map has a file of its own; else it goes to standard error, so that the map s
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,7 +15,7 @@ from ancestry_obs.checking.modules import Finder, python_path
 from ancestry_obs.checking.program import Program
 from ancestry_obs.cli import command_line
 from ancestry_obs.cli.monitored import written
-from ancestry_obs.cli.output import say, say_json
+from ancestry_obs.cli.output import say_json, say_source, tell
 from ancestry_obs.cli.suggested import as_dict, call_lines, candidate_as_dict, source_lines
 from ancestry_obs.exceptions import ObservabilityError
 from ancestry_obs.metrics_exporter.textfile import try_textfile
@@ -154,7 +153,7 @@ def _by_calls(arguments: argparse.Namespace, words: list[str]) -> int:
     output = None if arguments.output and not arguments.json else _ERROR_DESCRIPTOR
     traced = trace(arguments.package, found.file, found.words, output=output)
     if not traced.functions:
-        _say(f"ancestry-obs: {_nothing_called(arguments.package, traced)}; no map is written")
+        tell(f"ancestry-obs: {_nothing_called(arguments.package, traced)}; no map is written")
         return traced.code or 1
     checker = _checker(traced.folders)
     named, lost = Source(checker.program).called(traced.functions)
@@ -197,13 +196,11 @@ def _write(arguments: argparse.Namespace, text: str, told: dict[str, Any]) -> No
     if arguments.json:
         say_json({**told, "map": text})
     elif arguments.output is None:
-        say(text.rstrip("\n"))
+        say_source(text.rstrip("\n"))
 
 
 def _report(lines: Iterator[str] | Sequence[str]) -> None:
     for line in lines:
-        _say(line)
+        tell(line)
 
 
-def _say(line: str) -> None:
-    print(line, file=sys.stderr)  # noqa: T201  a command prints

@@ -10,7 +10,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from ancestry_obs.cli.output import say, say_json, table
+from ancestry_obs.cli.output import is_terminal, say, say_json, table
 from ancestry_obs.cli.status import add_url, ask, default_url
 from ancestry_obs.exceptions import ObservabilityError
 from ancestry_obs.live.asking import Asking, Exporter
@@ -101,7 +101,7 @@ def _view(arguments: argparse.Namespace) -> View:
 
 def _is_terminal() -> bool:
     # Who is started without standard input has none.
-    return sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()
+    return sys.stdin is not None and sys.stdin.isatty() and is_terminal()
 
 
 def _look(arguments: argparse.Namespace) -> None:

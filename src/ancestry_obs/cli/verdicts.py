@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import os
-import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from ancestry_obs.cli.map_argument import STANDARD_INPUT_NAME
-from ancestry_obs.cli.output import broken, counted, say, say_json, terminal_width
+from ancestry_obs.cli.output import (
+    broken,
+    counted,
+    is_terminal,
+    say,
+    say_json,
+    terminal_width,
+)
 from ancestry_obs.exceptions import Finding
 
 if TYPE_CHECKING:
@@ -64,9 +70,9 @@ class Checked:
 
 
 def _write_text(checked: Sequence[Checked]) -> None:
-    is_terminal = sys.stdout.isatty()
+    lines = _rows if is_terminal() else _lines
     for each in checked:
-        for line in _rows(each) if is_terminal else _lines(each):
+        for line in lines(each):
             say(line)
 
 
@@ -148,7 +154,7 @@ def coloured(text: str, colour: str, stream: TextIO | None = None) -> str:
     """
     if (
         not colour
-        or not (stream or sys.stdout).isatty()
+        or not is_terminal(stream)
         or os.environ.get("NO_COLOR")
         or os.environ.get("TERM") == "dumb"
     ):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ancestry_obs.exceptions import ObservabilityError
 from ancestry_obs.monitoring.usage import all_usages
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from ancestry_obs.monitoring import Catalogue, Plan
 
 __all__ = ["Use", "uses_in", "uses_of"]
+
+_SUFFIXES: Final = {".json", ".yml", ".yaml"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,24 +48,34 @@ def uses_of(catalogue: Catalogue, plan: Plan) -> Iterator[Use]:
             yield Use(f"{what} {usage.name}", "", query)
 
 
-def uses_in(path: Path) -> Iterator[Use]:
+def uses_in(path: Path) -> list[Use]:
     """Give what a Grafana dashboard (JSON) or a file of Prometheus' rules (YAML) asks.
 
     Args:
         path: The file, or a folder of such files.
 
     Raises:
-        ObservabilityError: It cannot be read, or is neither.
+        ObservabilityError: It cannot be read, or is neither; or the folder has none of them.
     """
     if path.is_dir():
-        for each in sorted(path.rglob("*")):
-            if each.suffix in {".json", ".yml", ".yaml"}:
-                yield from _read(each, is_one_of_many=True)
-    else:
-        yield from _read(path, is_one_of_many=False)
+        files = [each for each in sorted(path.rglob("*")) if each.suffix in _SUFFIXES]
+        found = [use for each in files for use in _read(each)]
+        if not found:
+            raise ObservabilityError(
+                f"{path}: nothing in this folder asks Prometheus anything; name a Grafana "
+                "dashboard (.json), a file of Prometheus' rules (.yml), or a folder of them"
+            )
+        return found
+    found = _read(path)
+    if not found:
+        raise ObservabilityError(
+            f"{path}: asks Prometheus nothing; name a Grafana dashboard (.json) or a file of "
+            "Prometheus' rules (.yml)"
+        )
+    return found
 
 
-def _read(path: Path, *, is_one_of_many: bool) -> Iterator[Use]:
+def _read(path: Path) -> list[Use]:
     try:
         text = path.read_text("utf-8-sig")
         data = json.loads(text) if path.suffix == ".json" else _yaml(text)
@@ -71,13 +83,7 @@ def _read(path: Path, *, is_one_of_many: bool) -> Iterator[Use]:
         raise ObservabilityError(f"{path}: cannot be read ({error.strerror})") from error
     except (ValueError, RecursionError) as error:
         raise ObservabilityError(f"{path}: neither JSON nor YAML ({error})") from error
-    found = list(_asked(data, str(path)))
-    if not found and not is_one_of_many:
-        raise ObservabilityError(
-            f"{path}: asks Prometheus nothing; name a Grafana dashboard (.json) or a file of "
-            "Prometheus' rules (.yml)"
-        )
-    yield from found
+    return [*_asked(data, str(path))]
 
 
 def _yaml(text: str) -> object:

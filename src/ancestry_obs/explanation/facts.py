@@ -6,6 +6,7 @@ The data is what `explain --json` prints, and all that `writing` reads.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from time import time
 from typing import TYPE_CHECKING, Any
 
 from ancestry_obs.mapfile import series_multiplied, worst_case_series
@@ -34,9 +35,9 @@ class Way:
         target: Canonical ``module:qualname``.
         defined_at: ``file:line`` of its definition; empty where it has none.
         way: ``inline`` (the statements are in its own code), ``call`` (its code calls the
-            original) or ``proxy`` (its name is bound to a proxy).
+            original) or ``proxy`` (its name is bound to a proxy); empty if it is not woven.
         why: Why it is no ``inline``, or what else is remarkable; may be empty.
-        source: The function with the statements in it.
+        source: The function with the statements in it; empty if it is not woven.
     """
 
     target: str
@@ -110,10 +111,12 @@ def _monitored(spec: MapSpec, catalogue: Catalogue, plan: Plan, name: str) -> Fa
 
 def _feeds(spec: MapSpec) -> Iterator[tuple[str, Facts]]:
     """Give everything that a map does at its targets, in its order."""
+    now = time()
     for instrument in spec.instruments:
+        end = {"until": instrument.end, "is_over": instrument.is_over(now)}
         of_all = {
             "at": instrument.at or "default", "subclasses": instrument.subclasses,
-            "rare": instrument.rare, "until": instrument.end, "sample": instrument.sample,
+            "rare": instrument.rare, **end, "sample": instrument.sample,
         }  # fmt: skip
         name = {"name": instrument.name} if instrument.name else {}
         for target in instrument.targets:
@@ -126,7 +129,7 @@ def _feeds(spec: MapSpec) -> Iterator[tuple[str, Facts]]:
             for how, values in instrument.handed.by_key:
                 sources = {name: each.source for name, each in values}
                 where = instrument.where.file_and_line
-                yield target, {"how": how, "values": sources, "where": where, **name}
+                yield target, {"how": how, "values": sources, "where": where, **end, **name}
     for sample in spec.samples:
         yield sample.target, {**_expressions(sample), "how": "sample", "as": sample.aggregate}
     for hook in spec.hooks:

@@ -63,13 +63,15 @@ def target_lines(facts: dict[str, Any]) -> Iterator[str]:
         yield from _named("leads to", way["target"], "  ")
         if way["defined_at"]:
             yield from _named("defined in", way["defined_at"], "    ")
-        yield f"    woven {_WAYS[way['way']]}"
+        yield f"    woven {_WAYS[way['way']]}" if way["way"] else "    not woven"
         if way["why"]:
             yield from _text(f"because: {way['why']}", "    ")
     for metric in facts["metrics"]:
         yield f"  {metric['series']}: at most {metric['series_at_most']:,} series"
         yield from _monitoring(metric, "    ")
     for way in facts["functions"]:
+        if not way["source"]:
+            continue
         yield ""
         yield f"{way['target']}, with the statements in it:"
         yield way["source"]
@@ -79,6 +81,7 @@ def _made(made: dict[str, Any], margin: str) -> Iterator[str]:
     if "values" in made:
         yield f"{margin}{_HANDED[made['how']]}"
         yield from _said(made, f"{margin}  ")
+        yield from (f"{margin}  {word}" for word in _of_the_instrument(made))
         for name, text in made["values"].items():
             yield from _code(f"{name} = {text}", f"{margin}  ")
         return
@@ -116,7 +119,9 @@ def _of_the_instrument(made: dict[str, Any]) -> Iterator[str]:
         yield "rare: it may well be that nothing calls it"
     if made.get("sample", 1) < 1:
         yield f"sample = {made['sample']:g}: all calls are counted, some are timed"
-    if made.get("until"):
+    if made.get("is_over"):
+        yield f"over since {made['until']}: it measures nothing any more"
+    elif made.get("until"):
         yield f"until {made['until']}"
 
 

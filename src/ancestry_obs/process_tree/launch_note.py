@@ -37,7 +37,11 @@ def write(folder: str, values: dict[str, object]) -> None:
     """
     with open(f"{folder}/{_NOTE}", "wb") as file:  # noqa: PTH123 - each start waits for this
         file.write(marshal.dumps(values))
-    is_first_to(folder, _standard_error())
+    try:
+        where = _standard_error()
+    except OSError:
+        return  # it is closed: nothing is shown in this run
+    is_first_to(folder, where)
 
 
 def read(folder: str) -> dict[str, Any]:
@@ -87,5 +91,10 @@ def is_first_to(folder: str, what: str) -> bool:
 
 
 def _standard_error() -> str:
+    """Name what standard error leads to.
+
+    Raises:
+        OSError: It is closed.
+    """
     status = os.fstat(_ERROR_DESCRIPTOR)
     return f"{_STANDARD_ERROR}-{status.st_dev}-{status.st_ino}"

@@ -12,7 +12,7 @@ from ancestry_obs.process_tree.identity import identity
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import Final
 
 __all__ = [
@@ -40,27 +40,43 @@ _VARIABLES: Final = ("TMPDIR", "TEMP", "TMP")
 _PLACES: Final = ("/tmp", "/var/tmp", "/usr/tmp")  # noqa: S108 - the folder in it is private
 
 
-def make() -> str:
-    """Make the folder of a new run.
+def make(fill: Callable[[str], object] | None = None) -> str:
+    """Make the folder of a new run, in the first place that has room for it.
+
+    Args:
+        fill: Puts into a folder what is to be there from the beginning: a full disk may have room
+            for a folder, and for nothing in it.
 
     Returns:
         The folder's absolute path.
 
     Raises:
-        OSError: It cannot be made.
+        OSError: It cannot be made and filled anywhere; `filename` is the place that was to be the
+            first. Whatever `fill` raises, the folder is gone.
     """
     named = [os.environ[name] for name in _VARIABLES if os.environ.get(name)]
     refusals: list[OSError] = []
     for place in (*named, *_PLACES, os.curdir):
         name = f"{PREFIX}{identity()}-{os.urandom(8).hex()}"
-        folder = f"{os.path.abspath(place)}/{name}"  # noqa: PTH100 - as it is written, links included
         try:
+            folder = f"{os.path.abspath(place)}/{name}"  # noqa: PTH100 - as it is written, links included
             os.mkdir(folder, 0o700)  # noqa: PTH102 - pathlib costs more
+            if fill is not None:
+                _fill(folder, fill)
         except OSError as error:
+            error.filename = place
             refusals.append(error)
         else:
             return folder
     raise refusals[0]
+
+
+def _fill(folder: str, fill: Callable[[str], object]) -> None:
+    try:
+        fill(folder)
+    except BaseException:
+        take_away(folder)
+        raise
 
 
 def take_away(folder: str) -> None:

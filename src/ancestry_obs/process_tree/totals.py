@@ -197,8 +197,8 @@ class Totals:
                     if _is_less(counted(now.get(labels)), counted(numbers))
                 }
         for name, target in self.targets.items():
-            after, counted = other.targets.get(name), target[-_COUNTED:]
-            if any(counted) and _is_less(after and after[-_COUNTED:], counted):
+            after, counts = other.targets.get(name), target[-_COUNTED:]
+            if any(counts) and _is_less(after and after[-_COUNTED:], counts):
                 left.targets[name] = target
         left.failures = _fewer(self.failures, other.failures)
         left.overflows = _fewer(self.overflows, other.overflows)

@@ -96,6 +96,20 @@ def command(capsys):
 
 
 @pytest.fixture
+def encoded(monkeypatch):
+    """Run a command whose standard output has another encoding; gives its code and the output."""
+
+    def run(*argv: str, encoding: str = "ascii", errors: str = "strict") -> SimpleNamespace:
+        written = io.BytesIO()
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding, errors))
+            code = main(argv)
+            return SimpleNamespace(code=code, out=written.getvalue().decode(encoding))
+
+    return run
+
+
+@pytest.fixture
 def standard_input(monkeypatch):
     """Give what standard input has."""
 

@@ -273,6 +273,15 @@ def test_what_a_decorator_may_leave_of_a_class_is_a_note(project, command):
     assert checked.code == 0
 
 
+def test_standard_input_is_read_once(project, command, standard_input):
+    standard_input(project.map.encode())
+    refused = command("check", "-", "shop.toml", "-")
+    assert (refused.code, refused.out) == (2, "")
+    assert refused.err == (
+        "ancestry-obs: -: standard input can be read once; name files for the other maps\n"
+    )
+
+
 def test_several_maps_and_a_folder(project, command):
     project.write("maps/good.toml", project.map)
     project.write("maps/bad.toml", project.metrics + instrument("shop:prise"))

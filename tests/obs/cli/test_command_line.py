@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ancestry_obs.cli.command_line import find
+from ancestry_obs.cli.command_line import by_shell, find
 from ancestry_obs.exceptions import LaunchError
 
 PYTHON = sys.executable
@@ -106,6 +106,27 @@ def test_what_cannot_be_run_is_one_clear_line(folder, words, message):
         find(words)
     assert str(caught.value).startswith(message)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["", "echo a\n", "# \N{BULLET}\necho a\0b\n", "#!\necho a\n"])
+def test_a_shell_runs_what_has_no_first_line_for_the_system(folder, text):
+    folder("bin/plain", text, executable=True)
+    found = by_shell(find(["plain", "-x", "a b"]))
+    assert (found.file, found.words) == ("/bin/sh", ["/bin/sh", "bin/plain", "-x", "a b"])
+    assert not found.is_python
+
+
+@pytest.mark.parametrize("text", ["\x7fELF\2\0", "MZ\0\n", "\0"])
+def test_a_shell_runs_no_program_of_another_machine(folder, text):
+    folder("bin/plain", text, executable=True)
+    assert by_shell(find(["plain"])) is None
+
+
+def test_a_shell_runs_nothing_that_it_cannot_read(folder):
+    folder("bin/plain", "echo a\n", executable=True)
+    found = find(["plain"])
+    Path("bin/plain").unlink()
+    assert by_shell(found) is None
 
 
 def test_a_file_that_cannot_be_read_is_left_to_the_system(folder):

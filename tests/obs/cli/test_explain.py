@@ -313,3 +313,91 @@ def test_a_map_on_standard_input(project, command, standard_input):
     assert "  declared in <stdin>:2\n" in explained.out
     standard_input(project.map.encode())
     assert "def price(name)" in command("explain", "-", "shop:price").out
+
+
+OVER = """
+        [[instrument]]
+        target = "shop:price"
+        until = 2020-01-01
+        record = [{ metric = "prices_total", labels = { name = "name" } }]
+        """
+IN_FORCE = """
+        [[instrument]]
+        target = "shop:price"
+        record = [{ metric = "prices_total", on = "raise", labels = { name = "'x'" } }]
+        """
+
+
+def test_a_target_that_is_over(project, command):
+    project.write("shop.toml", project.metrics + OVER)
+    explained = command("explain", "shop.toml", "shop:price").out
+    # A long path stands below its words.
+    explained = explained.replace("defined in\n      ", "defined in ")
+    assert explained.startswith(
+        "shop:price\n  on exit: prices_total\n    said in shop.toml:13\n"
+        "    over since 2020-01-01: it measures nothing any more\n    name = name\n"
+        f"  leads to shop:price\n    defined in {project.path}/shop.py:12\n"
+        "    not woven\n    because: over since 2020-01-01\n"
+        "  ancestry_prices_total: at most 12 series\n"
+    )
+    assert "with the statements in it" not in explained
+    told = json.loads(command("explain", "shop.toml", "shop:price", "--json").out)["targets"][0]
+    assert (told["does"][0]["until"], told["does"][0]["is_over"]) == ("2020-01-01", True)
+    (function,) = told["functions"]
+    assert function == {
+        "target": "shop:price", "defined_at": f"{project.path}/shop.py:12", "way": "",
+        "why": "over since 2020-01-01", "source": "",
+    }  # fmt: skip
+    assert "over since 2020-01-01" in command("explain", "shop.toml", "prices_total").out
+
+
+def test_a_target_of_which_a_part_is_over(project, command):
+    project.write("shop.toml", project.metrics + OVER + IN_FORCE)
+    explained = command("explain", "shop.toml", "shop:price").out
+    assert explained.count("over since 2020-01-01") == 1
+    assert "    woven inline: the statements are in its own code\n" in explained
+
+
+def test_a_target_that_is_not_over_yet(project, command):
+    project.write("shop.toml", project.metrics + OVER.replace("2020", "2120"))
+    explained = command("explain", "shop.toml", "shop:price").out
+    assert "    until 2120-01-01\n" in explained
+    assert "woven inline" in explained
+
+
+def test_a_function_of_a_glob_that_is_over(project, command):
+    record = OVER.replace("shop:price", "shop:Cart.*").replace('"name"', "\"'x'\"")
+    project.write("shop.toml", project.metrics + record + IN_FORCE)
+    explained = command("explain", "shop.toml", "shop:Cart.add").out
+    assert explained.startswith("shop:Cart.*\n")
+    assert "leads to shop:Cart.add\n" in explained
+    assert "shop:Cart.size" not in explained
+    assert "    not woven\n    because: over since 2020-01-01\n" in explained
+    both = json.loads(command("explain", "shop.toml", "shop:*", "--json").out)["targets"]
+    assert [[way["way"] for way in each["functions"]] for each in both] == [["", ""], ["inline"]]
+
+
+def test_a_target_that_is_over_whose_function_another_one_measures(project, command):
+    record = OVER.replace("shop:price", "shop:p*").replace('"name"', "\"'x'\"")
+    project.write("shop.toml", project.metrics + record + IN_FORCE)
+    explained = command("explain", "shop.toml", "shop:p*").out
+    assert "over since 2020-01-01: it measures nothing any more\n" in explained
+    assert "    woven inline: the statements are in its own code\n" in explained
+    assert "not woven" not in explained
+
+
+def test_a_target_that_is_over_and_not_there(project, command):
+    project.write("shop.toml", project.metrics + OVER.replace("shop:price", "shop:prise"))
+    explained = command("explain", "shop.toml", "shop:prise").out
+    assert "    over since 2020-01-01: it measures nothing any more\n" in explained
+    assert explained.splitlines()[-1] == (
+        "  not woven: shop.toml:10: instrument[0]: shop:prise: error: 'shop' has no 'prise'; "
+        "did you mean 'price'?"
+    )
+
+
+def test_values_that_are_over(project, command):
+    handed = OVER.replace("record = ", 'entry.size = "len(name)"\n        record = ')
+    project.write("shop.toml", project.metrics + handed)
+    explained = command("explain", "shop.toml", "shop:price").out
+    assert explained.count("over since 2020-01-01: it measures nothing any more") == 2

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
+import resource
 import subprocess
 import sys
 import venv
+from functools import partial
 from pathlib import Path
 
 import pytest
+
+from ancestry_obs.process_tree import launch_note
 
 MAP = """\
 version = 1
@@ -129,6 +134,208 @@ def test_label_functions_are_found_in_the_folder(kind, library, counted, command
     assert (done.returncode, done.stderr) == (0, NEVER)
     text = (library.path / "a.prom").read_text()
     assert 'ancestry_labelled_total{name="found"} 3.0\n' in text
+
+
+CLOSED = """\
+import os, subprocess, sys
+import lib
+lib.price()
+def say(what):
+    try:
+        os.write(2, b"said\\n")
+    except OSError as error:
+        print(what, sys.stderr, error.strerror, flush=True)
+say("itself")
+if not sys.argv[1:]:
+    subprocess.run([sys.executable, __file__, "child"])
+    subprocess.run(["sh", "-c", "echo said >&2 || echo child said nothing"])
+"""
+
+
+class TestClosedStandardError:
+    """A file that is opened gets its number: nothing that is said may land there."""
+
+    @pytest.mark.parametrize("kind", ["script", "python", "shell", "shell that waits"])
+    def test_the_program_runs_as_it_does_without_us(self, kind, library, environment, script):
+        library.write("use.py", CLOSED)
+        library.write("m.toml", MAP.replace("TARGET", "lib:price"))
+        command = [*script, "run", "--map", "m.toml", "--textfile", "a.prom", "--", *COMMANDS[kind]]
+        plain, launched = (
+            subprocess.run(
+                ["sh", "-c", 'exec "$@" 2>&-', "sh", *words],
+                cwd=library.path,
+                env={**environment, "PATH": f"{BIN}:{environment['PATH']}"},
+                capture_output=True,
+                text=True,
+                timeout=60,
+                check=False,
+            )
+            for words in ([sys.executable, "use.py"], command)
+        )
+        assert plain.stdout.count("None Bad file descriptor") == 2
+        assert (launched.returncode, launched.stdout) == (0, plain.stdout)
+        assert (launched.stderr, plain.stderr) == ("", "")
+        assert "ancestry_prices_total 2.0\n" in (library.path / "a.prom").read_text()
+
+    # Options that are written in an unusual way are read by somebody else.
+    @pytest.mark.parametrize("port", ["0", "+0"])
+    def test_a_refusal_is_no_output(self, port, library, environment, script):
+        library.write("m.toml", MAP.replace("TARGET", "lib:price"))
+        words = [*script, "run", "--map", "m.toml", "--port", port, "--", "absent.py"]
+        done = subprocess.run(
+            ["sh", "-c", 'exec "$@" 2>&-', "sh", *words],
+            cwd=library.path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert (done.returncode, done.stdout, done.stderr) == (2, "", "")
+
+
+@pytest.mark.parametrize(
+    "words", [("-I",), ("-E",), ("-S",), ("env", "-i")], ids=lambda words: words[-1]
+)
+def test_a_child_that_passes_over_the_variables_runs_and_is_not_counted(words, library, counted):
+    library.write("child.py", "import sys\nsys.path.insert(0, '.')\nimport use\n")
+    child = [sys.executable, *words] if words[0] != "env" else [*words, sys.executable]
+    run = f"subprocess.run([*{child}, 'child.py'], check=True)"
+    library.write("parent.py", f"import lib, subprocess\nlib.price()\n{run}\n")
+    calls, done = counted("lib:price", "parent.py")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "used\n", NEVER)
+    assert calls == 1
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="Python says nothing of it")
+@pytest.mark.live
+def test_the_warning_about_fork_can_be_silenced(library, launch):
+    library.write("m.toml", MAP.partition("[[hook]]")[0].replace("TARGET", "lib:price"))
+    library.write("fork.py", "import os\nif not os.fork():\n    os._exit(0)\nos.wait()\n")
+    words = ("run", "--map", "m.toml", "--port", "0", "--")
+    silent = "ignore:This process:DeprecationWarning"
+    assert "is multi-threaded" in launch(*words, "fork.py").stderr
+    for done in (
+        launch(*words, "fork.py", PYTHONWARNINGS=silent),
+        launch(*words, "-W", silent, "fork.py"),
+        launch(*words, "-W", "error", "fork.py"),
+    ):
+        assert done.returncode == 0
+        assert "is multi-threaded" not in done.stderr
+
+
+@pytest.mark.parametrize("closing", ["", " 2>&-"])
+@pytest.mark.parametrize("words", [("use.py",), ("sh", "-c", "python use.py")])
+def test_a_map_that_is_refused_leaves_nothing_of_the_run(
+    closing, words, library, environment, script
+):
+    library.write("m.toml", "version = 7\n")
+    (library.path / "runs").mkdir()
+    command = [*script, "run", "--map", "m.toml", "--", *words]
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$@"{closing}', "sh", *command],
+        cwd=library.path,
+        env={**environment, "TMPDIR": str(library.path / "runs")},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.count("\n") == (not closing)
+    assert not [*(library.path / "runs").iterdir()]
+
+
+class TestFullDisk:
+    # A Python reads the map by itself, for all else it is read before.
+    @pytest.mark.parametrize("words", [("use.py",), ("sh", "-c", "python use.py")])
+    def test_the_run_s_folder_is_made_elsewhere(self, words, library, monkeypatch, command):
+        library.write("m.toml", MAP.replace("TARGET", "lib:price"))
+        full, free, seen = library.path / "full", library.path / "free", []
+        for variable, place in (("TMPDIR", full), ("TEMP", free)):
+            place.mkdir()
+            monkeypatch.setenv(variable, str(place))
+        write = launch_note.write
+
+        def write_if_free(folder, values):
+            write(folder, values)
+            if Path(folder).parent == full:
+                raise OSError(errno.ENOSPC, "No space left on device")
+
+        def execute(file, words, environ):
+            folder = Path(environ["ANCESTRY_OBS_RUN"])
+            seen.append((folder.parent, launch_note.read(folder)["instrumentation_map"]))
+            raise OSError(errno.EACCES, "Permission denied")
+
+        monkeypatch.setattr(launch_note, "write", write_if_free)
+        monkeypatch.setattr(os, "execve", execute)
+        done = command("run", "--map", "m.toml", "--", *words)
+        assert seen == [(free, "m.toml")]
+        # Here it is the execution that fails: nothing is left of the run.
+        assert (done.code, done.out) == (2, "")
+        assert "cannot be executed: Permission denied; is it a program" in done.err
+        assert not [*full.iterdir(), *free.iterdir()]
+
+    @pytest.mark.parametrize("words", [("use.py",), ("sh", "-c", "python use.py")])
+    def test_one_line_where_there_is_no_room_at_all(self, words, library, environment, script):
+        library.write("m.toml", MAP.replace("TARGET", "lib:price"))
+        (library.path / "full").mkdir()
+        before = {*library.path.iterdir()}
+        done = subprocess.run(
+            [*script, "run", "--map", "m.toml", "--", *words],
+            cwd=library.path,
+            env={**environment, "TMPDIR": "full", "PYTHONDONTWRITEBYTECODE": "1"},
+            preexec_fn=partial(resource.setrlimit, resource.RLIMIT_FSIZE, (0, 0)),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr == (
+            "ancestry-obs: full: the run's folder cannot be made there (File too large); set "
+            "TMPDIR to a folder that can be written\n"
+        )
+        assert {*library.path.iterdir()} == before
+        assert not [*(library.path / "full").iterdir()]
+
+
+class TestNoFormatThatTheSystemKnows:
+    def test_a_shell_runs_a_script_without_a_first_line(self, library, counted):
+        path = library.write("steps", 'echo "$0" "$@"\npython use.py\nexit 3\n')
+        path.chmod(0o755)
+        calls, done = counted("lib:price", "./steps", "a b", "-c")
+        assert (done.returncode, done.stdout) == (3, "./steps a b -c\nused\n")
+        assert (done.stderr, calls) == (NEVER, 3)
+
+    def test_one_that_path_has(self, library, counted):
+        path = library.write("tools/steps", "exec python use.py\n")
+        path.chmod(0o755)
+        path = f"{BIN}:{library.path / 'tools'}:{os.environ['PATH']}"
+        calls, done = counted("lib:price", "steps", PATH=path)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "used\n", NEVER)
+        assert calls == 3
+
+    @pytest.mark.parametrize(
+        ("data", "reason"),
+        [
+            (b"\x7fELF\2\1\1\0" + bytes(200), "Exec format error"),
+            (b"#!/no/such/program\n", "No such file or directory"),
+        ],
+        ids=["binary", "interpreter"],
+    )
+    def test_all_else_is_refused_and_leaves_nothing(self, data, reason, library, launch):
+        library.write("m.toml", MAP.replace("TARGET", "lib:price"))
+        (library.path / "foreign").write_bytes(data)
+        (library.path / "foreign").chmod(0o755)
+        (library.path / "places").mkdir()
+        done = launch("run", "--map", "m.toml", "--", "./foreign", TMPDIR="places")
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr == (
+            f"ancestry-obs: ./foreign: cannot be executed: {reason}; is it a program of this "
+            "machine?\n"
+        )
+        assert not [*(library.path / "places").iterdir()]
 
 
 def test_the_target_of_a_script_may_be_in_a_block_of_its_own(project, counted):

@@ -314,7 +314,7 @@ def test_maps_of_real_packages_pass_check(command, package):
     done = command("suggest", package, "--most", "60")
     assert done.code == 0
     spec = load_text(done.out, package)
-    verdict = Checker.of_this_folder().check(spec)
+    verdict = Checker.of_folder().check(spec)
     assert (verdict.findings, verdict.doubts) == ([], [])
     assert spec.instruments
 
@@ -362,6 +362,6 @@ def test_maps_of_any_source_pass_check(project, monkeypatch, capsys, source):
     out = capsys.readouterr().out
     assert code in {0, 2}
     if code == 0:
-        verdict = Checker.of_this_folder().check(load_text(out, "drawn"))
+        verdict = Checker.of_folder().check(load_text(out, "drawn"))
         assert (verdict.findings, verdict.doubts) == ([], [])
     assert "drawn" not in sys.modules

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
 import ancestry_obs
-from ancestry_obs.cli import top
+from ancestry_obs.cli import main, top
 
 SHOP = """\
 [metrics.price_seconds]
@@ -134,10 +135,30 @@ def test_no_label_commands_a_terminal(command, url, between):
 
 
 @pytest.mark.live
+def test_labels_that_the_encoding_lacks(encoded, url, between):
+    import shop
+
+    between(lambda: shop.price("日本語"))
+    done = encoded("top", url, "--once", "--view", "series")
+    assert done.code == 0
+    assert r'shop_prices_total{name="\u65e5\u672c\u8a9e"}' in done.out
+    told = json.loads(encoded("top", url, "--json", "--view", "series").out)
+    assert 'shop_prices_total{name="日本語"}' in {each["name"] for each in told["series"]}
+
+
+@pytest.mark.live
 def test_without_standard_input(command, url, between, monkeypatch):
     between(lambda: None)
     monkeypatch.setattr("sys.stdin", None)
     assert command("top", url).out.startswith("CALLS/S")
+
+
+@pytest.mark.live
+def test_without_standard_output(url, between, monkeypatch):
+    between(lambda: None)
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: True))
+    monkeypatch.setattr("sys.stdout", None)
+    assert main(["top", url]) == 0
 
 
 @pytest.mark.live

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 from textwrap import dedent
+from types import SimpleNamespace
 
 import pytest
 
@@ -227,12 +229,56 @@ def test_what_cannot_be_read_is_one_line(diff, tmp_path, name, content, told):
     assert line.startswith(f"ancestry-obs: {told}")
 
 
-def test_annotations(diff):
+@pytest.mark.parametrize("files", [{}, {"readme.txt": "Dashboards."}, {"other.json": "{}"}])
+def test_a_folder_that_asks_nothing_is_one_line(diff, tmp_path, files):
+    (tmp_path / "shown").mkdir()
+    for name, text in files.items():
+        (tmp_path / "shown" / name).write_text(text)
+    code, err = diff(options=("--uses", "shown"))
+    assert code == 2
+    assert err == (
+        "ancestry-obs: shown: nothing in this folder asks Prometheus anything; name a Grafana "
+        "dashboard (.json), a file of Prometheus' rules (.yml), or a folder of them\n"
+    )
+
+
+def test_annotations(diff, tmp_path):
+    (tmp_path / "shown").mkdir()
+    (tmp_path / "rules.yml").rename(tmp_path / "shown" / "rules.yml")
     code, lines = diff(
-        ("requests_total", "calls_total"), options=("--uses", "rules.yml", "--format", "github")
+        ("requests_total", "calls_total"), options=("--uses", "shown", "--format", "github")
     )
     assert code == 1
-    assert "::error file=new.toml::alert ManyPuts: shop_requests_total is gone" in lines
+    # In the file that has it; what is generated from the map is in none.
+    assert "::error file=shown/rules.yml::alert ManyPuts: shop_requests_total is gone" in lines
+    others = [each for each in lines if not each.startswith("::error file=shown/rules.yml::")]
+    assert others
+    assert all(each.startswith("::error file=new.toml::") for each in others)
+
+
+@pytest.mark.parametrize("names", [("-", "new.toml"), ("old.toml", "-")])
+def test_a_map_on_standard_input(diff, tmp_path, monkeypatch, capsys, names):
+    diff(("requests_total", "calls_total"))
+    there = "old.toml" if names[0] == "-" else "new.toml"
+    text = (tmp_path / there).read_bytes()
+    (tmp_path / there).unlink()
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(text)))
+    options = ["--namespace", "shop", "--uses", "rules.yml"]
+    assert main(["diff", *names, *options]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    old, new = ("<stdin>" if each == "-" else each for each in names)
+    assert lines[0] == f"{old} -> {new}"
+    assert "  - requests_total" in lines
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(text)))
+    assert main(["diff", *names, *options, "--format", "github"]) == 1
+    assert f"::error file={new}::panel " in capsys.readouterr().out
+
+
+def test_standard_input_twice(capsys):
+    assert main(["diff", "-", "-"]) == 2
+    assert capsys.readouterr().err == (
+        "ancestry-obs: -: standard input can be read once; name files for the other maps\n"
+    )
 
 
 def test_what_a_person_reads(diff):
