@@ -17,15 +17,17 @@ import os
 import signal
 from _thread import get_ident
 from contextlib import contextmanager, suppress
+from functools import cache
 from typing import TYPE_CHECKING, Final
 from weakref import WeakSet
 
+from ancestry_obs.late_imports import importing
 from ancestry_obs.notices import Notices
 from ancestry_obs.nudge import Nudge
 from ancestry_obs.unpatched import allocate_lock, start_new_thread
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
     from types import FrameType
 
 __all__ = ["LIMIT_SECONDS", "PATIENCE_SECONDS", "Termination"]
@@ -98,8 +100,9 @@ class Termination:
     def arm(self) -> None:
         """Give a handler to each signal that would end the process at once."""
         self._process = os.getpid()
+        handled = _handled_by_the_system()
         for number in _SIGNALS:
-            if number not in self._armed and _ends_at_once(number):
+            if number not in self._armed and _ends_at_once(number, handled):
                 try:
                     signal.signal(number, self._handle)
                 except ValueError:
@@ -249,12 +252,16 @@ class _Ending:
 
 _live: WeakSet[Termination] = WeakSet()
 _masks: dict[int, set[signal.Signals | int]] = {}
+# What the system calls for each signal that Python handles: one function of C, once it is known.
+_python_s: list[int | None] = []
 
 
 def _hold_back() -> None:
     """Let the signals wait while a process forks: in the child Python drops what came too early."""
     if any(each.is_armed for each in _live):
         _masks[get_ident()] = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        # Once for all children: each would import it for itself, to give the signals back.
+        _handlers_of_the_system()
 
 
 def _let_go() -> None:
@@ -273,17 +280,17 @@ def _begin_child() -> None:
 os.register_at_fork(before=_hold_back, after_in_parent=_let_go, after_in_child=_begin_child)
 
 
-def _ends_at_once(number: int) -> bool:
+def _ends_at_once(number: int, handled: Collection[int]) -> bool:
     handler = signal.getsignal(number)
     former = getattr(handler, "__self__", None)
     if isinstance(former, Termination):
         # It may be left of an installation that was taken out in another thread.
         return not former.is_armed
-    return handler == signal.SIG_DFL and _has_no_handler(number)
+    return handler == signal.SIG_DFL and number not in handled
 
 
-def _has_no_handler(number: int) -> bool:
-    """Whether the system would end the process; a library may have a handler of its own for that.
+def _handled_by_the_system() -> list[int]:
+    """Give those that do not end the process; a library may have handlers of its own for them.
 
     Linux tells it in a file, which is read sooner than what can call C is imported.
     """
@@ -292,8 +299,8 @@ def _has_no_handler(number: int) -> bool:
             told = dict(line.split(b":", 1) for line in file.read().splitlines() if b":" in line)
         handled = int(told[b"SigCgt"], 16) | int(told[b"SigIgn"], 16)
     except (OSError, KeyError, ValueError):
-        return _system_handler(number) in {None, 0}
-    return not handled >> (number - 1) & 1
+        return [each for each in _SIGNALS if _system_handler(each) not in {None, 0}]
+    return [each for each in _SIGNALS if handled >> (each - 1) & 1]
 
 
 def _is_python_s(number: int) -> bool:
@@ -302,14 +309,16 @@ def _is_python_s(number: int) -> bool:
     Raises:
         ValueError: this is not the main thread.
     """
-    for spare in _SPARE:
-        if signal.getsignal(spare) == signal.SIG_DFL and _system_handler(spare) in {None, 0}:
-            former = signal.signal(spare, _ignore)
-            try:
-                return _system_handler(number) == _system_handler(spare)
-            finally:
-                signal.signal(spare, former)
-    return True
+    if not _python_s:
+        for spare in _SPARE:
+            if signal.getsignal(spare) == signal.SIG_DFL and _system_handler(spare) in {None, 0}:
+                former = signal.signal(spare, _ignore)
+                try:
+                    _python_s.append(_system_handler(spare))
+                finally:
+                    signal.signal(spare, former)
+                break
+    return not _python_s or _system_handler(number) == _python_s[0]
 
 
 def _ignore(_number: int, _frame: FrameType | None) -> None:
@@ -321,12 +330,24 @@ def _system_handler(number: int) -> int | None:
 
     A library in C, such as gevent's event loop, may have one that Python is not told of.
     """
-    try:
-        import ctypes  # noqa: PLC0415  some builds have none, and few programs need it here
+    return _handlers_of_the_system()(number)
 
-        action = ctypes.create_string_buffer(_LARGEST_SIGACTION)
-        if ctypes.CDLL(None).sigaction(number, None, action) == 0:
-            return ctypes.c_void_p.from_buffer(action).value or 0
+
+@cache
+def _handlers_of_the_system() -> Callable[[int], int | None]:
+    """Import what asks the system for handlers; some builds have none, and few programs need it."""
+    try:
+        with importing:
+            import ctypes  # noqa: PLC0415  see above
+
+        sigaction = ctypes.CDLL(None).sigaction
     except (ImportError, OSError, AttributeError):
-        pass
-    return None
+        return lambda _number: None
+
+    def handler_of(number: int) -> int | None:
+        action = ctypes.create_string_buffer(_LARGEST_SIGACTION)
+        if sigaction(number, None, action) != 0:
+            return None
+        return ctypes.c_void_p.from_buffer(action).value or 0
+
+    return handler_of

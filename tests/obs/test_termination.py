@@ -270,6 +270,19 @@ class TestForkedChildren:
         done = program(FORK.format("print(signal.getsignal(15), flush=True)"), **TEXTFILE)
         assert done.stdout.splitlines()[0].endswith(str(signal.SIG_DFL))
 
+    def test_they_import_nothing_for_that(self, program):
+        body = "print(sorted(set(sys.modules) - before), signal.getsignal(15), flush=True)"
+        first = FORK.format("pass").rpartition("print(")[0]
+        second = f"before = set(sys.modules)\n{FORK.format(body)}"
+        done = program(f"import sys\n{first}{second}", **TEXTFILE)
+        assert done.stdout.splitlines() == [f"[] {signal.SIG_DFL!s}", "0 False"]
+
+    def test_what_only_the_system_knows_of_stays_theirs(self, program):
+        body = "os.kill(os.getpid(), 15); print(faulthandler.is_enabled(), flush=True)"
+        handler = "import faulthandler\nfaulthandler.register(15, file=open(os.devnull, 'w'))\n"
+        done = program(f"{handler}{FORK.format(body)}", **TEXTFILE)
+        assert done.stdout.splitlines() == ["False", "0 False"]
+
     @pytest.mark.live
     def test_one_that_serves_withdraws_its_own_entry_and_writes_nothing(self, program):
         serve = "ancestry_obs.start_exporter(port=0); os.kill(os.getpid(), 15)"

@@ -202,5 +202,3 @@ def _write(arguments: argparse.Namespace, text: str, told: dict[str, Any]) -> No
 def _report(lines: Iterator[str] | Sequence[str]) -> None:
     for line in lines:
         tell(line)
-
-

@@ -25,14 +25,14 @@ def start_of(process: int) -> str | None:
             end would count twice what the process goes on to measure.
     """
     try:
-        with open(f"{_PROC}/{process}/stat", encoding="utf-8", errors="replace") as file:  # noqa: PTH123 - a scrape asks for each process
+        with open(f"{_PROC}/{process}/stat", "rb", buffering=0) as file:  # noqa: PTH123 - a scrape asks for each process
             # The name, in parentheses, may hold anything; the state is the first field behind it
             # and the start the twentieth (proc_pid_stat(5)).
-            fields = file.read().rpartition(")")[2].split()
+            fields = file.read().rpartition(b")")[2].split(maxsplit=20)
     except (FileNotFoundError, ProcessLookupError):
         return _start_without_proc(process)
     state, start = fields[0], fields[19]
-    return None if state in {"Z", "X"} else start
+    return None if state in {b"Z", b"X"} else start.decode()
 
 
 def identity() -> str:

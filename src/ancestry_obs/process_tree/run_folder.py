@@ -67,17 +67,11 @@ def create(what: object) -> str:
         The folder's absolute path.
 
     Raises:
-        OSError: It cannot be made or written.
+        OSError: It cannot be made and written anywhere.
         Exception: What is measured does not pickle.
     """
     data = dumps(what)
-    folder = make()
-    try:
-        _put(folder, data)
-    except OSError:
-        _remove(folder)
-        raise
-    return folder
+    return make(lambda folder: _put(folder, data))
 
 
 def put(folder: str, what: object) -> None:
@@ -156,6 +150,7 @@ class RunFolder:
         self._shown_state: tuple[int, ...] = ()
         self._run: Handle | None = None
         self._page: Handle | None = None
+        self._name = ""
         self._who = ""
 
     def begin_child(self) -> None:
@@ -163,7 +158,7 @@ class RunFolder:
 
         The lock of the run is its parent's as well, from the very moment that it was forked.
         """
-        self._who = ""
+        self._name = self._who = ""
         page, self._page = self._page, None
         if page is not None:
             page.close()
@@ -188,7 +183,9 @@ class RunFolder:
         """Take the folder away if no other process of the run is left; do nothing twice."""
         handles, self._run, self._page = (self._run, self._page), None, None
         with suppress(OSError):
-            if first_of(self.path) == identity():
+            first = first_of(self.path)
+            # To ask for one's own start costs more than to see that it is another process.
+            if first.startswith(f"{os.getpid()}-") and first == self._identity():
                 os.close(os.open(f"{self.path}/{_LEFT}", os.O_CREAT | os.O_WRONLY, 0o600))
         for handle in handles:
             if handle is not None:
@@ -204,11 +201,13 @@ class RunFolder:
             ValueError: It is of no run.
         """
         first = first_of(self.path)
+        # Its locks are all there is to ask for, once whoever began the run has joined and left.
+        has_left = os.path.exists(f"{self.path}/{_LEFT}")  # noqa: PTH110 - as above
+        if not has_left and is_running(first):
+            return
         folder = Handle(self.path, is_folder=True)
         try:
-            # Its locks are all there is to ask for, once whoever began the run has joined and left.
-            has_left = os.path.exists(f"{self.path}/{_LEFT}")  # noqa: PTH110 - as above
-            if (has_left or not is_running(first)) and folder.lock():
+            if folder.lock():
                 _remove(self.path)
         finally:
             folder.close()
@@ -239,7 +238,7 @@ class RunFolder:
         """
         if not self._who:
             # The time tells programs from each other that have run in one process, by `os.execv`.
-            self._who = f"{identity()}-{monotonic_ns():x}"
+            self._who = f"{self._identity()}-{monotonic_ns():x}"
         self._replace(f"{self._who}{_TOTALS}", data)
 
     def others(self) -> tuple[Totals, int]:
@@ -280,7 +279,8 @@ class RunFolder:
         Raises:
             OSError: The folder cannot be read or written; what was there stays.
         """
-        if len(self._dead()) < least:
+        # To ask for each process costs more, and each short one of a run comes by here.
+        if len(self._names(_TOTALS)) < least or len(self._dead()) < least:
             return
         with self._alone(is_urgent=False) as is_alone:
             if not is_alone:
@@ -324,6 +324,12 @@ class RunFolder:
     def recalled(self) -> Shown:
         """Give what has a place, as this process knows it."""
         return self._shown
+
+    def _identity(self) -> str:
+        """Name this process; it is asked for several times even where it soon ends."""
+        if not self._name.startswith(f"{os.getpid()}-"):
+            self._name = identity()
+        return self._name
 
     def _look(self) -> tuple[Totals, int] | None:
         """Add up once; nothing if what is where has changed meanwhile."""
@@ -417,7 +423,7 @@ class RunFolder:
 
     def _replace(self, name: str, data: bytes) -> None:
         # One of its own each time: a signal handler may interrupt this and do the same.
-        temporary = f"{identity()}-{next(_SERIAL)}{_UNFINISHED}"
+        temporary = f"{self._identity()}-{next(_SERIAL)}{_UNFINISHED}"
         try:
             # Unbuffered: a process that is forked meanwhile has a copy of any buffer.
             with open(f"{self.path}/{temporary}", "wb", buffering=0) as file:  # noqa: PTH123 - as above

@@ -103,13 +103,12 @@ def trace(package: str, file: str, words: list[str], *, output: int | None) -> T
         LaunchError: It cannot be executed, or the folder for its counts not be made.
     """
     try:
-        folder = new_run.make()
+        folder = new_run.make(lambda each: Path(each, PACKAGE).write_text(package, "utf-8"))
     except OSError as error:
         raise LaunchError(
             f"no folder for what is called can be made: {error}; set TMPDIR"
         ) from error
     try:
-        Path(folder, PACKAGE).write_text(package, "utf-8")
         code = _run(file, words, _environment(folder), output)
         return _merged(code, [*_left(folder)])
     finally:
