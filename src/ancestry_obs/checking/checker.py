@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ancestry_obs import library_versions
 from ancestry_obs.checking.answers import AnswerCache
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from ancestry_obs.mapfile import MapSpec
 
 __all__ = ["Checker", "Verdict"]
+
+_MOST_UNLISTED: Final = 3
 
 
 @dataclass
@@ -132,7 +134,8 @@ class Checker:
                 verdict.doubts.append((target, where, why))
         decorated = _decorated(spec, outcomes, survey.resolver.decorators)
         verdict.notes += [*dict.fromkeys(decorated), *_untold(survey.resolver.untold)]
-        verdict.notes += [*remarks(spec), *_unheard(fitting), *_series(spec, fitting)]
+        verdict.notes += [*remarks(spec), *_unheard(fitting)]
+        verdict.notes += [*_unlisted(fitting), *_series(spec, fitting)]
         return verdict
 
     def save(self) -> None:
@@ -256,6 +259,14 @@ def _unheard(fitting: Fitting) -> Iterator[str]:
         nearest = nearest_name(name, fitting.handed_over)
         hint = f"; did you mean {nearest!r}?" if nearest else ""
         yield f"note: {where}: {name} is always None, since no instrument has {key}.{other}{hint}"
+
+
+def _unlisted(fitting: Fitting) -> Iterator[str]:
+    for (where, label), values in fitting.unlisted.items():
+        named = ", ".join(map(repr, [*values][:_MOST_UNLISTED]))
+        more = f" and {len(values) - _MOST_UNLISTED} more" * (len(values) > _MOST_UNLISTED)
+        what = f"the label {label!r} does not list {named}{more}"
+        yield f"note: {where}: {what}, which becomes 'other'"
 
 
 def _series(spec: MapSpec, fitting: Fitting) -> Iterator[str]:

@@ -17,7 +17,7 @@ from ancestry_obs.checking.types import NoAttribute, Typing, is_text, values_of
 from ancestry_obs.compiler.aspect import SPECIAL, known_at, no_items
 from ancestry_obs.exceptions import ExpressionError, Finding
 from ancestry_obs.expressions import BUILTIN_FUNCTIONS, check
-from ancestry_obs.expressions.given import HANDED, NO_SCOPE
+from ancestry_obs.expressions.given import HANDED, NO_SCOPE, TARGET
 from ancestry_obs.mapfile.metrics import possible_values, series_of_each
 from ancestry_obs.mapfile.parts import two_contexts
 from ancestry_obs.mapfile.specs import HANDED_OVER, NOT_OVER, SampleSpec
@@ -56,12 +56,14 @@ class Fitting:
     Attributes:
         doubts: What the source does not tell, by target.
         unheard: What is read though nobody hands it over, with the first place.
+        unlisted: Of places and labels what a target is called that the label does not list.
     """
 
     spec: MapSpec
     typing: Typing
     doubts: dict[str, str] = field(default_factory=dict)
     unheard: dict[str, Where] = field(default_factory=dict)
+    unlisted: dict[tuple[str, str], dict[str, None]] = field(default_factory=dict)
     _wrong: dict[tuple[str, str], tuple[Where, str, list[str]]] = field(default_factory=dict)
     _contexts: dict[tuple[str, At, str], tuple[str, Where]] = field(default_factory=dict)
     _pairs: list[Finding] = field(default_factory=list)
@@ -215,6 +217,8 @@ class Fitting:
         for name, expression in record.labels:
             types = self._type(record, expression, found)
             self._possible(record.metric, name, expression, types)
+            if expression.names and {*expression.names}.issubset(TARGET):
+                self._list(record, name, expression, types)
         if record.value is not None:
             types = self._type(record, record.value, found)
             if types is not None and is_text(types) and not record.value.is_constant:
@@ -225,6 +229,26 @@ class Fitting:
             other: Expression | None = getattr(record, name, None)
             if other is not None:
                 self._type(record, other, found)
+
+    def _list(
+        self,
+        record: RecordSpec | SampleSpec,
+        label: str,
+        expression: Expression,
+        types: Types | None,
+    ) -> None:
+        """Note what a target's own name gives that its label does not list."""
+        (listed,) = (
+            each.values
+            for metric in self.spec.metrics
+            if metric.name == record.metric
+            for each in metric.labels
+            if each.name == label
+        )
+        where = record.where if isinstance(record, SampleSpec) else record.where_of(expression)
+        for value in values_of(types, self.typing.program) or ():
+            if listed is not None and value not in listed:
+                self.unlisted.setdefault((str(where), label), {})[value] = None
 
     def _type(
         self, record: RecordSpec | SampleSpec, expression: Expression, found: Found

@@ -273,6 +273,27 @@ def test_what_a_decorator_may_leave_of_a_class_is_a_note(project, command):
     assert checked.code == 0
 
 
+@pytest.mark.parametrize(
+    ("label", "told"),
+    [
+        ('["price"]', "does not list 'open_shop', which becomes 'other'"),
+        ('["price", "open_shop"]', ""),
+        ("{ max_values = 1 }", ""),
+    ],
+)
+def test_a_target_s_name_that_a_label_does_not_list_is_a_note(project, command, label, told):
+    text = (
+        f'version = 1\n[metrics.n_total]\ntype = "counter"\nhelp = "x"\nlabels.item = {label}\n'
+        '[[instrument]]\ntarget = ["shop:price", "shop:open_shop"]\n'
+        'record = [{ metric = "n_total", labels = { item = "target.name" } }]\n'
+    )
+    project.write("shop.toml", text)
+    checked = command("check", "shop.toml")
+    notes = [line for line in checked.out.splitlines() if "does not list" in line]
+    place = "note: shop.toml:8: instrument[0].record[0]: the label 'item' "
+    assert (checked.code, notes) == (0, [place + told] if told else [])
+
+
 def test_standard_input_is_read_once(project, command, standard_input):
     standard_input(project.map.encode())
     refused = command("check", "-", "shop.toml", "-")
