@@ -417,7 +417,9 @@ class Instrumentation:
             errors[target] += count
         now = time()
         # A clock that is set back takes an end back, too.
+        before: list[TargetStatus] | None = None
         if _passed(self._ends, now) != self._ended:
+            before = [_status_of(each, 0) for each in self._patcher.report()]
             self._weave()
         targets: dict[str, TargetStatus] = {}
         reports = self._patcher.report(holders=holders)
@@ -434,6 +436,8 @@ class Instrumentation:
             if instrument.is_over(now):
                 for name in instrument.targets:
                     targets.setdefault(name, _expired(name, instrument))
+        if self._run is not None and before is not None:
+            self._run.expire(before, tuple(targets.values()))
         return tuple(targets.values())
 
     def _targets_of_all(self, *, holders: bool) -> tuple[TargetStatus, ...]:

@@ -19,6 +19,7 @@ from ancestry_obs.checking.symbols import (
     FunctionSymbol,
     ImportSymbol,
     ValueSymbol,
+    symbol_of,
 )
 
 if TYPE_CHECKING:
@@ -83,18 +84,21 @@ _HARMLESS_TO_CLASSES: Final = {
     "attrs:define",
     "attrs:frozen",
     "attrs:mutable",
+    "attr:dataclass",
     "dataclasses:dataclass",
+    "enum:global_enum",
     "enum:unique",
+    "enum:verify",
     "functools:total_ordering",
     "pydantic.dataclasses:dataclass",
+    "typing:dataclass_transform",
     "typing:final",
     "typing:runtime_checkable",
+    "typing_extensions:deprecated",
     "typing_extensions:final",
+    "warnings:deprecated",
 }
-# Takes a name away, or gives back a class that has nothing of the one given.
-_LEAVES_LESS: Final = re.compile(
-    r"\bdel\s+\w+\.\w|\bdelattr\(|\bclass\s+(\w+)\s*:[\s\S]*\breturn\s+\1\b"
-)
+_GIVES_ANOTHER: Final = re.compile(r"\bclass\s+(\w+)\s*:[\s\S]*\breturn\s+\1\b")
 _WRAPS: Final = {"wraps", "functools.wraps", "update_wrapper", "functools.update_wrapper"}
 _PASSES_ON: Final = {"cast", "typing.cast", "t.cast", "update_wrapper", "functools.update_wrapper"}
 
@@ -170,13 +174,21 @@ class Decorators:
             if isinstance(each, Item) and each.label in _HARMLESS_TO_CLASSES:
                 return "same"
             if isinstance(each, Item) and isinstance(each.symbol, FunctionSymbol):
-                source = self.program.text_of(each.module).split("\n")
-                lines = "\n".join(source[each.symbol.line - 1 : each.symbol.end])
                 left = self.effect(item, text).left
-                if left in {"wrapper", "stranger", "object"} or _LEAVES_LESS.search(lines):
+                if left in {"wrapper", "stranger", "object", "cache"}:
+                    return "other"
+                if self._leaves_less(each, each.symbol):
                     return "other"
                 return "more" if left == "same" else "unknown"
         return "unknown"
+
+    def _leaves_less(self, item: Item, symbol: FunctionSymbol) -> bool:
+        """Whether it takes names of its class away, or gives one back that has nothing of it."""
+        source = self.program.text_of(item.module).split("\n")
+        lines = "\n".join(source[symbol.line - 1 : symbol.end])
+        given = "|".join(map(re.escape, (*symbol.names, *_parameters(symbol))))
+        takes = re.search(rf"\bdel\s+(?:{given})\.\w|\bdelattr\((?:{given}),", lines)
+        return bool(given and takes) or _GIVES_ANOTHER.search(lines) is not None
 
     def _left_by(self, item: Item, *, is_called: bool) -> Left:
         if isinstance(item.symbol, ClassSymbol):
@@ -248,10 +260,25 @@ class Decorators:
         return found.pop() if len(found) == 1 else "unknown"
 
 
+def _parameters(symbol: FunctionSymbol) -> Iterator[str]:
+    """Yield what functions take that are defined in one."""
+    for bindings in symbol.inner.values():
+        for each in map(symbol_of, bindings):
+            yield from each.names if isinstance(each, FunctionSymbol) else ()
+
+
 def _returned(node: ast.FunctionDef, *, is_called: bool) -> Iterator[Left]:
     inner = {each.name: each for each in _own(node) if isinstance(each, ast.FunctionDef)}
     inner_async = {each.name: each for each in _own(node) if isinstance(each, ast.AsyncFunctionDef)}
     parameters = {each.arg for each in (*node.args.posonlyargs, *node.args.args)}
+    # What is bound anew is not what was given.
+    parameters -= {
+        target.id
+        for each in _own(node)
+        if isinstance(each, ast.Assign)
+        for target in each.targets
+        if isinstance(target, ast.Name)
+    }
     for each in _own(node):
         if not isinstance(each, ast.Return) or each.value is None:
             continue

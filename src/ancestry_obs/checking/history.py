@@ -41,6 +41,8 @@ class History:
     seconds: float = _SECONDS
     clock: Callable[[], float] = monotonic
     _spent: float = 0.0
+    cut: set[str] = field(default_factory=set)
+    """Modules with older versions than are read."""
     _versions: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
 
     def versions(self, module: str) -> Iterator[tuple[str, str]]:
@@ -55,8 +57,11 @@ class History:
             if last is not None:
                 kept.append(("HEAD", last))
                 yield kept[-1]
-            log = ("log", f"-n{_MOST_VERSIONS}", *_PLAINLY, "--", f"./{path}")
-            for commit in (self._git(folder, *log) or "").split():
+            log = ("log", f"-n{_MOST_VERSIONS + 1}", *_PLAINLY, "--", f"./{path}")
+            commits = (self._git(folder, *log) or "").split()
+            if len(commits) > _MOST_VERSIONS:
+                self.cut.add(module)
+            for commit in commits[:_MOST_VERSIONS]:
                 text = self._text(folder, commit, path)
                 if text is not None and text != last:
                     kept.append((commit, text))

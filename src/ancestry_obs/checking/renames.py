@@ -157,7 +157,9 @@ class Renames:
         score, label = scored[0]
         is_other = old is not None and label in self._had(commit, label.partition(":")[0])
         is_nearest = len(scored) == 1 or score - scored[1][0] >= _CLEAR
-        is_clear = is_nearest and not is_other and (old is not None or score >= _SURE)
+        # By the name alone, unless it may have had another one in a version that is not read.
+        is_sure = score >= _SURE and module not in self.history.cut
+        is_clear = is_nearest and not is_other and (old is not None or is_sure)
         return Rename(label, min(score, 1.0), is_clear)
 
     def _before(

@@ -97,6 +97,7 @@ class Resolver:
 
     program: Program
     decorators: Decorators = field(init=False)
+    _exchanged: str = ""
     untold: dict[str, str] = field(default_factory=dict)
     """What globs may mean or may not, as the source does not tell, and why."""
 
@@ -114,11 +115,14 @@ class Resolver:
             return (self._local(pattern.qualname, module),)
         if not pattern.spans_names:
             return self._named(pattern.qualname, module)
+        self._exchanged = ""
         found = {
             (each.target, each.accessor): each
             for qualname, each in self._members(pattern, module)
             if self._is_meant(pattern, qualname, each)
         }
+        if not found and self._exchanged:
+            raise Doubt(self._exchanged)
         if not found and module.table.doubt:
             raise Doubt(f"{module.name!r} shows nothing of that name, but has {module.table.doubt}")
         if not found:
@@ -199,8 +203,9 @@ class Resolver:
             found = self.program.member(meaning, name)
             if name == "__init__" and all(isinstance(each, Builtin) for each in found):
                 # What Python writes for the class, or what is overridden by one of its own.
+                arguments = (("self", "a", "", False), *self._fields(meaning))
                 made = FunctionSymbol("def", (), meaning.symbol.line, meaning.symbol.line,
-                                      (("self", "a", "", False),), "", (), (), {}, ())  # fmt: skip
+                                      arguments, "", (), (), {}, ())  # fmt: skip
                 return (Item(meaning.module, f"{meaning.qualname}.__init__", made, meaning),)
             if not found and must:
                 self._lost_in(meaning, meaning.symbol, name)
@@ -228,6 +233,17 @@ class Resolver:
         if not doubt and any(self.changes_class(item, text) for text in symbol.decorators):
             doubt = f"@{symbol.decorators[0]} may add names to {item.label!r}"
         self._lost(item.label, name, tuple(scopes), doubt)
+
+    def _fields(self, item: Item) -> Iterator[tuple[str, str, str, bool]]:
+        """Yield what an `__init__` may take that a decorator writes: what may be a field."""
+        symbols = [e.symbol for e in self.program.ancestry(item) if isinstance(e, Item)]
+        classes = [each for each in symbols if isinstance(each, ClassSymbol)]
+        if any(each.decorators for each in classes):
+            fields: dict[str, str] = {}
+            for each in reversed(classes):
+                values = (n for n, bindings in each.scope.items() if bindings[-1][0] == "value")
+                fields |= dict.fromkeys(values, "") | each.annotations
+            yield from ((name, "a", text, True) for name, text in fields.items())
 
     def _refuse_changed(self, item: Item, symbol: ClassSymbol) -> None:
         """Leave open what is in a class that a decorator of the program's own exchanges or empties.
@@ -458,11 +474,7 @@ class Resolver:
     def _member(self, pattern: Pattern, item: Item) -> Iterator[tuple[str, Found]]:
         symbol = item.symbol
         if isinstance(symbol, ClassSymbol):
-            for name in symbol.scope:
-                for each, is_sure in self.program.bindings(item.module, symbol.scope, name):
-                    if isinstance(each, ClassSymbol | FunctionSymbol | ValueSymbol):
-                        inner = Item(item.module, f"{item.qualname}.{name}", each, item, is_sure)
-                        yield from self._member(pattern, inner)
+            yield from self._within(pattern, item, symbol)
             return
         accessors = _ACCESSORS if self._is_property(item) else ("fget",)
         for accessor in accessors:
@@ -478,6 +490,21 @@ class Resolver:
             yield item.qualname + suffix, found
             if accessor == "fget" and len(accessors) > 1:
                 yield f"{item.qualname}.fget", found
+
+    def _within(
+        self, pattern: Pattern, item: Item, symbol: ClassSymbol
+    ) -> Iterator[tuple[str, Found]]:
+        try:
+            self._refuse_changed(item, symbol)
+        except Doubt as doubt:
+            if pattern.matches_inside(item.qualname):
+                self.untold[item.label] = self._exchanged = doubt.message
+            return
+        for name in symbol.scope:
+            for each, is_sure in self.program.bindings(item.module, symbol.scope, name):
+                if isinstance(each, ClassSymbol | FunctionSymbol | ValueSymbol):
+                    inner = Item(item.module, f"{item.qualname}.{name}", each, item, is_sure)
+                    yield from self._member(pattern, inner)
 
     def _may_be_a_function(self, item: Item) -> bool:
         """Whether what is made at run time may be a function or class of its module.

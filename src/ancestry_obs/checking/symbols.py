@@ -329,7 +329,7 @@ class _Reader:
         elif (
             isinstance(target, ast.Attribute)
             and isinstance(target.value, ast.Name)
-            and target.value.id == first
+            and self._mangled(target.value.id) == first
         ):
             # The first one says the most: it is in `__init__`, as a rule.
             attributes.setdefault(self._mangled(target.attr), (self.text(value), kind))
@@ -340,15 +340,20 @@ class _Reader:
         positional += [("a", each) for each in node.args]
         bare = len(positional) - len(node.defaults)
         found = [
-            (each.arg, kind, self.text(each.annotation), index >= bare)
+            (self._mangled(each.arg), kind, self.text(each.annotation), index >= bare)
             for index, (kind, each) in enumerate(positional)
         ]
         if node.vararg:
-            found.append((node.vararg.arg, "*", self.text(node.vararg.annotation), False))
+            found.append(
+                (self._mangled(node.vararg.arg), "*", self.text(node.vararg.annotation), False)
+            )
         for each, default in zip(node.kwonlyargs, node.kw_defaults, strict=True):
-            found.append((each.arg, "k", self.text(each.annotation), default is not None))
+            name = self._mangled(each.arg)
+            found.append((name, "k", self.text(each.annotation), default is not None))
         if node.kwarg:
-            found.append((node.kwarg.arg, "**", self.text(node.kwarg.annotation), False))
+            found.append(
+                (self._mangled(node.kwarg.arg), "**", self.text(node.kwarg.annotation), False)
+            )
         return tuple(found)
 
     def _class(self, node: ast.ClassDef, scope: _Names, guards: tuple[str, ...]) -> None:

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 __all__ = ["add_parser", "check_map", "command", "maps_in"]
 
 _PARTS: Final = {"metrics", "instrument", "sample", "hook"}
+# A byte order mark, with which some editors begin.
+_MARK: Final = "\ufeff"
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -183,10 +185,11 @@ def _mend(path: Path, names: dict[str, str], undo: ExitStack) -> list[str]:
     try:
         real = path.resolve(strict=True)
         mode = real.stat().st_mode
-        text = real.read_bytes().decode()
+        whole = real.read_bytes().decode()
+        text = whole.removeprefix(_MARK)
         if (mended := renamed(text, names)) != text:
-            replace_file(real, mended.encode())
-            undo.callback(_restore, real, text, mode)
+            replace_file(real, (whole[: -len(text)] + mended).encode())
+            undo.callback(_restore, real, whole, mode)
             real.chmod(mode)
         return [old for old in names if renamed(text, {old: names[old]}) != text]
     except OSError as error:

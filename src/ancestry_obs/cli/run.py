@@ -105,7 +105,7 @@ def command(arguments: argparse.Namespace) -> int:
     Returns:
         The exit code where that is not possible.
     """
-    if not arguments.program:
+    if arguments.program in ([], ["--"]):
         arguments.needs_program.error("the following arguments are required: COMMAND")
     if arguments.map:
         arguments.map, *more = arguments.map

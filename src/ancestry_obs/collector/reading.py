@@ -166,6 +166,7 @@ class Run:
         """Begin with nothing, as a forked child does."""
         self._set: dict[tuple[Key, Labels], tuple[float, float]] = {}
         self._left = Totals()
+        self._names: dict[str, str] = {}
 
     def totals(self, reading: Reading) -> Totals:
         """Give a reading in the form in which it is handed to other processes.
@@ -206,14 +207,33 @@ class Run:
             change()
             now = read()
             self._left.put(before.without(self.totals(now)))
-            known = {each.target for each in reading.targets}
-            for each in now.targets:
-                # What comes back goes on counting where it was.
-                left = self._left.targets.get(each.target)
-                if left is not None and each.target not in known and each.calls >= left[-2]:
-                    del self._left.targets[each.target]
+            self._forget_returned(reading.targets, now.targets)
 
         self._member.still(exchange)
+
+    def expire(self, before: Iterable[TargetState], now: Collection[TargetState]) -> None:
+        """Keep the calls of targets whose end has come.
+
+        Args:
+            before: The targets as they were.
+            now: As they are.
+        """
+        calls = {each.target: each.calls for each in now}
+        over = {
+            each.target: ("expired", *each.as_row()[1:])
+            for each in before
+            if each.calls > calls.get(each.target, 0)
+        }
+        self._left.add(Totals(targets=over), is_living=False)
+        self._forget_returned(before, now)
+
+    def _forget_returned(self, before: Iterable[TargetState], now: Iterable[TargetState]) -> None:
+        """Forget the calls that were left of targets that are back: they go on where they were."""
+        known = {each.target for each in before if each.calls}
+        for each in now:
+            left = self._left.targets.get(each.target)
+            if left is not None and each.target not in known and each.calls >= left[-2]:
+                del self._left.targets[each.target]
 
     def whole(self, read: Callable[[], Reading]) -> Reading:
         """Give what all processes have measured, this one included.
@@ -243,6 +263,13 @@ class Run:
         columns, sampled, folded = self._member.limited(
             lambda shown: _within(shown, reading, whole)
         )
+        # Also of a metric that another map had.
+        self._names |= {each.family.name: each.family.spec.name for each in reading.columns}
+        became_other = {
+            (self._names[name], label): count
+            for (name, label), count in folded.items()
+            if name in self._names
+        }
         return Reading(
             columns=columns,
             sampled=sampled,
@@ -251,7 +278,7 @@ class Run:
                 for target, row in _known(whole, reading.targets).items()
             ],
             failures=whole.failures,
-            overflows=Counter(whole.overflows) + Counter(folded),
+            overflows=Counter(whole.overflows) + Counter(became_other),
             counts=whole.counts,
             processes=1 + living,
         )
@@ -319,13 +346,7 @@ def _within(
             aggregate, values = whole.samples[family.name]
             kept = shown.keep(key, limits, values, AGGREGATES[aggregate])
             sampled[family.name] = aggregate, kept
-    names = {each.family.name: each.family.spec.name for each in reading.columns}
-    folded = {
-        (names[name], label): count
-        for (name, label), count in limited.folded.items()
-        if name in names
-    }
-    return columns, sampled, folded
+    return columns, sampled, limited.folded
 
 
 def _exemplars(kept: Kept | None) -> Mapping[Labels, Mapping[int, Exemplar]]:

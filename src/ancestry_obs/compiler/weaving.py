@@ -9,10 +9,11 @@ here: who gives the code to the function, and takes it away again, is the patche
 from __future__ import annotations
 
 import ast
+import os
 import re
 import weakref
 from types import CellType, CodeType, FunctionType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ancestry_obs.compiler.body import calling_function, weave_body
 from ancestry_obs.compiler.code import (
@@ -47,6 +48,18 @@ if TYPE_CHECKING:
 __all__ = ["Woven", "weave", "weave_callable"]
 
 
+# How often this process, and those that it comes of, were forked.
+_forks: Final = [0]
+
+
+def _count_fork() -> None:
+    _forks[0] += 1
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_count_fork)
+
+
 # One for each target: what is small is made quickly, and looked through by the garbage collector.
 @define(eq=False)
 class Woven:
@@ -68,6 +81,7 @@ class Woven:
     _calls: Probe = field(init=False)
     _recorder: weakref.ref[Recorder] | None = None
     _before: int = 0
+    _forks: int = 0
     _former: tuple[Woven, ...] = ()
 
     def __post_init__(self) -> None:
@@ -94,6 +108,8 @@ class Woven:
 
     def calls(self) -> int:
         """Count the calls so far, exactly; calls that were left out as inner ones are not in it."""
+        if self._forks != _forks[0]:
+            self._begin_child()
         if not self._former:
             return self._calls.observed() + self._before
         # One whose recorder is gone counts nothing more, and need not be kept.
@@ -102,6 +118,12 @@ class Woven:
             self._before += sum(each.calls() for each in over)
             self._former = tuple(each for each in self._former if each not in over)
         return self._calls.observed() + self._before + sum(each.calls() for each in self._former)
+
+    def _begin_child(self) -> None:
+        """Count from nothing in a forked child; the store has made what still records do so."""
+        self._forks, self._before = _forks[0], 0
+        if self._recorder is not None and self._recorder() is None:
+            self._calls.forget()
 
     @property
     def is_over(self) -> bool:

@@ -95,6 +95,10 @@ class Pattern:
         """
         return self.matcher(qualname) is not None
 
+    def matches_inside(self, qualname: str) -> bool:
+        """Whether something in the class `qualname` may be meant."""
+        return _regex(self.qualname.rpartition(".")[0] or "*").fullmatch(qualname) is not None
+
     @property
     def matcher(self) -> Callable[[str], object]:
         """The same for many names: what gives None for a name that is not meant."""

@@ -211,6 +211,21 @@ def test_what_was_moved_and_committed_is_found(write, commit):
     assert verdict.renames == {"pkg.work:Importer.run": "pkg.other:Importer.run"}
 
 
+def test_a_name_that_may_be_in_older_versions_is_not_taken_for_misspelt(write, commit):
+    folder = write({"work.py": "def load_item(): ...\ndef load_items(): ...\n"})
+    commit(folder)
+    for number in range(8):
+        (folder / "work.py").write_text(f"def load_items(): ...\nNUMBER = {number}\n")
+        commit(folder)
+    verdict = check(folder, ONE.format('"work:load_item"'))
+    assert verdict.renames == {}
+    assert verdict.findings[0].remedy == "did you mean 'work:load_items'?"
+    # One that nobody has deleted is misspelt.
+    whole = write({"other.py": "def save_items(): ...\n"})
+    commit(whole)
+    assert check(whole, ONE.format('"other:save_item"')).renames
+
+
 DELETED = """
 def gone(x): return x
 del gone

@@ -344,6 +344,41 @@ WRITTEN = {
 }
 
 
+EXCHANGED = {
+    "bound anew": "def deco(cls):\n    cls = type('A', (), {})\n    return cls\n@deco\n",
+    "a cache": "import functools\n@functools.cache\n",
+    "another": "def deco(cls):\n    class B:\n        x = 1\n    return B\n@deco\n",
+    "emptied": "def deco(cls):\n    del cls.run\n    return cls\n@deco\n",
+    "emptied by name": "def deco(cls):\n    delattr(cls, 'run')\n    return cls\n@deco\n",
+    "with arguments": (
+        "def deco(n):\n    def inner(cls):\n        del cls.run\n        return cls\n"
+        "    return inner\n@deco(1)\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("target", ["A.run", "A.*", "A.r*"])
+@pytest.mark.parametrize("how", EXCHANGED)
+def test_what_is_in_a_class_that_is_exchanged_is_a_doubt_for_globs_too(write, how, target):
+    folder = write({"made.py": f"{EXCHANGED[how]}class A:\n    def run(self): ...\n"})
+    program = Program(Finder([str(folder), *sys.path]))
+    resolver = SourceResolver(program)
+    if how == "bound anew" and "*" not in target:
+        (found,) = resolver.find(Pattern.parse(f"made:{target}"), program.module("made"))
+        assert resolver.decorators.left_of_class(found.named, "deco") == "unknown"
+    elif how == "bound anew":
+        assert resolver.find(Pattern.parse(f"made:{target}"), program.module("made"))
+    else:
+        with pytest.raises(Doubt, match="leaves another class than 'made:A', or less of it"):
+            resolver.find(Pattern.parse(f"made:{target}"), program.module("made"))
+
+
+def test_a_decorator_that_deletes_of_something_else_changes_nothing(survey):
+    deco = "class R:\n    x = 1\ndef deco(cls):\n    del R.x\n    return cls\n"
+    answer = survey({"made.py": f"{deco}@deco\nclass A:\n    def run(self): ...\n"}, "made:A.run")
+    assert answer.targets == ["made:A.run"]
+
+
 @pytest.mark.parametrize("how", WRITTEN)
 def test_what_is_written_for_a_class_while_it_is_made_may_be_there(write, how):
     source, name = WRITTEN[how]

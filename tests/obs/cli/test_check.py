@@ -294,6 +294,50 @@ def test_a_target_s_name_that_a_label_does_not_list_is_a_note(project, command, 
     assert (checked.code, notes) == (0, [place + told] if told else [])
 
 
+def test_a_map_with_a_byte_order_mark_keeps_it(project, command):
+    text = "\ufeff" + (project.metrics + instrument("shop:prise")).replace("\n", "\r\n")
+    path = project.path / "shop.toml"
+    path.write_bytes(text.encode())
+    assert command("check", "--fix", "shop.toml").code == 0
+    assert path.read_bytes().decode() == text.replace("shop:prise", "shop:price")
+
+
+INITIALIZED = """\
+from dataclasses import dataclass
+@dataclass(frozen=True)
+class Base:
+    item: str
+@dataclass(slots=True, frozen=True)
+class Line(Base):
+    count: int = 1
+class Plain:
+    item = 1
+class Vault:
+    def __turn(self, __key, *__rest, __way=1, **__more): ...
+"""
+
+
+@pytest.mark.parametrize(
+    ("target", "name", "code"),
+    [
+        ("Base.__init__", "item", 0),
+        ("Line.__init__", "item", 0),
+        ("Line.__init__", "count", 0),
+        ("Line.__init__", "other", 1),
+        ("Plain.__init__", "item", 1),
+        ("Vault._Vault__turn", "_Vault__key", 0),
+        ("Vault._Vault__turn", "_Vault__rest", 0),
+        ("Vault._Vault__turn", "_Vault__way", 0),
+        ("Vault._Vault__turn", "_Vault__more", 0),
+        ("Vault._Vault__turn", "_Vault__no", 1),
+    ],
+)
+def test_parameters_that_python_writes_or_names(project, command, target, name, code):
+    project.write("till.py", INITIALIZED)
+    project.write("till.toml", project.metrics + instrument(f"till:{target}", f"text({name})"))
+    assert command("check", "till.toml").code == code
+
+
 def test_standard_input_is_read_once(project, command, standard_input):
     standard_input(project.map.encode())
     refused = command("check", "-", "shop.toml", "-")

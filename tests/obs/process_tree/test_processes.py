@@ -552,8 +552,14 @@ def test_what_has_no_room_on_the_page_is_counted_as_overflow(run):
             os.wait()
         for number in range(9):
             price(f"book {number}")
-        print(flush=True)
-        input()
+        from copy import deepcopy
+        without = deepcopy(plan["map"])
+        del without["metrics"]["prices_total"], without["instrument"][0]["record"][0]
+        for each in (None, without, plan["map"]):
+            if each:
+                ancestry_obs.reload(each)
+            print(flush=True)
+            input()
     """)
     run.hear()
     assert run.prices() == 169
@@ -561,6 +567,13 @@ def test_what_has_no_room_on_the_page_is_counted_as_overflow(run):
     assert (other, run.seen[OVERFLOW]) == (154, 154)
     until(lambda: any(run.runs.glob("ancestry-obs-run-*/ended")))
     assert run.prices() == 169
+    for _ in range(2):
+        run.say()
+        run.hear()
+        # Under a map without the metric, and under one with it again.
+        run.seen = {name: n for name, n in run.seen.items() if "shop_" not in name}
+        run.read()
+        assert run.seen[OVERFLOW] == 154
     run.say()
     _, page = run.end()
     assert (page['shop_prices_total{book="other"}'], page[OVERFLOW]) == (154, 154)
@@ -601,6 +614,69 @@ def test_what_a_reload_takes_out_is_over_and_stays_counted(run):
         run.say()
     _, page = run.end(quiet=False)
     assert page['ancestry_obs_calls_total{target="shop:price"}'] == 3
+
+
+def test_a_child_of_a_process_whose_map_has_changed_begins_with_nothing(run):
+    run.start("""
+        from copy import deepcopy
+        from datetime import date
+        def call():
+            price()
+            if not os.fork():
+                price()
+                os._exit(0)
+            os.wait()
+        without, changed = deepcopy(plan["map"]), deepcopy(plan["map"])
+        without["instrument"][0]["target"] = "shop:cost"
+        changed["instrument"][0]["record"][0]["labels"]["book"] = "upper(book)"
+        over = deepcopy(plan["map"])
+        over["instrument"][0]["until"] = date(2020, 1, 1)
+        call()
+        for each in (changed, plan["map"], without, plan["map"], over, plan["map"]):
+            ancestry_obs.reload(each)
+            call()
+            print(flush=True)
+            input()
+    """)
+    for calls in (4, 6, 6, 8, 8, 10):
+        run.hear()
+        run.read()
+        assert run.seen['ancestry_obs_calls_total{target="shop:price"}'] == calls
+        run.say()
+    _, page = run.end(quiet=False)
+    assert page['ancestry_obs_calls_total{target="shop:price"}'] == 10
+
+
+def test_a_target_whose_end_comes_keeps_its_calls(run):
+    run.start("""
+        from copy import deepcopy
+        from datetime import date
+        import ancestry_obs.instrumentation, time
+        now = [time.time()]
+        ancestry_obs.instrumentation.time = lambda: now[0]
+        ending = deepcopy(plan["map"])
+        ending["instrument"][0]["until"] = date(2100, 1, 1)
+        ancestry_obs.reload(ending)
+        price(); price()
+        if not os.fork():
+            price()
+            os._exit(0)
+        os.wait()
+        for ahead in (0, 100, 0):
+            now[0] = time.time() + ahead * 365 * 86400
+            print(flush=True)
+            input()
+        price()
+        print(flush=True)
+        input()
+    """)
+    for state, calls in (("installed", 3), ("expired", 3), ("installed", 3), ("installed", 4)):
+        run.hear()
+        page = run.read()
+        assert f'ancestry_obs_target_info{{state="{state}",target="shop:price"}} 1.0' in page
+        assert run.seen['ancestry_obs_calls_total{target="shop:price"}'] == calls
+        run.say()
+    run.end()
 
 
 def test_counts_of_the_toolkit_are_no_childs_twice(run):
