@@ -21,6 +21,7 @@ import { Slices } from "./slices.js";
  * @property {string[]} unreached
  * @property {string} way
  * @property {string[]} patterns
+ * @property {number} calls
  */
 
 /** @typedef {{pid: number, parent: number | null, name: string, serves: boolean}} Process */
