@@ -201,3 +201,25 @@ def test_woven_functions_go_into_a_pool_by_name(method, make_module, enabled, mo
         pool.join()
     assert counted().get("running", 0) == 0
     assert sum(counted().values()) == 0  # the workers' calls are the workers'
+
+
+def test_a_child_keeps_what_it_has_counted_when_its_map_changes(forked):
+    record = {"metric": "calls_total", "labels": {"x": "text(x)"}}
+    changed = {**MAP, "instrument": [{"target": "forked:call", "record": [record]}]}
+    for spec in (changed, MAP):
+        forked.call("a")
+        ancestry_obs.reload(spec)
+
+    def calls():
+        (found,) = (each for each in ancestry_obs.status().targets if each.target == "forked:call")
+        return found.calls
+
+    def work():
+        # Nobody asks for its calls before the end.
+        for spec in (changed, MAP, changed, MAP):
+            forked.call("b")
+            ancestry_obs.reload(spec)
+        return calls()
+
+    assert in_child(work) == 4
+    assert calls() == 2

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from textwrap import dedent
 from typing import TYPE_CHECKING, Final, Literal
 
-from ancestry_obs.checking.known_decorators import FUNCTIONS, MAKERS, METHODS, Left
+from ancestry_obs.checking.known_decorators import CLASSES, FUNCTIONS, MAKERS, METHODS, Left
 from ancestry_obs.checking.program import Builtin, Item
 from ancestry_obs.checking.symbols import (
     ClassSymbol,
@@ -75,29 +75,6 @@ class Effect:
 LeftOfClass = Literal["same", "more", "other", "unknown"]
 
 _ACCESSORS: Final = {"getter", "setter", "deleter"}
-_HARMLESS_TO_CLASSES: Final = {
-    "attr._make:attrs",
-    "attr._next_gen:define",
-    "attr._next_gen:frozen",
-    "attr._next_gen:mutable",
-    "attr:s",
-    "attrs:define",
-    "attrs:frozen",
-    "attrs:mutable",
-    "attr:dataclass",
-    "dataclasses:dataclass",
-    "enum:global_enum",
-    "enum:unique",
-    "enum:verify",
-    "functools:total_ordering",
-    "pydantic.dataclasses:dataclass",
-    "typing:dataclass_transform",
-    "typing:final",
-    "typing:runtime_checkable",
-    "typing_extensions:deprecated",
-    "typing_extensions:final",
-    "warnings:deprecated",
-}
 _GIVES_ANOTHER: Final = re.compile(r"\bclass\s+(\w+)\s*:[\s\S]*\breturn\s+\1\b")
 _WRAPS: Final = {"wraps", "functools.wraps", "update_wrapper", "functools.update_wrapper"}
 _PASSES_ON: Final = {"cast", "typing.cast", "t.cast", "update_wrapper", "functools.update_wrapper"}
@@ -113,6 +90,7 @@ class Decorators:
 
     program: Program
     _read: dict[tuple[str, bool], Left] = field(default_factory=dict)
+    _left: dict[tuple[str, str], LeftOfClass] = field(default_factory=dict)
 
     def effects(self, item: Item, symbol: FunctionSymbol) -> tuple[Effect, ...]:
         """Give what each decorator of a function does, the one that is applied first in front."""
@@ -167,11 +145,17 @@ class Decorators:
         Returns:
             That it is the same; that it may have more names; that it is another one, or has less.
         """
+        key = item.label, text
+        if key not in self._left:
+            self._left[key] = self._left_of_class(item, text)
+        return self._left[key]
+
+    def _left_of_class(self, item: Item, text: str) -> LeftOfClass:
         path = text.partition("(")[0].strip()
-        if self._as_imported(item.module, path) in _HARMLESS_TO_CLASSES:
+        if self._as_imported(item.module, path) in CLASSES:
             return "same"
         for each in self.program.scoped(item, path):
-            if isinstance(each, Item) and each.label in _HARMLESS_TO_CLASSES:
+            if isinstance(each, Item) and each.label in CLASSES:
                 return "same"
             if isinstance(each, Item) and isinstance(each.symbol, FunctionSymbol):
                 left = self.effect(item, text).left
@@ -184,11 +168,14 @@ class Decorators:
 
     def _leaves_less(self, item: Item, symbol: FunctionSymbol) -> bool:
         """Whether it takes names of its class away, or gives one back that has nothing of it."""
-        source = self.program.text_of(item.module).split("\n")
-        lines = "\n".join(source[symbol.line - 1 : symbol.end])
+        lines = self._lines_of(item, symbol)
         given = "|".join(map(re.escape, (*symbol.names, *_parameters(symbol))))
         takes = re.search(rf"\bdel\s+(?:{given})\.\w|\bdelattr\((?:{given}),", lines)
         return bool(given and takes) or _GIVES_ANOTHER.search(lines) is not None
+
+    def _lines_of(self, item: Item, symbol: FunctionSymbol) -> str:
+        lines = self.program.text_of(item.module).split("\n")
+        return "\n".join(lines[symbol.line - 1 : symbol.end])
 
     def _left_by(self, item: Item, *, is_called: bool) -> Left:
         if isinstance(item.symbol, ClassSymbol):
@@ -248,9 +235,8 @@ class Decorators:
         return "object"
 
     def _returned_by(self, item: Item, symbol: FunctionSymbol, *, is_called: bool) -> Left:
-        lines = self.program.text_of(item.module).split("\n")[symbol.line - 1 : symbol.end]
         try:
-            tree = ast.parse(dedent("\n".join(lines)))
+            tree = ast.parse(dedent(self._lines_of(item, symbol)))
         except SyntaxError:
             return "unknown"
         node = tree.body[0] if tree.body else None

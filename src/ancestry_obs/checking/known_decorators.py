@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-__all__ = ["FUNCTIONS", "MAKERS", "METHODS", "Left"]
+__all__ = ["CLASSES", "FUNCTIONS", "MAKERS", "METHODS", "Left"]
 
 Left = Literal[
     "same",
@@ -95,3 +95,31 @@ MAKERS: Final[dict[str, str]] = {
     "click.decorators:group": "click.core:Group",
 }
 """Decorators that make an object whose methods decorate, and the class of that object."""
+
+CLASSES: Final = frozenset(
+    {
+        "attr._make:attrs",
+        "attr._next_gen:define",
+        "attr._next_gen:frozen",
+        "attr._next_gen:mutable",
+        "attr:dataclass",
+        "attr:s",
+        "attrs:define",
+        "attrs:frozen",
+        "attrs:mutable",
+        "dataclasses:dataclass",
+        "enum:global_enum",
+        "enum:unique",
+        "enum:verify",
+        "functools:total_ordering",
+        "pydantic.dataclasses:dataclass",
+        "typing:dataclass_transform",
+        "typing:final",
+        "typing:runtime_checkable",
+        "typing_extensions:deprecated",
+        "typing_extensions:final",
+        "warnings:deprecated",
+    }
+)
+"""Decorators of classes that leave the class with the names that its statement gives it, or more of
+those that are known (special ones)."""

@@ -147,7 +147,7 @@ class Renames:
             # What was there beside it is hardly its new name.
             scored = sorted(
                 (
-                    (score - 0.3 * (label in self._had(commit, label.partition(":")[0])), label)
+                    (score - 0.3 * self._was_there(commit, label), label)
                     for score, label in scored[:_FEW]
                 ),
                 key=lambda each: (-each[0], each[1]),
@@ -155,7 +155,7 @@ class Renames:
         if not scored or scored[0][0] < (_ALIKE if old is None else _LIKELY):
             return None
         score, label = scored[0]
-        is_other = old is not None and label in self._had(commit, label.partition(":")[0])
+        is_other = old is not None and self._was_there(commit, label)
         is_nearest = len(scored) == 1 or score - scored[1][0] >= _CLEAR
         # By the name alone, unless it may have had another one in a version that is not read.
         is_sure = score >= _SURE and module not in self.history.cut
@@ -172,12 +172,13 @@ class Renames:
                     return commit, each
         return "", None
 
-    def _had(self, commit: str, module: str) -> set[str]:
-        """Give what a module had in a commit."""
+    def _was_there(self, commit: str, label: str) -> bool:
+        """Whether a commit had a definition."""
+        module = label.partition(":")[0]
         if (commit, module) not in self._then:
             known = _definitions_in(module, self.history.at(commit, module))
             self._then[commit, module] = {each.label for each in known}
-        return self._then[commit, module]
+        return label in self._then[commit, module]
 
     def _score(
         self, each: _Known, module: str, qualname: str, old: _Known | None, read: tuple[str, ...]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["renamed"]
+__all__ = ["renamed", "targets_in"]
 
 # Comments and strings as TOML has them; a quote in a comment begins no string.
 _TOKEN: Final = re.compile(
@@ -40,10 +40,18 @@ def renamed(text: str, names: Mapping[str, str]) -> str:
     tokens = [each for each in _TOKEN.finditer(text) if not each[0].startswith("#")]
     said = [tomllib.loads(f"key = {each[0]}")["key"] for each in tokens]
     marks = {number: f"{_MARK}{number}" for number, value in enumerate(said) if value in names}
-    with_marks = _written(text, tokens, marks)
-    targets = {*_targets_of(tomllib.loads(with_marks))} if marks else set()
+    targets = targets_in(_written(text, tokens, marks)) if marks else set()
     new = {n: names[said[n]] for n, mark in marks.items() if mark in targets}
     return _written(text, tokens, new)
+
+
+def targets_in(text: str) -> set[str]:
+    """Give the targets that a map writes.
+
+    Args:
+        text: The map, which `tomllib` accepts.
+    """
+    return {*_targets_of(tomllib.loads(text))}
 
 
 def _targets_of(data: Mapping[str, Any]) -> Iterator[str]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ancestry_obs.checking.checker import Checker, Verdict
-from ancestry_obs.checking.repair import renamed
+from ancestry_obs.checking.repair import renamed, targets_in
 from ancestry_obs.cli.imported import examine
 from ancestry_obs.cli.map_argument import STANDARD_INPUT, load_argument, refuse_twice
 from ancestry_obs.cli.monitored import namespace_of
@@ -191,7 +191,8 @@ def _mend(path: Path, names: dict[str, str], undo: ExitStack) -> list[str]:
             replace_file(real, (whole[: -len(text)] + mended).encode())
             undo.callback(_restore, real, whole, mode)
             real.chmod(mode)
-        return [old for old in names if renamed(text, {old: names[old]}) != text]
+        there = targets_in(text)
+        return [old for old in names if old in there]
     except OSError as error:
         raise ObservabilityError(
             f"{path}: cannot be mended ({error.strerror or error}); make it and its folder writable"

@@ -48,20 +48,8 @@ if TYPE_CHECKING:
 __all__ = ["Woven", "weave", "weave_callable"]
 
 
-# How often this process, and those that it comes of, were forked.
-_forks: Final = [0]
-
-
-def _count_fork() -> None:
-    _forks[0] += 1
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_count_fork)
-
-
 # One for each target: what is small is made quickly, and looked through by the garbage collector.
-@define(eq=False)
+@define(eq=False, weakref_slot=True)
 class Woven:
     """What was woven at one join point, and what is known of it.
 
@@ -81,7 +69,6 @@ class Woven:
     _calls: Probe = field(init=False)
     _recorder: weakref.ref[Recorder] | None = None
     _before: int = 0
-    _forks: int = 0
     _former: tuple[Woven, ...] = ()
 
     def __post_init__(self) -> None:
@@ -108,8 +95,6 @@ class Woven:
 
     def calls(self) -> int:
         """Count the calls so far, exactly; calls that were left out as inner ones are not in it."""
-        if self._forks != _forks[0]:
-            self._begin_child()
         if not self._former:
             return self._calls.observed() + self._before
         # One whose recorder is gone counts nothing more, and need not be kept.
@@ -120,8 +105,8 @@ class Woven:
         return self._calls.observed() + self._before + sum(each.calls() for each in self._former)
 
     def _begin_child(self) -> None:
-        """Count from nothing in a forked child; the store has made what still records do so."""
-        self._forks, self._before = _forks[0], 0
+        """Count from nothing in a forked child; the store makes what still records do so."""
+        self._before = 0
         if self._recorder is not None and self._recorder() is None:
             self._calls.forget()
 
@@ -151,6 +136,7 @@ class Woven:
             recorder.store.retire(recorder.probe, recorder)
         # The recorders live as long as code that has them; only their count is of interest now.
         self._recorder = weakref.ref(self.recorders[0])
+        _RETIRED.add(self)
         self.recorders = ()
         self.countdown = None
         del self.aspect, self.code
@@ -163,6 +149,19 @@ class Woven:
         """Record nothing any more, though somebody may still run the code."""
         for recorder in self.recorders:
             recorder.disarm()
+
+
+# They know of calls that the store knows of no more.
+_RETIRED: Final[weakref.WeakSet[Woven]] = weakref.WeakSet()
+
+
+def _begin_children() -> None:
+    for woven in tuple(_RETIRED):
+        woven._begin_child()  # noqa: SLF001 - a part of it, outside it for the weak set
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_children)
 
 
 def weave(

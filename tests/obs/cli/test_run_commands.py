@@ -152,24 +152,34 @@ if not sys.argv[1:]:
 """
 
 
+@pytest.fixture
+def by_shell(library, environment):
+    """Run words as a shell does that has closed standard error, or whatever else it is to do."""
+
+    def run(*words, redirected="2>&-", **variables):
+        return subprocess.run(
+            ["sh", "-c", f'exec "$@" {redirected}', "sh", *words],
+            cwd=library.path,
+            env={**environment, **variables},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    return run
+
+
 class TestClosedStandardError:
     """A file that is opened gets its number: nothing that is said may land there."""
 
     @pytest.mark.parametrize("kind", ["script", "python", "shell", "shell that waits"])
-    def test_the_program_runs_as_it_does_without_us(self, kind, library, environment, script):
+    def test_the_program_runs_as_it_does_without_us(self, kind, library, script, by_shell):
         library.write("use.py", CLOSED)
         library.write("m.toml", MAP.replace("TARGET", "lib:price"))
         command = [*script, "run", "--map", "m.toml", "--textfile", "a.prom", "--", *COMMANDS[kind]]
         plain, launched = (
-            subprocess.run(
-                ["sh", "-c", 'exec "$@" 2>&-', "sh", *words],
-                cwd=library.path,
-                env={**environment, "PATH": f"{BIN}:{environment['PATH']}"},
-                capture_output=True,
-                text=True,
-                timeout=60,
-                check=False,
-            )
+            by_shell(*words, PATH=f"{BIN}:{os.environ['PATH']}")
             for words in ([sys.executable, "use.py"], command)
         )
         assert plain.stdout.count("None Bad file descriptor") == 2
@@ -179,18 +189,9 @@ class TestClosedStandardError:
 
     # Options that are written in an unusual way are read by somebody else.
     @pytest.mark.parametrize("port", ["0", "+0"])
-    def test_a_refusal_is_no_output(self, port, library, environment, script):
+    def test_a_refusal_is_no_output(self, port, library, script, by_shell):
         library.write("m.toml", MAP.replace("TARGET", "lib:price"))
-        words = [*script, "run", "--map", "m.toml", "--port", port, "--", "absent.py"]
-        done = subprocess.run(
-            ["sh", "-c", 'exec "$@" 2>&-', "sh", *words],
-            cwd=library.path,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        done = by_shell(*script, "run", "--map", "m.toml", "--port", port, "--", "absent.py")
         assert (done.returncode, done.stdout, done.stderr) == (2, "", "")
 
 
@@ -224,25 +225,17 @@ def test_the_warning_about_fork_can_be_silenced(library, launch):
         assert "is multi-threaded" not in done.stderr
 
 
-@pytest.mark.parametrize("closing", ["", " 2>&-"])
+@pytest.mark.parametrize("redirected", ["", "2>&-"])
 @pytest.mark.parametrize("words", [("use.py",), ("sh", "-c", "python use.py")])
 def test_a_map_that_is_refused_leaves_nothing_of_the_run(
-    closing, words, library, environment, script
+    redirected, words, library, script, by_shell
 ):
     library.write("m.toml", "version = 7\n")
     (library.path / "runs").mkdir()
     command = [*script, "run", "--map", "m.toml", "--", *words]
-    done = subprocess.run(
-        ["sh", "-c", f'exec "$@"{closing}', "sh", *command],
-        cwd=library.path,
-        env={**environment, "TMPDIR": str(library.path / "runs")},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = by_shell(*command, redirected=redirected, TMPDIR=str(library.path / "runs"))
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.count("\n") == (not closing)
+    assert done.stderr.count("\n") == (not redirected)
     assert not [*(library.path / "runs").iterdir()]
 
 
